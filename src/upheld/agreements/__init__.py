@@ -1,0 +1,1 @@
+"""What was promised: agreements, their units, calendars, credits, and their compiled terms."""

@@ -1,0 +1,94 @@
+"""Calendar periods and service hours in local time. DESIGN rule 3.
+
+Instants are int microseconds UTC, intervals half-open (start, end). A local day can have 23 or 25 hours.
+"""
+
+from collections.abc import Container, Iterator
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from upheld.agreements.model import ServiceHours
+from upheld.agreements.units import MINUTE, local_midnight, to_datetime, to_microseconds
+
+Interval = tuple[int, int]
+
+
+def calendar_periods(unit: str, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:
+    """Every whole period of `unit` (day, week, month, quarter, year) that overlaps [start, end), in order.
+    A week begins on Monday (ISO 8601)."""
+    first = _first_day(unit, to_datetime(start).astimezone(zone).date())
+    while (begins := local_midnight(first, zone)) < end:
+        following = _next_first_day(unit, first)
+        yield begins, local_midnight(following, zone)
+        first = following
+
+
+def _first_day(unit: str, day: date) -> date:
+    match unit:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+    raise ValueError(f"unknown calendar unit {unit!r}")
+
+
+def _next_first_day(unit: str, first: date) -> date:
+    match unit:
+        case "day":
+            return first + timedelta(days=1)
+        case "week":
+            return first + timedelta(days=7)
+        case "month":
+            return _first_day("month", first + timedelta(days=31))
+        case "quarter":
+            return _first_day("month", first + timedelta(days=31 * 3))
+    return first.replace(year=first.year + 1)
+
+
+def outside_hours(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> list[Interval]:
+    """The intervals of [start, end) that lie outside the service hours, in order and disjoint."""
+    outside: list[Interval] = []
+    closed_since = start
+    for opens, closes in _open_intervals(hours, zone, start, end):
+        if opens > closed_since:
+            outside.append((closed_since, min(opens, end)))
+        closed_since = max(closed_since, closes)
+    if closed_since < end:
+        outside.append((closed_since, end))
+    return outside
+
+
+def _open_intervals(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:
+    closed_days = _holidays(hours.holidays)
+    day = to_datetime(start).astimezone(zone).date() - timedelta(days=1)
+    while (midnight := local_midnight(day, zone)) < end:
+        span = hours.hours[day.weekday()]
+        if span is not None and day not in closed_days:
+            yield _local_minute(day, span[0], zone, midnight), _local_minute(day, span[1], zone, midnight)
+        day += timedelta(days=1)
+
+
+def _local_minute(day: date, minute: int, zone: ZoneInfo, midnight: int) -> int:
+    """The instant of a wall-clock minute of `day`; 24:00 is the next midnight."""
+    if minute == 0:
+        return midnight
+    if minute == 24 * 60:
+        return local_midnight(day + timedelta(days=1), zone)
+    wall = to_datetime(midnight).astimezone(zone).replace(hour=minute // 60, minute=minute % 60)
+    return to_microseconds(wall) // MINUTE * MINUTE
+
+
+def _holidays(region: str | None) -> Container[date]:
+    if region is None:
+        return frozenset()
+    import holidays
+
+    country, _, subdivision = region.partition("-")
+    days: Container[date] = holidays.country_holidays(country, subdiv=subdivision or None)
+    return days

@@ -1,0 +1,136 @@
+"""Service credits: tiers over attained or over bad time, which of them holds, and the money. DESIGN rule 11."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from babel.numbers import get_currency_precision
+
+from upheld.agreements.units import format_duration, format_share, parse_duration, parse_share
+
+
+@dataclass(frozen=True, slots=True)
+class AttainedTier:
+    """Holds where lowest <= attained < below. `{below: 99.9 %}` is 0 <= attained < 0.999; the printed form
+    `{from_attained: 97.90 %, to_attained: 99.69 %}` reads attained cut to the places printed, so that it covers up
+    to but not including 99.70 %."""
+
+    lowest: Fraction
+    below: Fraction
+    share: Fraction
+    printed: bool = False
+
+    def holds(self, attained: Fraction) -> bool:
+        return self.lowest <= attained < self.below
+
+
+@dataclass(frozen=True, slots=True)
+class BadTimeTier:
+    """Holds where the period's bad time (microseconds) is more than `limit`, or at least `limit` where `inclusive`."""
+
+    limit: int
+    inclusive: bool
+    share: Fraction
+
+    def holds(self, bad_time: int) -> bool:
+        return bad_time >= self.limit if self.inclusive else bad_time > self.limit
+
+
+AnyTier = AttainedTier | BadTimeTier
+
+_FORMS = (
+    "a tier is {below: 99.9 %, share: 10 %}, {over: 4h, share: 10 %}, {from: 4h, share: 10 %} or "
+    "{from_attained: 97.90 %, to_attained: 99.69 %, share: 10 %}"
+)
+
+
+def parse_tier(value: object) -> AnyTier:
+    """One entry of `credits:` -> a tier. Raises ValueError with the accepted forms."""
+    if isinstance(value, AttainedTier | BadTimeTier):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(_FORMS)
+    match sorted(value):
+        case ["below", "share"]:
+            return AttainedTier(Fraction(0), parse_share(value["below"]), parse_share(value["share"]))
+        case ["over", "share"]:
+            return BadTimeTier(parse_duration(value["over"]), False, parse_share(value["share"]))
+        case ["from", "share"]:
+            return BadTimeTier(parse_duration(value["from"]), True, parse_share(value["share"]))
+        case ["from_attained", "share", "to_attained"]:
+            return _parse_printed(value)
+    raise ValueError(f"{_FORMS}; this one has {', '.join(map(str, value))}")
+
+
+def _parse_printed(value: dict[str, object]) -> AttainedTier:
+    low, high = parse_share(value["from_attained"]), parse_share(value["to_attained"])
+    if low > high:
+        raise ValueError("from_attained is not above to_attained")
+    places = max(_places(value["from_attained"]), _places(value["to_attained"]))
+    return AttainedTier(low, high + Fraction(1, 100 * 10**places), parse_share(value["share"]), printed=True)
+
+
+def _places(text: object) -> int:
+    _, _, decimals = str(text).replace("%", "").strip().partition(".")
+    return len(decimals)
+
+
+def check_tiers(tiers: Sequence[AnyTier], *, counts_slots: bool, has_attained: bool) -> None:
+    """Refuse (ValueError) tiers that contradict each other, leave a range open, or cannot be measured here.
+
+    `counts_slots`: the indicator has bad time. `has_attained`: its attained is a share."""
+    attained = sorted((t for t in tiers if isinstance(t, AttainedTier)), key=lambda t: (t.below, t.lowest))
+    timed = sorted((t for t in tiers if isinstance(t, BadTimeTier)), key=lambda t: (t.limit, not t.inclusive))
+    if attained and not has_attained:
+        raise ValueError("credits: an aggregate attains no share; tiers over attained do not apply")
+    if timed and not counts_slots:
+        raise ValueError("credits: over and from need bad time, which only an availability indicator has")
+    for worse, better in pairwise(attained):
+        _check_pair(worse, better)
+    _check_open_range(attained)
+    for shorter, longer in pairwise(timed):
+        if (shorter.limit, shorter.inclusive) == (longer.limit, longer.inclusive):
+            raise ValueError(f"credits: two tiers at {format_duration(shorter.limit)}")
+        if shorter.share >= longer.share:
+            raise ValueError(
+                f"credits: the tier at {format_duration(longer.limit)} gives {format_share(longer.share)}, not more "
+                f"than the {format_share(shorter.share)} at {format_duration(shorter.limit)}"
+            )
+
+
+def _check_pair(worse: AttainedTier, better: AttainedTier) -> None:
+    if worse.printed and better.printed and better.lowest < worse.below:
+        last = format_share(min(worse.below, better.below))
+        raise ValueError(f"credits: two tiers hold from {format_share(better.lowest)} to below {last}")
+    if (worse.below, worse.lowest) == (better.below, better.lowest):
+        raise ValueError(f"credits: two tiers below {format_share(worse.below)}")
+    if worse.share <= better.share:
+        raise ValueError(
+            f"credits: the tier below {format_share(worse.below)} gives {format_share(worse.share)}, not more than "
+            f"the {format_share(better.share)} of the tier below {format_share(better.below)}"
+        )
+
+
+def _check_open_range(attained: Sequence[AttainedTier]) -> None:
+    covered = Fraction(0)
+    for tier in sorted(attained, key=lambda t: t.lowest):
+        if tier.lowest > covered:
+            raise ValueError(
+                f"credits: no tier holds from {format_share(covered)} to below {format_share(tier.lowest)}"
+            )
+        covered = max(covered, tier.below)
+
+
+def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int) -> Fraction:
+    """The share that the worst holding tier gives; 0 where none holds. `bad_time` in microseconds."""
+    held = (t.share for t in tiers if (t.holds(attained) if isinstance(t, AttainedTier) else t.holds(bad_time)))
+    return max(held, default=Fraction(0))
+
+
+def to_minor_unit(amount: Fraction, currency: str) -> Decimal:
+    """`amount` rounded half-up to the currency's minor unit (EUR: 0.01, JPY: 1). The one rounding of a credit."""
+    places = get_currency_precision(currency)
+    scaled = Decimal((amount * 10**places * 2 + 1).__floor__() // 2)
+    return scaled.scaleb(-places).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)

@@ -1,0 +1,378 @@
+"""An agreement as a user writes it (TMF623 SLA, TMF657 ServiceLevelObjective), validated.
+
+The models take what a YAML document holds (strings, numbers as `Decimal`, lists, mappings) and refuse every field that
+they do not know. Fractions, bounds, durations (microseconds) and instants (microseconds, UTC) are exact: see `units`.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.numbers import list_currencies
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from upheld.agreements.credits import AnyTier, check_tiers, parse_tier
+from upheld.agreements.units import (
+    DAY,
+    Bound,
+    parse_bound,
+    parse_duration,
+    parse_instant_or_date,
+    parse_share,
+)
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s*/][^\x00-\x1f]*$")]
+Share = Annotated[Fraction, BeforeValidator(parse_share)]
+Duration = Annotated[int, BeforeValidator(parse_duration)]
+Limit = Annotated[Bound, BeforeValidator(parse_bound)]
+
+
+def _parse_target(text: object) -> Fraction | Bound:
+    return parse_share(text) if isinstance(text, str) and text.strip().endswith("%") else parse_bound(text)
+
+
+def _parse_zone(name: object) -> ZoneInfo:
+    if not isinstance(name, str) or name not in available_timezones():
+        raise ValueError("is not an IANA time zone such as Europe/Berlin or UTC")
+    return ZoneInfo(name)
+
+
+def _parse_currency(code: object) -> str:
+    if not isinstance(code, str) or code not in list_currencies():
+        raise ValueError("is not an ISO 4217 currency code such as EUR")
+    return code
+
+
+Target = Annotated[Fraction | Bound, BeforeValidator(_parse_target)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_parse_zone)]
+Currency = Annotated[str, BeforeValidator(_parse_currency)]
+MissingPolicy = Literal["exclude", "bad", "good"]
+
+
+class Document(BaseModel):
+    """What every part of an agreement shares: it cannot be changed, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Availability(Document):
+    """A slot is good or bad; attained = good / (good + bad). DESIGN rule 5."""
+
+    kind: Literal["availability"]
+    metric: Name
+    slot: Duration = 60_000_000
+    missing: MissingPolicy = "exclude"
+    good_when: Limit | None = None
+    slot_rule: Literal["any_bad", "all_bad", "mean", "last"] = "any_bad"
+    error_rate_over: Share | None = None
+    min_total: Annotated[int, Field(ge=0)] = 0
+    consecutive: Annotated[int, Field(ge=1)] = 1
+    recovery: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _one_way_to_tell_bad(self) -> Self:
+        if (self.good_when is None) == (self.error_rate_over is None):
+            raise ValueError("give either good_when (for values) or error_rate_over (for good and total counts)")
+        if self.error_rate_over is None and self.min_total:
+            raise ValueError("min_total belongs to error_rate_over")
+        if self.error_rate_over is not None and "slot_rule" in self.model_fields_set:
+            raise ValueError("slot_rule belongs to good_when")
+        return self
+
+
+class Ratio(Document):
+    """Good of total events, over the period's events or as the mean of its slots' ratios. DESIGN rule 5."""
+
+    kind: Literal["ratio"]
+    metric: Name
+    slot: Duration = 60_000_000
+    missing: MissingPolicy = "exclude"
+    weighting: Literal["events", "slots"] = "events"
+
+
+def _parse_aggregate(text: object) -> str:
+    if isinstance(text, str):
+        if text in ("mean", "min", "max", "sum"):
+            return text
+        if re.fullmatch(r"p\d{1,2}(\.\d+)?", text) and Decimal(text[1:]) > 0:
+            return text
+    raise ValueError("is mean, min, max, sum, or a percentile such as p95 or p99.9")
+
+
+class Aggregate(Document):
+    """mean, min, max, sum or pNN of the period's values, in the metric's unit. DESIGN rule 5."""
+
+    kind: Literal["aggregate"]
+    metric: Name
+    aggregate: Annotated[str, BeforeValidator(_parse_aggregate)]
+    slot: Duration = 60_000_000
+    missing: Literal["exclude"] = "exclude"
+
+
+Indicator = Annotated[Availability | Ratio | Aggregate, Field(discriminator="kind")]
+
+
+class Period(Document):
+    """A conformance period: `{calendar: month}` in the agreement's zone, or `{rolling: 28d}`."""
+
+    calendar: Literal["day", "week", "month", "quarter", "year"] | None = None
+    rolling: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.calendar is None) == (self.rolling is None):
+            raise ValueError("give either calendar (day, week, month, quarter, year) or rolling (such as 28d)")
+        return self
+
+
+class Warning(Document):
+    """The soft threshold. Any of its conditions makes the objective at_risk. DESIGN rule 8."""
+
+    budget_spent: Share | None = None
+    target: Target | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.budget_spent is None and self.target is None:
+            raise ValueError("give budget_spent or target")
+        return self
+
+
+class Objective(Document):
+    """One promise: how it is measured, over which period, with which target, threshold and credits."""
+
+    id: Name
+    indicator: Indicator
+    period: Period
+    target: Target
+    warning: Warning | None = None
+    credits: tuple[Annotated[AnyTier, BeforeValidator(parse_tier)], ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        is_bound = self.indicator.kind == "aggregate"
+        wanted = 'a bound in the metric\'s unit, such as "<= 40"' if is_bound else 'a share, such as "99.9 %"'
+        if isinstance(self.target, Bound) != is_bound:
+            raise ValueError(f"target: of an objective of kind {self.indicator.kind} is {wanted}")
+        if isinstance(self.target, Bound) and self.target.operator in ("==", "!="):
+            raise ValueError("target: is one of <=, <, >=, >")
+        self._check_warning(is_bound, wanted)
+        self._check_period()
+        check_tiers(self.credits, counts_slots=self.indicator.kind == "availability", has_attained=not is_bound)
+        return self
+
+    def _check_warning(self, is_bound: bool, wanted: str) -> None:
+        if self.warning is None:
+            return
+        if self.warning.target is not None and isinstance(self.warning.target, Bound) != is_bound:
+            raise ValueError(f"warning.target: of an objective of kind {self.indicator.kind} is {wanted}")
+        if self.warning.budget_spent is not None and is_bound:
+            raise ValueError("warning.budget_spent: an aggregate has no budget; give warning.target")
+
+    def _check_period(self) -> None:
+        slot, rolling = self.indicator.slot, self.period.rolling
+        if rolling is not None:
+            if rolling % slot:
+                raise ValueError("period.rolling: is a whole number of slots")
+            if self.credits:
+                raise ValueError("credits: need a calendar period, for a rolling one never ends")
+        elif slot > DAY or DAY % slot:
+            raise ValueError("indicator.slot: divides a day evenly, such as 1m, 5m or 1h")
+
+
+class Money(Document):
+    """An amount in the currency's major unit, exact."""
+
+    amount: Annotated[Decimal, Field(ge=0)]
+    currency: Currency
+
+
+class Notice(Document):
+    """A promise to tell: within a time after the event, to roles such as `customer.noc` or `account-manager`."""
+
+    within: Duration | None = None
+    to: tuple[Name, ...]
+
+
+class MaintenanceNotice(Document):
+    """A promise to announce planned work: `lead_time` before its start, with an optional reminder before it."""
+
+    lead_time: Duration
+    reminder: Duration | None = None
+    to: tuple[Name, ...]
+
+
+class Notices(Document):
+    """Who is told of what, and how soon."""
+
+    violation: Notice | None = None
+    degradation: Notice | None = None
+    restoration: Notice | None = None
+    maintenance: MaintenanceNotice | None = None
+
+
+class Confirmation(Document):
+    """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after."""
+
+    to: tuple[Name, ...] = ("customer.noc",)
+    remind_after: Duration = DAY
+    close_after: Duration = 3 * DAY
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.remind_after >= self.close_after:
+            raise ValueError("remind_after is shorter than close_after")
+        return self
+
+
+class Validity(Document):
+    """From an instant, until an instant or open; a bare date is its local midnight in the agreement's zone."""
+
+    from_: Any = Field(alias="from")
+    to: Any = None
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+
+
+class ServiceHours(Document):
+    """Local hours by weekday: `hours[0]` is Monday's (start, end) in minutes after midnight, or None.
+    `holidays` names the country (and subdivision, as `DE-BY`) whose public holidays are outside the hours."""
+
+    hours: tuple[tuple[int, int] | None, ...]
+    holidays: str | None = None
+
+
+def _parse_service_hours(value: object) -> ServiceHours | None:
+    """`always` -> None; `{mon-fri: "08:00-18:00", holidays: DE}` -> ServiceHours."""
+    if value is None or value == "always" or isinstance(value, ServiceHours):
+        return value if isinstance(value, ServiceHours) else None
+    if not isinstance(value, Mapping):
+        raise ValueError('is always, or days with hours such as {mon-fri: "08:00-18:00", holidays: DE}')
+    hours: list[tuple[int, int] | None] = [None] * 7
+    for days, text in value.items():
+        if days == "holidays":
+            continue
+        first, _, last = str(days).partition("-")
+        last = last or first
+        if first not in _DAYS or last not in _DAYS or _DAYS.index(first) > _DAYS.index(last):
+            raise ValueError(f"{days!r} is not a day or a range of days such as mon or mon-fri")
+        match = _HOURS.fullmatch(str(text).replace(" ", ""))
+        start, end = (int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])) if match else (0, 0)
+        if not start < end <= 24 * 60:
+            raise ValueError(f'{text!r} are not hours such as "08:00-18:00"')
+        for day in range(_DAYS.index(first), _DAYS.index(last) + 1):
+            hours[day] = (start, end)
+    return ServiceHours(hours=tuple(hours), holidays=_parse_holidays(value.get("holidays")))
+
+
+def _parse_holidays(region: object) -> str | None:
+    if region is None:
+        return None
+    import holidays  # a second to import: only agreements that name holidays pay for it
+
+    country, _, subdivision = str(region).partition("-")
+    supported = holidays.list_supported_countries()
+    if country not in supported or (subdivision and subdivision not in supported[country]):
+        raise ValueError(f"holidays: {region!r} is not a country such as DE or a subdivision such as DE-BY")
+    return str(region)
+
+
+class Agreement(Document):
+    """An SLA between the provider and one customer."""
+
+    id: Name
+    customer: Name
+    time_zone: Zone = ZoneInfo("UTC")
+    valid: Validity
+    service_hours: Annotated[ServiceHours | None, BeforeValidator(_parse_service_hours)] = None
+    services: Annotated[tuple[Name, ...], Field(min_length=1)]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    charge: Mapping[Name, Money] = Field(default_factory=dict)
+    credit_cap: Share | None = None
+    notices: Notices = Notices()
+    confirmation: Confirmation = Confirmation()
+    exclusions: tuple[Name, ...] | None = None
+    """Reasons that this agreement lets count as exclusions; None where it does not limit them."""
+    lateness: Duration | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        _unique("services", self.services)
+        _unique("objectives", [o.id for o in self.objectives])
+        strangers = sorted(set(self.charge) - set(self.services))
+        if strangers:
+            raise ValueError(f"charge: unknown service {strangers[0]!r}; the agreement has {_listed(self.services)}")
+        if len({m.currency for m in self.charge.values()}) > 1:
+            raise ValueError("charge: an agreement has one currency")
+        start, end = self.validity
+        if end is not None and end <= start:
+            raise ValueError("valid: to is later than from")
+        return self
+
+    @property
+    def validity(self) -> tuple[int, int | None]:
+        """(from, to) in microseconds; to is None where the agreement is open."""
+        end = self.valid.to
+        return (
+            parse_instant_or_date(self.valid.from_, self.time_zone),
+            None if end is None else parse_instant_or_date(end, self.time_zone),
+        )
+
+
+class Contact(Document):
+    """One address of a role. Exactly one channel each."""
+
+    email: Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", max_length=254)] | None = None
+    webhook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)] | None = None
+    secret: Annotated[str, Field(min_length=24)] | None = None
+    """The webhook's signing secret (Standard Webhooks, `whsec_...`)."""
+    language: Literal["en"] = "en"
+
+    @model_validator(mode="after")
+    def _one_channel(self) -> Self:
+        if (self.email is None) == (self.webhook is None):
+            raise ValueError("give either email or webhook")
+        if self.webhook is not None and self.secret is None:
+            raise ValueError("a webhook has a secret to sign with")
+        return self
+
+
+class Party(Document):
+    """A customer, or the provider itself: its name and its contacts by role."""
+
+    id: Name
+    name: str
+    time_zone: Zone = ZoneInfo("UTC")
+    contacts: Mapping[Name, tuple[Contact, ...]] = Field(default_factory=dict)
+
+
+class Portfolio(Document):
+    """A whole agreements file: the agreements, and whom they name."""
+
+    agreements: Annotated[tuple[Agreement, ...], Field(min_length=1)]
+    customers: tuple[Party, ...] = ()
+    provider: Party | None = None
+
+    @model_validator(mode="after")
+    def _ids_unique(self) -> Self:
+        _unique("agreements", [a.id for a in self.agreements])
+        _unique("customers", [c.id for c in self.customers])
+        return self
+
+
+def _unique(field: str, names: Any) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{field}: {name!r} stands twice")
+        seen.add(name)
+
+
+def _listed(names: Any) -> str:
+    shown = list(names)[:8]
+    return ", ".join(shown) + (", ..." if len(shown) < len(names) else "")

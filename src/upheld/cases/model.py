@@ -1,0 +1,50 @@
+"""A case, its events, and the commands that it can be given. Plain data; instants in microseconds UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["degradation", "violation"]
+State = Literal["detected", "analysed", "acting", "restored", "confirming", "reopened", "closed", "withdrawn"]
+Outcome = Literal["confirmed", "unanswered", "withdrawn"]
+
+OPEN_STATES: tuple[State, ...] = ("detected", "analysed", "acting", "restored", "confirming", "reopened")
+ENDED_STATES: tuple[State, ...] = ("closed", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case as its events leave it. There is at most one open case for an objective of a service.
+
+    `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`);
+    `findings` what the analysis attached; `asked` counts the rounds of asking the customer; `level` is the level of
+    escalation, 0 at first; `seq` is the number of its last event."""
+
+    id: str
+    kind: Kind
+    state: State
+    agreement: str
+    objective: str
+    service: str
+    customer: str
+    period_start: int
+    opened_at: int
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    restored_at: int | None = None
+    asked: int = 0
+    level: int = 0
+    outcome: Outcome | None = None
+    closed_at: int | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a case. `type` is one of `cases.decide.EVENT_TYPES`; `data` is JSON."""
+
+    case_id: str
+    seq: int
+    type: str
+    at: int
+    data: Mapping[str, Any] = field(default_factory=dict)

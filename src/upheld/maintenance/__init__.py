@@ -1,0 +1,1 @@
+"""Planned work: its impact, its announcements, and the exclusions that they earn (TMF655)."""

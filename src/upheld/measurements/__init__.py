@@ -1,0 +1,1 @@
+"""What was delivered: measurements, their identity and their columns."""

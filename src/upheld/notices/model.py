@@ -1,0 +1,49 @@
+"""A notice: one message to one contact, with its delivery record. Instants in microseconds UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+NoticeKind = Literal[
+    "degradation",
+    "violation",
+    "restoration",
+    "question",
+    "reminder",
+    "reopened",
+    "closed",
+    "withdrawn",
+    "maintenance",
+    "maintenance_reminder",
+    "maintenance_cancelled",
+]
+Channel = Literal["email", "webhook", "none"]
+NoticeState = Literal["recorded", "sent", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`id` is the idempotency key under which it is sent once. `role` is the agreement's word for whom (such as
+    `customer.noc`). `due_by` is until when it was promised. `reason` says why it was stopped or has failed.
+    `calendar` is an iCalendar text to attach. `payload` is the body of a webhook. A contact's secret is never here."""
+
+    id: str
+    kind: NoticeKind
+    role: str
+    channel: Channel
+    address: str
+    subject: str
+    text: str
+    html: str
+    state: NoticeState
+    recorded_at: int
+    customer: str | None = None
+    agreement: str | None = None
+    case_id: str | None = None
+    maintenance_id: str | None = None
+    calendar: str | None = None
+    payload: Mapping[str, Any] | None = None
+    due_by: int | None = None
+    sent_at: int | None = None
+    attempts: int = 0
+    reason: str | None = None

@@ -1,0 +1,200 @@
+"""The few things that the process needs of the outside. Each adapter passes its contract suite in tests/contracts/.
+
+Every instant is int microseconds UTC. Every call of a `Transaction` sees and touches the rows of its tenant only.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from upheld.actions.model import Action, Ticket
+from upheld.analysis.model import Change
+from upheld.assessment.verdict import Verdict
+from upheld.cases.model import Case, Event, State
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+from upheld.notices.model import Notice
+
+
+class Conflict(Exception):
+    """Someone else changed the row first: load it again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgendaEntry:
+    """Something to do at `due_at`: a timer, or an effect to perform. The one mechanism for both outbox and timers.
+
+    `id` is its idempotency key: scheduling the same id again changes nothing. `kind` names what to do, `data` (JSON)
+    with what. `attempts` counts claims so far."""
+
+    id: str
+    kind: str
+    due_at: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is stored: the digest of its secret, never the secret. `role`: `operator`, or `ingest` for a
+    source that may only deliver measurements."""
+
+    id: str
+    tenant: str
+    name: str
+    digest: str
+    role: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictFilter:
+    """None does not limit. `current_at` keeps the verdicts whose period holds or last ended before that instant:
+    the newest one of each (agreement, objective, service)."""
+
+    agreement: str | None = None
+    service: str | None = None
+    customer: str | None = None
+    newest_only: bool = False
+
+
+class Transaction(Protocol):
+    """One unit of work of one tenant: all of it is committed, or nothing."""
+
+    # agreements: the portfolio as YAML text, newest version last
+    def save_portfolio(self, source: str, known_at: int) -> int: ...
+    def portfolio(self) -> tuple[int, str] | None:
+        """The newest (version, YAML text), or None before the first."""
+
+    # verdicts: append-only versions; `verdicts` gives the newest version of each
+    def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
+        """Replaces the row of the same version, or adds the row of a new one."""
+
+    def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None: ...
+    def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]: ...
+    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[tuple[Verdict, int, str]]:
+        """Every version, oldest first, as (verdict, known_at, cause)."""
+
+    # cases
+    def save_case(self, case: Case, events: Sequence[Event]) -> None:
+        """Appends the events (case.seq is the last one's) and the case as they leave it. Raises Conflict where the
+        stored case is not at the sequence number before the first event."""
+
+    def case(self, case_id: str) -> Case | None: ...
+    def open_case(self, agreement: str, objective: str, service: str) -> Case | None: ...
+    def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
+        """Newest first."""
+
+    def case_for_period(self, key: tuple[str, str, str, int]) -> Case | None:
+        """The newest case, open or ended, that was opened for the verdict of that key."""
+
+    def events(self, case_id: str) -> Sequence[Event]: ...
+
+    # actions and the built-in ticket list
+    def save_action(self, action: Action) -> None:
+        """Adds it, or replaces the row of the same id."""
+
+    def action(self, action_id: str) -> Action | None: ...
+    def actions(self, case_id: str) -> Sequence[Action]: ...
+    def open_ticket(self, ticket: Ticket) -> None:
+        """Adds it; the same id again changes nothing."""
+
+    def tickets(self, limit: int = 500) -> Sequence[Ticket]: ...
+
+    # notices
+    def save_notice(self, notice: Notice) -> None:
+        """Adds it, or replaces the row of the same id."""
+
+    def notice(self, notice_id: str) -> Notice | None: ...
+    def notices(
+        self, *, case_id: str | None = None, maintenance_id: str | None = None, limit: int = 500
+    ) -> Sequence[Notice]:
+        """Newest first."""
+
+    # maintenance, exclusions, changes
+    def save_maintenance(self, maintenance: Maintenance) -> None: ...
+    def maintenance(self, maintenance_id: str) -> Maintenance | None: ...
+    def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
+        """By start, earliest first."""
+
+    def save_announcement(self, announcement: Announcement) -> None: ...
+    def announcements(self, maintenance_id: str) -> Sequence[Announcement]: ...
+    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion) -> None:
+        """Adds it; the same id again changes nothing."""
+
+    def revoke_exclusion(self, exclusion_id: str, at: int) -> None: ...
+    def exclusions(self) -> Sequence[Exclusion]:
+        """Those not revoked."""
+
+    def add_change(self, change: Change) -> None: ...
+    def changes(self, since: int) -> Sequence[Change]: ...
+
+    # the agenda
+    def schedule(self, entry: AgendaEntry) -> None:
+        """Adds it; an id that is already there changes nothing."""
+
+    def finish(self, entry_id: str) -> None: ...
+    def retry(self, entry_id: str, due_at: int, error: str) -> None: ...
+    def give_up(self, entry_id: str, error: str) -> None: ...
+    def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
+        """What is still to do, soonest first."""
+
+
+class Store(Protocol):
+    """Where all but measurements is kept."""
+
+    def transaction(self, tenant: str) -> AbstractContextManager[Transaction]: ...
+    def claim(self, now: int, lease: int, limit: int) -> Sequence[AgendaEntry]:
+        """Takes up to `limit` due entries of any tenant for `lease` microseconds, by a conditional update: no two
+        workers get the same one, and one whose worker died is free again when the lease is over."""
+
+    def add_tenant(self, tenant: str, name: str) -> None: ...
+    def tenants(self) -> Sequence[str]: ...
+    def add_key(self, key: ApiKey) -> None: ...
+    def key_by_digest(self, digest: str) -> ApiKey | None: ...
+    def setting(self, name: str, default: str) -> str:
+        """A value of the installation that is kept from its first start on: the stored one, else `default`, now
+        stored."""
+
+    def ping(self) -> None:
+        """Raises where the store cannot be used."""
+
+
+class MeasurementLog(Protocol):
+    """The append-only log of what was delivered."""
+
+    def append(self, tenant: str, batch: pa.Table) -> int:
+        """Keeps a batch (columns: `measurements.model.COLUMNS`) and returns its position, once it is durable."""
+
+    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
+        """Every batch behind position `after`, in order, as (position, batch)."""
+
+    def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
+        """The measurements that hold of one series with start <= time < end, by time."""
+
+
+class Clock(Protocol):
+    def now(self) -> int: ...
+
+
+class DeliveryError(Exception):
+    """A sending failed. `permanent` means that another try cannot help."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+class Mailer(Protocol):
+    def send(self, notice: Notice) -> None:
+        """Hands the notice to the relay, under a Message-ID made of its id. Raises DeliveryError."""
+
+
+class Webhooks(Protocol):
+    def post(self, url: str, secret: str, message_id: str, at: int, payload: Mapping[str, Any]) -> str:
+        """Posts the payload signed as Standard Webhooks has it, and returns the answer's body (at most 64 KiB).
+        Raises DeliveryError; a private address is refused permanently."""
