@@ -53,8 +53,8 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
-    """None does not limit. `current_at` keeps the verdicts whose period holds or last ended before that instant:
-    the newest one of each (agreement, objective, service)."""
+    """None does not limit. `newest_only` keeps the verdict of the newest period of each (agreement, objective,
+    service)."""
 
     agreement: str | None = None
     service: str | None = None

@@ -351,17 +351,26 @@ class Party(Document):
     contacts: Mapping[Name, tuple[Contact, ...]] = Field(default_factory=dict)
 
 
+class Resource(Document):
+    """Something that services run over, such as a switch or a line; its failure hits all that it carries."""
+
+    id: Name
+    carries: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class Portfolio(Document):
-    """A whole agreements file: the agreements, and whom they name."""
+    """A whole agreements file: the agreements, whom they name, and what the services run over."""
 
     agreements: Annotated[tuple[Agreement, ...], Field(min_length=1)]
     customers: tuple[Party, ...] = ()
     provider: Party | None = None
+    resources: tuple[Resource, ...] = ()
 
     @model_validator(mode="after")
     def _ids_unique(self) -> Self:
         _unique("agreements", [a.id for a in self.agreements])
         _unique("customers", [c.id for c in self.customers])
+        _unique("resources", [r.id for r in self.resources])
         return self
 
 
