@@ -1,0 +1,69 @@
+"""A planned work as a calendar entry (iCalendar, RFC 5545 and 5546), readable by machines too (MAINTNOTE)."""
+
+from collections.abc import Sequence
+from uuid import NAMESPACE_URL, uuid5
+
+from icalendar import Calendar, Event, vCalAddress, vText, vUri
+
+from upheld.agreements.model import Agreement, Party
+from upheld.agreements.units import to_datetime
+from upheld.maintenance.model import Maintenance
+
+NO_ADDRESS = "invalid:nomail"  # RFC 5546 wants an organizer; this is how calendars write one that has no address
+
+
+def calendar_entry(
+    maintenance: Maintenance, agreement: Agreement, provider: Party | None, services_hit: Sequence[str], at: int
+) -> str:
+    """The work as one agreement's customer sees it: METHOD:PUBLISH, or METHOD:CANCEL for a cancelled work.
+
+    Times are UTC; `at` (microseconds) becomes DTSTAMP. The UID is the same for every notice of the work under the
+    agreement and SEQUENCE grows with `maintenance.sequence`, so that a calendar moves or removes the entry it has. The
+    X-MAINTNOTE fields follow https://github.com/jda/maintnote-std; how hard the work hits is not known to
+    the plan, so the impact is stated as the worst, OUTAGE."""
+    cancelled = maintenance.state == "cancelled"
+    calendar = Calendar()
+    calendar.add("prodid", "-//Upheld//Planned maintenance//EN")
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
+    event = Event()
+    event.add("uid", entry_uid(maintenance, agreement, provider))
+    event.add("sequence", maintenance.sequence)
+    event.add("dtstamp", to_datetime(at).replace(microsecond=0))
+    event.add("dtstart", to_datetime(maintenance.start).replace(microsecond=0))
+    event.add("dtend", to_datetime(maintenance.end).replace(microsecond=0))
+    event.add("summary", f"Planned maintenance: {maintenance.title}")
+    event.add("description", _description(maintenance, services_hit))
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    event.add("transp", "TRANSPARENT")
+    event.add("categories", ["MAINTENANCE"])
+    event.add("organizer", _organizer(provider))
+    event.add("x-maintnote-provider", vText(provider.id if provider else "provider"))
+    event.add("x-maintnote-account", vText(agreement.customer))
+    event.add("x-maintnote-maintenance-id", vText(maintenance.id))
+    for service in services_hit:
+        event.add("x-maintnote-object-id", vText(service))
+    event.add("x-maintnote-impact", vText("OUTAGE"))
+    event.add("x-maintnote-status", vText("CANCELLED" if cancelled else "CONFIRMED"))
+    calendar.add_component(event)
+    return str(calendar.to_ical().decode())
+
+
+def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None) -> str:
+    """Globally unique, and the same for the whole life of the work under the agreement."""
+    return str(uuid5(NAMESPACE_URL, f"upheld:{provider.id if provider else ''}/{agreement.id}/{maintenance.id}"))
+
+
+def _description(maintenance: Maintenance, services_hit: Sequence[str]) -> str:
+    lines = [maintenance.description, f"Services: {', '.join(services_hit)}", f"Reference: {maintenance.id}"]
+    return "\n".join(line for line in lines if line)
+
+
+def _organizer(provider: Party | None) -> vCalAddress | vUri:
+    if provider is None:
+        return vUri(NO_ADDRESS)
+    addresses = [c.email for contacts in provider.contacts.values() for c in contacts if c.email]
+    organizer = vCalAddress(f"mailto:{addresses[0]}" if addresses else NO_ADDRESS)
+    organizer.params["CN"] = vText(provider.name)
+    return organizer

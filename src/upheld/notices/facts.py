@@ -1,0 +1,162 @@
+"""What the texts state, made of a case or a planned work: plain values, already in words where figures need care."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from upheld.agreements.model import Agreement, Objective, Party
+from upheld.agreements.units import Bound, format_share, parse_instant
+from upheld.cases.model import Case
+from upheld.maintenance.model import Maintenance
+from upheld.notices.formats import Reader, days, figure, one_line, percent
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What counted against a promise: `time` and `allowed` in microseconds for a promise over time, `events` and
+    `allowed_events` for one over events."""
+
+    time: int | None = None
+    allowed: int | None = None
+    events: int | None = None
+    allowed_events: int | None = None
+
+
+def case_context(
+    case: Case,
+    agreement: Agreement,
+    customer: Party | None,
+    provider: Party | None,
+    role: str,
+    reader: Reader,
+    *,
+    link: str | None,
+    answer_by: int | None,
+) -> dict[str, Any]:
+    """What the text of a case's notice may name. Instants in microseconds; those that have not been are None."""
+    verdict = case.verdict
+    objective = next((o for o in agreement.objectives if o.id == case.objective), None)
+    return _parties(agreement, customer, provider, role, reader) | {
+        "reference": case.id,
+        "case": case,
+        "service": one_line(case.service),
+        "objective": one_line(case.objective),
+        "promise": None if objective is None else promise(objective),
+        "period": _period(verdict, agreement, reader),
+        "rolling": objective is not None and objective.period.rolling is not None,
+        "attained": None if objective is None else _attained(objective, verdict, reader),
+        "status": verdict.get("status"),
+        "bad": _bad(objective, verdict),
+        "impaired": _last_bad(verdict),
+        "violated_at": _instant(verdict, "violated_at"),
+        "at_risk_at": _instant(verdict, "at_risk_at"),
+        "credit": _credit(verdict),
+        "credit_final": bool(verdict.get("final")),
+        "credits_promised": objective is not None and bool(objective.credits),
+        "asks_reader": role in agreement.confirmation.to,
+        "link": link,
+        "answer_by": answer_by,
+    }
+
+
+def maintenance_context(
+    maintenance: Maintenance,
+    agreement: Agreement,
+    customer: Party | None,
+    provider: Party | None,
+    services_hit: Sequence[str],
+    role: str,
+    reader: Reader,
+    at: int,
+) -> dict[str, Any]:
+    """What the text of a maintenance notice may name; `reminder` is None where there is none, or none any more."""
+    promised = agreement.notices.maintenance
+    reminder = promised.reminder if promised is not None else None
+    return _parties(agreement, customer, provider, role, reader) | {
+        "reference": maintenance.id,
+        "title": one_line(maintenance.title),
+        "description": one_line(maintenance.description),
+        "services": [one_line(s) for s in services_hit],
+        "start": maintenance.start,
+        "end": maintenance.end,
+        "reminder": reminder if reminder is not None and at < maintenance.start - reminder else None,
+    }
+
+
+def _parties(
+    agreement: Agreement, customer: Party | None, provider: Party | None, role: str, reader: Reader
+) -> dict[str, Any]:
+    return {
+        "reader": reader,
+        "role": one_line(role),
+        "agreement": one_line(agreement.id),
+        "customer": one_line(customer.name if customer else agreement.customer),
+        "provider": one_line(provider.name) if provider else None,
+        "to_customer": role.startswith("customer."),
+    }
+
+
+def promise(objective: Objective) -> dict[str, str | int | None]:
+    """The promise by its parts, for a template to put into words: `kind`, `metric`, `aggregate`, `target` (as
+    written, such as `99.9 %` or `40`), `operator` (of a bound), `calendar` or `rolling` (microseconds)."""
+    indicator, target = objective.indicator, objective.target
+    return {
+        "kind": indicator.kind,
+        "metric": one_line(indicator.metric),
+        "aggregate": indicator.aggregate if indicator.kind == "aggregate" else None,
+        "target": str(target.limit) if isinstance(target, Bound) else format_share(target),
+        "operator": target.operator if isinstance(target, Bound) else None,
+        "calendar": objective.period.calendar,
+        "rolling": objective.period.rolling,
+    }
+
+
+def _attained(objective: Objective, verdict: Mapping[str, Any], reader: Reader) -> str | None:
+    """The figure with two places more than the target has, and at least three."""
+    if (attained := verdict.get("attained")) is None:
+        return None
+    value, target = Decimal(attained), objective.target
+    if isinstance(target, Bound):
+        places = max(_places(target.limit) + 2, 3)
+        return figure(value, reader, places=places, lower_is_better=target.operator in ("<", "<="))
+    return percent(value, reader, max(_places(Decimal(format_share(target).removesuffix(" %"))) + 2, 3))
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def _bad(objective: Objective | None, verdict: Mapping[str, Any]) -> Bad | None:
+    budget = verdict.get("budget")
+    if objective is None or budget is None:
+        return None
+    indicator, allowed = objective.indicator, int(Decimal(budget))
+    if indicator.kind == "availability":
+        return Bad(time=verdict["bad"] * indicator.slot, allowed=allowed * indicator.slot)
+    if indicator.kind == "ratio" and indicator.weighting == "events":
+        return Bad(events=verdict["bad"], allowed_events=allowed)
+    return None
+
+
+def _last_bad(verdict: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The last interval that counted against the promise."""
+    intervals = [(e["start"], e["end"]) for e in verdict.get("evidence", ()) if e["kind"] == "bad"]
+    parsed = sorted((parse_instant(start), parse_instant(end)) for start, end in intervals)
+    return parsed[-1] if parsed else None
+
+
+def _period(verdict: Mapping[str, Any], agreement: Agreement, reader: Reader) -> str | None:
+    start, end = _instant(verdict, "period_start"), _instant(verdict, "period_end")
+    return None if start is None or end is None else days(start, end, reader, agreement.time_zone)
+
+
+def _credit(verdict: Mapping[str, Any]) -> tuple[Decimal, str] | None:
+    credit = verdict.get("credit")
+    return None if credit is None else (Decimal(credit["amount"]), credit["currency"])
+
+
+def _instant(verdict: Mapping[str, Any], name: str) -> int | None:
+    text = verdict.get(name)
+    return None if text is None else parse_instant(text)

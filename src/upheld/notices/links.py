@@ -1,0 +1,56 @@
+"""Signed links: who may answer which question, without a login."""
+
+import hashlib
+from dataclasses import astuple, dataclass
+
+from itsdangerous import BadData, URLSafeSerializer
+
+MIN_SECRET = 16
+MAX_TOKEN = 2000
+
+
+class BadLink(Exception):
+    """The link is not one that this installation has made, or it was cut or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Round `asked` of the question of a case, as put to one contact (`<role>/<number>`) of a tenant."""
+
+    tenant: str
+    case_id: str
+    asked: int
+    contact: str
+
+
+class Links:
+    """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
+    answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
+    has its own salt. Whether the question still awaits an answer is the case's to say."""
+
+    def __init__(self, secret: str, public_url: str) -> None:
+        if len(secret) < MIN_SECRET:
+            raise ValueError(f"the secret that signs links has at least {MIN_SECRET} characters")
+        self._public_url = public_url.rstrip("/")
+        self._questions = URLSafeSerializer(
+            secret,
+            salt="upheld.confirm",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def question_url(self, question: Question) -> str:
+        token = self._questions.dumps(astuple(question))
+        return f"{self._public_url}/confirm/{token if isinstance(token, str) else token.decode()}"
+
+    def read_question(self, token: str) -> Question:
+        """The question that a token was made for. Raises BadLink on any other text."""
+        if len(token) > MAX_TOKEN:
+            raise BadLink("the link is too long to be one of ours")
+        try:
+            fields = self._questions.loads(token)
+        except (BadData, ValueError, RecursionError):
+            raise BadLink("the link is not one of ours, or not whole") from None
+        match fields:
+            case [str(tenant), str(case_id), int(asked), str(contact)]:
+                return Question(tenant, case_id, asked, contact)
+        raise BadLink("the link is not a question's")

@@ -1,0 +1,300 @@
+"""Who is told what and why: an agreement's roles resolved to contacts, and a notice recorded for each. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from upheld.agreements.model import Agreement, Contact, Party
+from upheld.agreements.units import format_instant, parse_instant
+from upheld.cases.model import Case
+from upheld.maintenance.calendar import calendar_entry
+from upheld.maintenance.earning import Told
+from upheld.maintenance.model import Maintenance
+from upheld.notices.facts import case_context, maintenance_context
+from upheld.notices.formats import Reader
+from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.texts import render
+
+CUSTOMER = "customer."
+
+
+def plan_case_notices(
+    kind: NoticeKind,
+    case: Case,
+    agreement: Agreement,
+    customer: Party | None,
+    provider: Party | None,
+    at: int,
+    *,
+    due_by: int | None,
+    occasion: str,
+    links: Callable[[str], str] | None,
+) -> list[Notice]:
+    """The notices of an occasion in the life of a case, one for each contact of each role, in the agreement's order;
+    none where the agreement promises none.
+
+    A role without a contact gives one that is stopped, and so does a contact that has already been met under an earlier
+    role of the list. The id, `<case>/<occasion>/<role>/<n>`, is the key under which it is sent once. `links` makes
+    the link on which a contact (`<role>/<n>`) answers; it is asked for question and reminder only. Raises ValueError
+    where those have none."""
+    notices: list[Notice] = []
+    for role, number, contact in _contacts(case_roles(kind, case, agreement), customer, provider):
+        key = f"{case.id}/{occasion}/{role}/{number}"
+        common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id}
+        if contact is None:
+            notices.append(_nobody(key, kind, role, at, due_by, common))
+            continue
+        link = None
+        if kind in ("question", "reminder"):
+            if links is None:
+                raise ValueError(f"a {kind} needs links")
+            link = links(f"{role}/{number}")
+        reader = _reader(role, contact, agreement, customer, provider)
+        answer_by = _answer_by(kind, agreement, at)
+        context = case_context(case, agreement, customer, provider, role, reader, link=link, answer_by=answer_by)
+        data = {
+            "case": _case_data(case),
+            "verdict": dict(case.verdict),
+            "link": link,
+            "answer_by": None if answer_by is None else format_instant(answer_by),
+        }
+        notices.append(_notice(key, kind, role, contact, at, due_by, common, context, data))
+    return _once_each(notices)
+
+
+def plan_maintenance_notices(
+    kind: NoticeKind,
+    maintenance: Maintenance,
+    agreement: Agreement,
+    customer: Party | None,
+    provider: Party | None,
+    services_hit: Sequence[str],
+    at: int,
+    *,
+    due_by: int | None,
+    occasion: str,
+) -> list[Notice]:
+    """The notices of a planned work to those whom the agreement names in `notices.maintenance`, each with the
+    work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`."""
+    promise = agreement.notices.maintenance
+    calendar = calendar_entry(maintenance, agreement, provider, services_hit, at)
+    notices: list[Notice] = []
+    for role, number, contact in _contacts(promise.to if promise else (), customer, provider):
+        key = f"{maintenance.id}/{occasion}/{agreement.id}/{role}/{number}"
+        common: dict[str, Any] = {
+            "customer": agreement.customer,
+            "agreement": agreement.id,
+            "maintenance_id": maintenance.id,
+            "calendar": calendar,
+        }
+        if contact is None:
+            notices.append(_nobody(key, kind, role, at, due_by, common))
+            continue
+        reader = _reader(role, contact, agreement, customer, provider)
+        context = maintenance_context(maintenance, agreement, customer, provider, services_hit, role, reader, at)
+        data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
+        notices.append(_notice(key, kind, role, contact, at, due_by, common, context, data))
+    return _once_each(notices)
+
+
+def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
+    """The roles that the agreement wants told, each once. Those who hear of a restoration, where the agreement does not
+    say, and of the end of a case, are those who were promised its beginning."""
+    promised = agreement.notices
+    degradation = promised.degradation.to if promised.degradation else ()
+    violation = promised.violation.to if promised.violation else ()
+    beginning = degradation if case.kind == "degradation" else violation
+    match kind:
+        case "degradation":
+            return _unique(degradation)
+        case "violation":
+            return _unique(violation)
+        case "restoration":
+            return _unique(promised.restoration.to if promised.restoration else beginning)
+        case "question" | "reminder":
+            return _unique(agreement.confirmation.to)
+        case "reopened" | "closed" | "withdrawn":
+            return _unique(degradation if case.kind == "degradation" else (*violation, *degradation))
+    raise ValueError(f"{kind} is not told about a case")
+
+
+def promised_by(kind: NoticeKind, agreement: Agreement, happened_at: int) -> int | None:
+    """Until when the agreement wants a degradation, violation or restoration told; None where it does not say."""
+    promise = {
+        "degradation": agreement.notices.degradation,
+        "violation": agreement.notices.violation,
+        "restoration": agreement.notices.restoration,
+    }.get(kind)
+    return None if promise is None or promise.within is None else happened_at + promise.within
+
+
+def maintenance_promised_by(kind: NoticeKind, maintenance: Maintenance, agreement: Agreement) -> int | None:
+    """Until when the agreement wants a planned work announced, or reminded of."""
+    promise = agreement.notices.maintenance
+    if promise is None or kind not in ("maintenance", "maintenance_reminder"):
+        return None
+    lead = promise.lead_time if kind == "maintenance" else promise.reminder
+    return None if lead is None else maintenance.start - lead
+
+
+def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tuple[Contact, ...]:
+    """`customer.noc` -> the customer's contacts under `noc`; a role without the prefix -> the provider's."""
+    party, name = (customer, role.removeprefix(CUSTOMER)) if role.startswith(CUSTOMER) else (provider, role)
+    return party.contacts.get(name, ()) if party is not None else ()
+
+
+def signing_secret(notice: Notice, customer: Party | None, provider: Party | None) -> str | None:
+    """The secret that signs a webhook's notice; None where the contact is no longer there."""
+    contacts = contacts_of(notice.role, customer, provider)
+    return next((c.secret for c in contacts if c.webhook == notice.address), None)
+
+
+def told(notices: Iterable[Notice]) -> list[Told]:
+    """What the announcements of a work have told, for `maintenance.earning`; give those of one agreement. Other
+    notices, and those to nobody, are left out."""
+    return [_told(n) for n in notices if n.kind == "maintenance" and n.payload is not None]
+
+
+def _told(notice: Notice) -> Told:
+    assert notice.payload is not None
+    data = notice.payload["data"]
+    return Told(
+        role=notice.role,
+        contact=notice.address,
+        start=parse_instant(data["maintenance"]["start"]),
+        end=parse_instant(data["maintenance"]["end"]),
+        services=frozenset(data["services"]),
+        sent_at=notice.sent_at if notice.state == "sent" else None,
+        failure=notice.reason,
+    )
+
+
+def _contacts(
+    roles: Iterable[str], customer: Party | None, provider: Party | None
+) -> Iterable[tuple[str, int, Contact | None]]:
+    for role in roles:
+        contacts = contacts_of(role, customer, provider)
+        if not contacts:
+            yield role, 0, None
+        for number, contact in enumerate(contacts):
+            yield role, number, contact
+
+
+def _unique(roles: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(roles))
+
+
+def _reader(
+    role: str, contact: Contact, agreement: Agreement, customer: Party | None, provider: Party | None
+) -> Reader:
+    party = customer if role.startswith(CUSTOMER) else provider
+    return Reader(contact.language, party.time_zone if party is not None else agreement.time_zone)
+
+
+def _notice(
+    key: str,
+    kind: NoticeKind,
+    role: str,
+    contact: Contact,
+    at: int,
+    due_by: int | None,
+    common: Mapping[str, Any],
+    context: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> Notice:
+    text = render(kind, context)
+    about = {
+        "id": key,
+        "kind": kind,
+        "role": role,
+        "agreement": common["agreement"],
+        "customer": common["customer"],
+        "due_by": None if due_by is None else format_instant(due_by),
+        "subject": text.subject,
+        "text": text.text,
+    }
+    return Notice(
+        id=key,
+        kind=kind,
+        role=role,
+        channel="email" if contact.email else "webhook",
+        address=contact.email or contact.webhook or "",
+        subject=text.subject,
+        text=text.text,
+        html=text.html,
+        state="recorded",
+        recorded_at=at,
+        payload={"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},
+        due_by=due_by,
+        **common,
+    )
+
+
+def _nobody(key: str, kind: NoticeKind, role: str, at: int, due_by: int | None, common: Mapping[str, Any]) -> Notice:
+    whose = "the customer" if role.startswith(CUSTOMER) else "the provider"
+    return Notice(
+        id=key,
+        kind=kind,
+        role=role,
+        channel="none",
+        address="",
+        subject="",
+        text="",
+        html="",
+        state="stopped",
+        recorded_at=at,
+        due_by=due_by,
+        reason=f"no contact: {whose} has no contact for the role {role}",
+        **common,
+    )
+
+
+def _once_each(notices: Sequence[Notice]) -> list[Notice]:
+    """Stops the second notice to one address: whoever stands under two roles is told once."""
+    first: dict[tuple[str, str], Notice] = {}
+    kept = []
+    for notice in notices:
+        earlier = first.setdefault((notice.channel, notice.address), notice)
+        if notice.state == "recorded" and earlier is not notice:
+            notice = replace(notice, state="stopped", reason=f"duplicate: the same contact is told as {earlier.role}")
+        kept.append(notice)
+    return kept
+
+
+def _answer_by(kind: NoticeKind, agreement: Agreement, at: int) -> int | None:
+    """Until when an answer is waited for: a reminder goes out `remind_after` after its question."""
+    terms = agreement.confirmation
+    if kind == "question":
+        return at + terms.close_after
+    return at + terms.close_after - terms.remind_after if kind == "reminder" else None
+
+
+def _case_data(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "kind": case.kind,
+        "state": case.state,
+        "objective": case.objective,
+        "service": case.service,
+        "opened_at": format_instant(case.opened_at),
+        "restored_at": _instant(case.restored_at),
+        "closed_at": _instant(case.closed_at),
+        "outcome": case.outcome,
+        "asked": case.asked,
+    }
+
+
+def _maintenance_data(maintenance: Maintenance) -> dict[str, Any]:
+    return {
+        "id": maintenance.id,
+        "title": maintenance.title,
+        "description": maintenance.description,
+        "start": format_instant(maintenance.start),
+        "end": format_instant(maintenance.end),
+        "state": maintenance.state,
+        "sequence": maintenance.sequence,
+    }
+
+
+def _instant(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)

@@ -1,0 +1,112 @@
+"""A sending as a chain of small stages: each that stops a notice says which it was and why. Then retry and record.
+
+Functions over plain data; what they decide is kept and done by the process. Instants in microseconds UTC.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from upheld.agreements.units import HOUR, SECOND, format_instant
+from upheld.cases.model import ENDED_STATES, Case
+from upheld.maintenance.model import Maintenance
+from upheld.notices.model import Notice
+
+FIRST_DELAY = 30 * SECOND
+LONGEST_DELAY = HOUR
+MAX_ATTEMPTS = 20
+"""Twenty attempts spread over half a day: a relay that is away over a night does not cost a notice."""
+
+Stage = Callable[[Notice, Case | None, Maintenance | None, int], str | None]
+
+
+def stop_reason(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+    """Why the notice must not be sent now, as `stage: reason`; None where it may. `case` and `maintenance` are those
+    that the notice names, as they are now."""
+    for name, stage in STAGES:
+        if (reason := stage(notice, case, maintenance, now)) is not None:
+            return f"{name}: {reason}"
+    return None
+
+
+def next_attempt(attempts: int, now: int) -> int | None:
+    """When to try again after `attempts` failed ones: twice as long after each, at most an hour; None to give up."""
+    if attempts >= MAX_ATTEMPTS:
+        return None
+    return now + min(FIRST_DELAY << max(attempts - 1, 0), LONGEST_DELAY)
+
+
+def _duplicate(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+    if notice.state == "sent":
+        return f"sent already at {'an unknown time' if notice.sent_at is None else format_instant(notice.sent_at)}"
+    return f"{notice.state} already" if notice.state != "recorded" else None
+
+
+def _no_contact(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+    return f"{notice.role} has no contact" if notice.channel == "none" or not notice.address else None
+
+
+def _case_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+    if notice.case_id is None:
+        return None
+    if case is None:
+        return "its case is not known"
+    ended = case.state in ENDED_STATES
+    match notice.kind:
+        case "question" | "reminder":
+            return _question_moved_on(notice, case)
+        case "degradation" if case.kind == "violation":
+            return "the case has become a violation, which is told instead"
+        case "degradation" | "violation" if case.state == "withdrawn":
+            return "the case was withdrawn"
+        case "degradation" if case.state == "closed":
+            return "the case is closed"
+        case "restoration" if case.state == "withdrawn":
+            return "the case was withdrawn"
+        case "restoration" if case.restored_at is None:
+            return "the service is not good any more, or not by the customer's word"
+        case "reopened" if ended:
+            return f"the case is {case.state}"
+        case ("closed" | "withdrawn") as told if case.state != told:
+            return f"the case is not {told} any more"
+    return None
+
+
+def _question_moved_on(notice: Notice, case: Case) -> str | None:
+    if case.state in ENDED_STATES:
+        return f"the case is {case.state}"
+    if case.state != "confirming":
+        return f"nothing is asked of a case that is {case.state}"
+    asked = _data(notice, "case").get("asked")
+    return "a later round of the question was asked" if asked is not None and asked != case.asked else None
+
+
+def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+    if notice.maintenance_id is None:
+        return None
+    if maintenance is None:
+        return "its work is not known"
+    if now >= maintenance.end:
+        return "the window is over"
+    if notice.kind == "maintenance_cancelled":
+        return None if maintenance.state == "cancelled" else "the work is planned again"
+    if maintenance.state == "cancelled":
+        return "the work was cancelled"
+    if notice.kind == "maintenance_reminder" and now >= maintenance.start:
+        return "the work has begun"
+    sequence = _data(notice, "maintenance").get("sequence")
+    if sequence is not None and sequence < maintenance.sequence:
+        return "the work was planned anew, which is announced instead"
+    return None
+
+
+def _data(notice: Notice, name: str) -> Mapping[str, Any]:
+    found = (notice.payload or {}).get("data", {}).get(name, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+STAGES: tuple[tuple[str, Stage], ...] = (
+    ("duplicate", _duplicate),
+    ("no contact", _no_contact),
+    ("past its point", _case_moved_on),
+    ("past its point", _work_moved_on),
+)

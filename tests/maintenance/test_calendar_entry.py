@@ -1,0 +1,82 @@
+"""The calendar entry of a planned work, read back with the icalendar library as a customer's calendar would."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from icalendar import Calendar
+
+from notices.examples import AGREEMENT, PROVIDER, instant, work
+from upheld.agreements.model import Party
+from upheld.maintenance.calendar import calendar_entry, entry_uid
+from upheld.maintenance.model import Maintenance
+
+AT = instant("2026-06-01T08:00:00.5Z")
+
+
+def entry(maintenance: Maintenance, provider: Party | None = PROVIDER, at: int = AT) -> tuple[Any, Any]:
+    text = calendar_entry(maintenance, AGREEMENT, provider, ("vpn-0042", "vpn-0043"), at)
+    calendar = Calendar.from_ical(text)
+    (event,) = calendar.walk("VEVENT")
+    return calendar, event
+
+
+def test_a_planned_work_is_published() -> None:
+    calendar, event = entry(work())
+    assert calendar["METHOD"] == "PUBLISH"
+    assert (event["STATUS"], event["SEQUENCE"], event["TRANSP"]) == ("CONFIRMED", 0, "TRANSPARENT")
+    assert event["SUMMARY"] == "Planned maintenance: Exchange of the line card in Bremen-2"
+    assert event["ORGANIZER"] == "mailto:account@north.example"
+    assert event["ORGANIZER"].params["CN"] == "Northern Networks"
+
+
+def test_its_times_are_utc_and_its_stamp_is_the_given_instant() -> None:
+    _, event = entry(work())
+    assert event.decoded("DTSTART") == datetime(2026, 6, 20, 22, tzinfo=UTC)
+    assert event.decoded("DTEND") == datetime(2026, 6, 21, 2, tzinfo=UTC)
+    assert event.decoded("DTSTAMP") == datetime(2026, 6, 1, 8, tzinfo=UTC)
+    text = calendar_entry(work(), AGREEMENT, PROVIDER, ("vpn-0042",), AT)
+    assert "DTSTART:20260620T220000Z\r\n" in text
+
+
+def test_a_cancellation_takes_the_same_entry_back() -> None:
+    _, planned = entry(work())
+    calendar, cancelled = entry(replace(work(), state="cancelled", sequence=1))
+    assert (calendar["METHOD"], cancelled["STATUS"]) == ("CANCEL", "CANCELLED")
+    assert cancelled["UID"] == planned["UID"]
+    assert cancelled["SEQUENCE"] > planned["SEQUENCE"]
+
+
+def test_the_uid_is_stable_and_no_one_elses() -> None:
+    uid = entry_uid(work(), AGREEMENT, PROVIDER)
+    assert uid == entry_uid(work(title="Another title", sequence=7), AGREEMENT, PROVIDER)
+    others = {
+        entry_uid(work(id="chg-2"), AGREEMENT, PROVIDER),
+        entry_uid(work(), AGREEMENT.model_copy(update={"id": "silver"}), PROVIDER),
+        entry_uid(work(), AGREEMENT, PROVIDER.model_copy(update={"id": "south"})),
+    }
+    assert len({uid, *others}) == 4
+
+
+def test_it_is_a_maintnote() -> None:
+    _, event = entry(work())
+    assert event["X-MAINTNOTE-PROVIDER"] == "north"
+    assert event["X-MAINTNOTE-ACCOUNT"] == "acme"
+    assert event["X-MAINTNOTE-MAINTENANCE-ID"] == "chg-2026-118"
+    assert event["X-MAINTNOTE-OBJECT-ID"] == ["vpn-0042", "vpn-0043"]
+    assert event["X-MAINTNOTE-STATUS"] == "CONFIRMED"
+    assert event["X-MAINTNOTE-IMPACT"] == "OUTAGE"
+
+
+@pytest.mark.parametrize("provider", [None, PROVIDER.model_copy(update={"contacts": {}})])
+def test_a_provider_without_an_address_still_gives_a_valid_entry(provider: Party | None) -> None:
+    _, event = entry(work(), provider)
+    assert event["ORGANIZER"] == "invalid:nomail"
+
+
+@pytest.mark.parametrize("text", ["a\r\nATTACH:http://evil.example/x", "a\nEND:VEVENT", "x" * 500, "ä;,\\"])
+def test_no_data_adds_a_property(text: str) -> None:
+    plain, odd = entry(work())[1], entry(work(title=text, description=text, id=text))[1]
+    assert set(odd) == set(plain)
+    assert "\r\n".join(odd["SUMMARY"].splitlines()) == "\r\n".join(f"Planned maintenance: {text}".splitlines())

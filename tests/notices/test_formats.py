@@ -1,0 +1,99 @@
+"""Instants, durations and figures as a reader sees them."""
+
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from notices.examples import instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
+from upheld.notices.formats import Reader, days, duration, figure, moment, money, percent, span, span_utc
+
+BERLIN = Reader("en", ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "shown"),
+    [
+        ("2026-06-01T12:03:00Z", "Europe/Berlin", "1 June 2026, 14:03 CEST (UTC+02:00)"),
+        ("2026-06-01T12:03:07Z", "Europe/Berlin", "1 June 2026, 14:03:07 CEST (UTC+02:00)"),
+        ("2026-06-01T12:03:00Z", "UTC", "1 June 2026, 12:03 UTC"),
+        ("2026-06-01T12:03:00Z", "America/New_York", "1 June 2026, 08:03 EDT (UTC-04:00)"),
+        ("2026-06-01T12:03:00Z", "America/Sao_Paulo", "1 June 2026, 09:03 (UTC-03:00)"),
+        ("2026-06-01T12:03:00Z", "Asia/Kathmandu", "1 June 2026, 17:48 (UTC+05:45)"),
+    ],
+)
+def test_a_moment_names_its_zone(text: str, zone: str, shown: str) -> None:
+    assert moment(instant(text), Reader("en", ZoneInfo(zone))) == shown
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    once, twice = moment(instant("2026-10-25T00:30:00Z"), BERLIN), moment(instant("2026-10-25T01:30:00Z"), BERLIN)
+    assert once == "25 October 2026, 02:30 CEST (UTC+02:00)"
+    assert twice == "25 October 2026, 02:30 CET (UTC+01:00)"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [
+        ("2026-06-01T20:00:00Z", "2026-06-01T21:30:00Z", "1 June 2026, 22:00 to 23:30 CEST (UTC+02:00)"),
+        ("2026-06-01T20:00:00Z", "2026-06-02T00:00:00Z", "1 June 2026, 22:00 to 2 June 2026, 02:00 CEST (UTC+02:00)"),
+        (
+            "2026-10-25T00:00:00Z",
+            "2026-10-25T02:00:00Z",
+            "25 October 2026, 02:00 CEST (UTC+02:00) to 25 October 2026, 03:00 CET (UTC+01:00)",
+        ),
+    ],
+)
+def test_a_span_says_no_more_than_it_must(start: str, end: str, shown: str) -> None:
+    assert span((instant(start), instant(end)), BERLIN) == shown
+
+
+def test_a_span_in_utc_is_in_utc() -> None:
+    window = (instant("2026-06-01T20:00:00Z"), instant("2026-06-01T21:30:00Z"))
+    assert span_utc(window, BERLIN) == "1 June 2026, 20:00 to 21:30 UTC"
+
+
+def test_a_period_is_named_by_its_first_and_last_day() -> None:
+    start, end = instant("2026-05-31T22:00:00Z"), instant("2026-06-30T22:00:00Z")
+    assert days(start, end, BERLIN, ZoneInfo("Europe/Berlin")) == "1 June 2026 to 30 June 2026"
+    assert days(start, start + DAY, BERLIN, ZoneInfo("Europe/Berlin")) == "1 June 2026"
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [
+        (44 * MINUTE, "44 minutes"),
+        (HOUR, "1 hour"),
+        (DAY + 2 * HOUR + 3 * MINUTE + 4 * SECOND, "1 day 2 hours 3 minutes"),
+        (0, "0 seconds"),
+        (999_999, "0 seconds"),
+    ],
+)
+def test_a_duration_is_put_into_words(length: int, shown: str) -> None:
+    assert duration(length, BERLIN) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "places", "shown"),
+    [
+        ("0.999999999999", 3, "99.999 %"),
+        ("0.99899999", 3, "99.899 %"),
+        ("1", 3, "100 %"),
+        ("0.9999999", 5, "99.99999 %"),
+        ("0", 3, "0 %"),
+    ],
+)
+def test_a_share_never_looks_better_than_it_is(share: str, places: int, shown: str) -> None:
+    assert percent(Decimal(share), BERLIN, places) == shown
+
+
+def test_a_figure_is_cut_towards_the_worse() -> None:
+    assert figure(Decimal("40.00001"), BERLIN, places=3, lower_is_better=True) == "40.001"
+    assert figure(Decimal("99.9999"), BERLIN, places=3, lower_is_better=False) == "99.999"
+    assert figure(Decimal("1234567.5"), BERLIN, places=3, lower_is_better=True) == "1,234,567.5"
+
+
+def test_money_has_its_currencys_places() -> None:
+    assert money(Decimal("1200.00"), "EUR", BERLIN) == "€1,200.00"
+    assert money(Decimal("1200"), "JPY", BERLIN) == "JP¥1,200"
