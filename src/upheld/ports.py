@@ -74,6 +74,10 @@ class Transaction(Protocol):
     def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
         """Replaces the row of the same version, or adds the row of a new one."""
 
+    def forget_older_verdicts(self, key: tuple[str, str, str, int]) -> None:
+        """Drops the verdicts of the same (agreement, objective, service) of earlier periods: a rolling window that
+        has moved on leaves only its newest."""
+
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None: ...
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]: ...
     def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[tuple[Verdict, int, str]]:
@@ -91,6 +95,9 @@ class Transaction(Protocol):
 
     def case_for_period(self, key: tuple[str, str, str, int]) -> Case | None:
         """The newest case, open or ended, that was opened for the verdict of that key."""
+
+    def latest_case(self, agreement: str, objective: str, service: str) -> Case | None:
+        """The newest case, open or ended, of an objective of a service."""
 
     def events(self, case_id: str) -> Sequence[Event]: ...
 
@@ -147,7 +154,10 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Where all but measurements is kept."""
 
-    def transaction(self, tenant: str) -> AbstractContextManager[Transaction]: ...
+    def transaction(self, tenant: str, *, writing: bool = True) -> AbstractContextManager[Transaction]:
+        """With `writing=False` it waits for no writer, and what it tries to write fails. A thread has one writing
+        transaction at a time."""
+
     def claim(self, now: int, lease: int, limit: int) -> Sequence[AgendaEntry]:
         """Takes up to `limit` due entries of any tenant for `lease` microseconds, by a conditional update: no two
         workers get the same one, and one whose worker died is free again when the lease is over."""

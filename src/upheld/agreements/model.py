@@ -4,6 +4,7 @@ The models take what a YAML document holds (strings, numbers as `Decimal`, lists
 they do not know. Fractions, bounds, durations (microseconds) and instants (microseconds, UTC) are exact: see `units`.
 """
 
+import base64
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import list_currencies
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from upheld.agreements.credits import AnyTier, check_tiers, parse_tier
 from upheld.agreements.units import (
@@ -31,7 +32,9 @@ Limit = Annotated[Bound, BeforeValidator(parse_bound)]
 
 
 def _parse_target(text: object) -> Fraction | Bound:
-    return parse_share(text) if isinstance(text, str) and text.strip().endswith("%") else parse_bound(text)
+    if not isinstance(text, str):
+        raise ValueError('write a share with its sign, such as "99.9 %", or a bound, such as "<= 40"')
+    return parse_share(text) if text.strip().endswith("%") else parse_bound(text)
 
 
 def _parse_zone(name: object) -> ZoneInfo:
@@ -228,11 +231,19 @@ class Confirmation(Document):
         return self
 
 
+def _check_moment(text: object) -> object:
+    parse_instant_or_date(text, ZoneInfo("UTC"))  # read again in the agreement's zone, which only the agreement knows
+    return text
+
+
+Moment = Annotated[Any, AfterValidator(_check_moment)]
+
+
 class Validity(Document):
     """From an instant, until an instant or open; a bare date is its local midnight in the agreement's zone."""
 
-    from_: Any = Field(alias="from")
-    to: Any = None
+    from_: Moment = Field(alias="from")
+    to: Moment | None = None
 
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -339,7 +350,20 @@ class Contact(Document):
             raise ValueError("give either email or webhook")
         if self.webhook is not None and self.secret is None:
             raise ValueError("a webhook has a secret to sign with")
+        if self.secret is not None:
+            _check_secret(self.secret)
         return self
+
+
+def _check_secret(secret: str) -> None:
+    """Standard Webhooks: base64 of 24 to 64 random bytes, after `whsec_`. The fault never repeats the secret."""
+    try:
+        encoded = secret.removeprefix("whsec_").rstrip("=")
+        size = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
+    except ValueError:
+        size = 0
+    if not 24 <= size <= 64:
+        raise ValueError("secret: is whsec_ and the base64 of 24 to 64 random bytes")
 
 
 class Party(Document):

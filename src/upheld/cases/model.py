@@ -17,7 +17,8 @@ class Case:
     """One case as its events leave it. There is at most one open case for an objective of a service.
 
     `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`);
-    `findings` what the analysis attached; `asked` counts the rounds of asking the customer; `level` is the level of
+    `findings` what the analysis attached; `restored_at` is when the service had
+    last been bad; `asked` counts the rounds of asking the customer; `level` is the level of
     escalation, 0 at first; `seq` is the number of its last event."""
 
     id: str
@@ -32,6 +33,7 @@ class Case:
     verdict: Mapping[str, Any] = field(default_factory=dict)
     findings: Mapping[str, Any] = field(default_factory=dict)
     restored_at: int | None = None
+    reopened_at: int | None = None
     asked: int = 0
     level: int = 0
     outcome: Outcome | None = None
@@ -41,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a case. `type` is one of `cases.decide.EVENT_TYPES`; `data` is JSON."""
+    """Something that happened to a case. `type` is one of those that `cases.lifecycle` lists; `data` is JSON."""
 
     case_id: str
     seq: int

@@ -1,0 +1,106 @@
+"""Who may do what: API keys for machines, sessions for browsers.
+
+A key's secret is 256 random bits, so its SHA-256 digest is all that is stored and a fast hash is enough: what makes
+slow hashes needful, guessing through the likely passwords, has nothing to guess here.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from itsdangerous import BadData, Signer, URLSafeSerializer
+
+from upheld.agreements.units import HOUR
+from upheld.ports import ApiKey, Store
+
+Role = Literal["operator", "ingest"]
+ROLES: tuple[Role, ...] = ("operator", "ingest")
+
+SESSION_COOKIE = "upheld_session"
+SESSION_LIFETIME = 12 * HOUR
+
+_SECRET = re.compile(r"uph_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request, once that is proven: by a key, or by the session that a key opened."""
+
+    key_id: str
+    tenant: str
+    role: str
+    by_session: bool = False
+
+    def may(self, method: str, path: str) -> bool:
+        """Whether the role admits the request: an operator may do all, an `ingest` key deliver measurements only."""
+        return self.role == "operator" or (
+            self.role == "ingest" and (method, path) == ("POST", "/v1/measurements") and not self.by_session
+        )
+
+
+def new_key(tenant: str, name: str, role: str, now: int) -> tuple[str, ApiKey]:
+    """A new secret, to be shown once, and the key to be stored for it. Raises ValueError on an unknown role."""
+    if role not in ROLES:
+        raise ValueError(f"role: is one of {', '.join(ROLES)}")
+    secret = f"uph_{secrets.token_urlsafe(32)}"
+    return secret, ApiKey(
+        id=secrets.token_hex(8), tenant=tenant, name=name, digest=digest(secret), role=role, created_at=now
+    )
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret: its SHA-256 in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def authenticate(store: Store, secret: str) -> ApiKey | None:
+    """The key of a secret, or None.
+
+    The look-up is by digest: its timing can tell something of a digest, from which nobody can work back to a secret.
+    The stored digest is compared once more in constant time, whatever collation a database looks it up with."""
+    if not _SECRET.fullmatch(secret):
+        return None
+    wanted = digest(secret)
+    key = store.key_by_digest(wanted)
+    return key if key is not None and hmac.compare_digest(key.digest, wanted) else None
+
+
+class Sessions:
+    """Signed session cookies, and the CSRF tokens that go with them. Nothing is kept on the server: a cookie holds the
+    key's id, tenant and role and when it was issued, and no secret."""
+
+    def __init__(self, secret: str, lifetime: int = SESSION_LIFETIME) -> None:
+        """`lifetime` in microseconds."""
+        self._cookies = URLSafeSerializer(secret, salt="upheld.session")
+        self._csrf = Signer(secret, salt="upheld.csrf")
+        self.lifetime = lifetime
+
+    def issue(self, key: ApiKey, now: int) -> str:
+        """The value of the cookie `SESSION_COOKIE` for whoever has shown the key."""
+        return str(self._cookies.dumps([key.id, key.tenant, key.role, now]))
+
+    def read(self, cookie: str, now: int) -> Caller | None:
+        """Whose cookie it is; None where it is forged, has run out, or was issued in the future."""
+        try:
+            key_id, tenant, role, issued_at = self._cookies.loads(cookie)
+        except BadData:
+            return None
+        if not 0 <= now - issued_at < self.lifetime:
+            return None
+        return Caller(key_id, tenant, role, by_session=True)
+
+    def csrf_token(self, cookie: str) -> str:
+        """The token that every form of this session carries."""
+        return self._csrf.get_signature(cookie.encode()).decode()
+
+    def csrf_holds(self, cookie: str, token: str) -> bool:
+        """Whether `token` is the session's own."""
+        return hmac.compare_digest(self.csrf_token(cookie).encode(), token.encode(errors="replace"))
+
+
+def open_sessions(store: Store) -> Sessions:
+    """The installation's sessions, under the secret that it has kept since its first start."""
+    return Sessions(store.setting("session_secret", secrets.token_urlsafe(32)))

@@ -1,0 +1,58 @@
+"""Which steps a case's events ask for, and what a ticket says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from upheld.actions.model import Action, Ticket
+from upheld.cases.model import Case, Event
+
+
+def steps_for(case: Case, event: Event) -> list[Action]:
+    """The actions that `event` asks for, to be recorded before they are attempted. `case` is as the event left it."""
+    match event.type:
+        case "acted":
+            return [_step(case, event, "ticket", f"{case.id}/ticket")]
+        case "escalated":
+            return [_step(case, event, "escalation", f"{case.id}/escalation-{event.data['level']}")]
+    return []
+
+
+def _step(case: Case, event: Event, kind: str, action_id: str) -> Action:
+    return Action(action_id, case.id, kind, "requested", event.at, detail=ticket_detail(case, kind))
+
+
+def ticket_detail(case: Case, kind: str) -> dict[str, Any]:
+    """A ticket's content (TMF621 TroubleTicket: name, description, severity, relatedEntity), as JSON."""
+    what = "violation" if case.kind == "violation" else "degradation"
+    name = f"SLA {what}: {case.service}, {case.objective} ({case.customer})"
+    if kind == "escalation":
+        name = f"Escalation, level {case.level}: {name}"
+    return {
+        "name": name,
+        "description": _description(case.verdict),
+        "severity": "Critical" if kind == "escalation" else "Major" if case.kind == "violation" else "Minor",
+        "ticketType": "SLA",
+        "externalId": case.id,
+        "relatedEntity": [
+            {"id": case.service, "role": "service"},
+            {"id": case.agreement, "role": "agreement"},
+            {"id": case.customer, "role": "customer"},
+        ],
+        "findings": case.findings,
+    }
+
+
+def _description(verdict: Mapping[str, Any]) -> str:
+    return (
+        f"Objective {verdict['objective']} of agreement {verdict['agreement']} is {verdict['status']} in the period "
+        f"from {verdict['period_start']} to {verdict['period_end']}: attained {verdict['attained']}, "
+        f"{verdict['spent']} spent of a budget of {verdict['budget']}."
+        if verdict["budget"] is not None
+        else f"Objective {verdict['objective']} of agreement {verdict['agreement']} is {verdict['status']} in the "
+        f"period from {verdict['period_start']} to {verdict['period_end']}: attained {verdict['attained']}."
+    )
+
+
+def listed_ticket(action: Action, at: int) -> Ticket:
+    """The entry of the built-in ticket list for an action."""
+    return Ticket(action.id, at, str(action.detail["name"]), action.detail, action.case_id)

@@ -1,0 +1,83 @@
+"""What is known around a case when it opens: other services hit, what they share, what was changed just before."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from upheld.agreements.model import Resource
+from upheld.agreements.units import HOUR, MINUTE, format_instant
+from upheld.analysis.model import Change
+from upheld.assessment.verdict import Condition
+from upheld.maintenance.model import Maintenance
+
+SAME_TIME = 10 * MINUTE
+LOOK_BACK = 24 * HOUR
+TermKey = tuple[str, str, str]
+
+
+def findings(
+    service: str,
+    conditions: Mapping[TermKey, Condition],
+    resources: Sequence[Resource],
+    changes: Sequence[Change],
+    maintenances: Sequence[Maintenance],
+    now: int,
+) -> dict[str, Any]:
+    """JSON with `affected` (the other services that were bad in the last ten minutes), `cause_candidates` (the
+    resources that the service runs over, the most widely bad first, each with its reason) and `changes` (what was
+    changed or worked on in the last day, the nearest first).
+
+    `conditions`: how each (agreement, objective, service) is. `now` in microseconds UTC."""
+    affected = sorted(
+        {
+            key[2]
+            for key, condition in conditions.items()
+            if condition.bad_until is not None and condition.bad_until >= now - SAME_TIME
+        }
+        - {service}
+    )
+    return {
+        "affected": affected,
+        "cause_candidates": _candidates(service, affected, resources),
+        "changes": _recent(service, changes, maintenances, now),
+    }
+
+
+def _candidates(service: str, affected: Sequence[str], resources: Sequence[Resource]) -> list[dict[str, Any]]:
+    bad = {service, *affected}
+    found = [
+        {
+            "resource": resource.id,
+            "bad": sorted(bad & set(resource.carries)),
+            "carries": len(resource.carries),
+            "reason": f"{len(bad & set(resource.carries))} of the {len(resource.carries)} services that it carries "
+            "were bad at the same time",
+        }
+        for resource in resources
+        if service in resource.carries
+    ]
+    return sorted(found, key=lambda c: (-len(c["bad"]) / c["carries"], -len(c["bad"]), c["resource"]))
+
+
+def _recent(
+    service: str, changes: Sequence[Change], maintenances: Sequence[Maintenance], now: int
+) -> list[dict[str, Any]]:
+    found = [
+        (c.at, {"id": c.id, "at": format_instant(c.at), "summary": c.summary, "author": c.author, "kind": "change"})
+        for c in changes
+        if now - LOOK_BACK <= c.at <= now and (service in c.services or not c.services)
+    ]
+    found += [
+        (
+            m.start,
+            {
+                "id": m.id,
+                "at": format_instant(m.start),
+                "summary": m.title,
+                "author": m.approved_by,
+                "kind": "maintenance",
+            },
+        )
+        for m in maintenances
+        if m.state == "planned" and m.start <= now and m.end >= now - LOOK_BACK and service in m.services
+    ]
+    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]

@@ -1,0 +1,199 @@
+"""Wiring only: settings, and the parts put together to one application."""
+
+import logging
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from upheld.access import new_key
+from upheld.agreements.units import MINUTE, SECOND
+from upheld.cases.model import Case
+from upheld.channels.mail import SmtpMailer
+from upheld.channels.webhook import SignedWebhooks
+from upheld.clock import AcceleratedClock, SystemClock
+from upheld.notices.links import Links, Question
+from upheld.performing import Performer, TicketSystem
+from upheld.ports import Clock, MeasurementLog, Store
+from upheld.process import Process, Rules
+from upheld.readers.portfolio import parse_portfolio
+from upheld.store import open_store
+
+log = structlog.get_logger()
+
+DEFAULT_TENANT = "default"
+TICK = 0.5
+"""Seconds between two looks at the log and the agenda."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, each from the environment variable `UPHELD_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="UPHELD_", extra="forbid")
+
+    database_url: str = "sqlite:///upheld.db"
+    """SQLAlchemy URL of the store: a SQLite file, or PostgreSQL as postgresql+psycopg://..."""
+    host: str = "127.0.0.1"
+    """The address to listen on; loopback unless told otherwise."""
+    port: int = Field(default=8470, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8470"
+    """How the outside reaches this server: the beginning of every signed link."""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+    mail_from: str = "Upheld <upheld@localhost>"
+    ticket_webhook: str | None = None
+    """Where tickets are opened; without it they go to the built-in list."""
+    ticket_secret: SecretStr | None = None
+    """The secret that signs what goes to the ticket webhook (Standard Webhooks, whsec_...)."""
+    allowed_callbacks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Private networks that webhooks may go to all the same, as a JSON list; none by default."""
+    assessment_delay: float = Field(default=30, ge=0)
+    """Seconds that a slot waits for its data before it is assessed."""
+    lateness: float = Field(default=3600, ge=0)
+    """Seconds after its period after which a verdict is final, where the agreement does not say."""
+    restored_after: float = Field(default=300, ge=0)
+    """Seconds that a service must be good to count as restored."""
+    clock_speed: int = Field(default=1, ge=1, le=86_400)
+    """How many times as fast as the machine's the clock runs; for demonstrations and rehearsals."""
+    mail_catcher: Path | None = None
+    """A Maildir whose mails the console shows under /mailbox; for demonstrations."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """The largest request body taken, in bytes."""
+
+
+class Application:
+    """The parts of one installation, and the threads that keep the process going. `clock` takes the place of the one
+    that the settings ask for."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        database = open_store(settings.database_url)
+        self.settings = settings
+        self.store: Store = database
+        self.log: MeasurementLog = database
+        self.clock: Clock = clock or _clock(settings, self.store)
+        self.secret = self.store.setting("signing_secret", secrets.token_urlsafe(48))
+        self.links = Links(self.secret, settings.public_url)
+        rules = Rules(
+            delay=_microseconds(settings.assessment_delay),
+            lateness=_microseconds(settings.lateness),
+            stable=_microseconds(settings.restored_after),
+            lease=5 * MINUTE * settings.clock_speed,
+        )
+        self.process = Process(
+            self.store,
+            self.log,
+            self.clock,
+            parse=lambda source: parse_portfolio(source, "portfolio"),
+            question_link=self._question_link,
+            rules=rules,
+        )
+        self.performer = Performer(
+            self.process,
+            self.store,
+            self.clock,
+            SmtpMailer(
+                settings.smtp_host,
+                settings.smtp_port,
+                settings.mail_from,
+                username=settings.smtp_username,
+                password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+                starttls=settings.smtp_starttls,
+            ),
+            SignedWebhooks(settings.allowed_callbacks),
+            _ticket_system(settings),
+            rules.lease,
+        )
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def first_key(self) -> str | None:
+        """On the first start: makes the default tenant and returns the secret of its first operator key, the only
+        time that it can be seen. None ever after."""
+        if self.store.tenants():
+            return None
+        secret, key = new_key(DEFAULT_TENANT, "first key", "operator", self.clock.now())
+        self.store.add_tenant(DEFAULT_TENANT, "Default")
+        self.store.add_key(key)
+        return secret
+
+    def start(self) -> None:
+        """Starts assessing and performing in the background."""
+        for name, step in (("assessment", self._pulse_all), ("agenda", self.performer.work)):
+            thread = threading.Thread(target=self._repeat, args=(name, step), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Lets the background threads end what they are at."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _pulse_all(self) -> int:
+        for tenant in self.store.tenants():
+            self.process.pulse(tenant)
+        return 0
+
+    def _repeat(self, name: str, step: Callable[[], int]) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                while step():
+                    if self._stopping.is_set():
+                        return
+            except Exception:  # what fails now, such as a database that is away, is tried again
+                log.exception("background work failed", part=name)
+                self._stopping.wait(5)
+            self._stopping.wait(max(TICK - (time.monotonic() - began), 0.05))
+
+    def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
+        return lambda case, contact: self.links.question_url(
+            Question(tenant=tenant, case_id=case.id, asked=case.asked, contact=contact)
+        )
+
+
+def configure_logging(level: str) -> None:
+    """Structured logs on standard error: readable in a terminal, one JSON object a line elsewhere."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *([] if terminal else [structlog.processors.dict_tracebacks]),
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _clock(settings: Settings, store: Store) -> Clock:
+    if settings.clock_speed == 1:
+        return SystemClock()
+    anchor = store.setting(f"clock_anchor/{settings.clock_speed}", str(SystemClock().now()))
+    return AcceleratedClock(settings.clock_speed, int(anchor))
+
+
+def _ticket_system(settings: Settings) -> TicketSystem | None:
+    if settings.ticket_webhook is None:
+        return None
+    if settings.ticket_secret is None:
+        raise ValueError("UPHELD_TICKET_SECRET is missing: what goes to UPHELD_TICKET_WEBHOOK is signed with it")
+    return TicketSystem(settings.ticket_webhook, settings.ticket_secret.get_secret_value())
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * SECOND)

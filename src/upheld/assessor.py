@@ -1,0 +1,80 @@
+"""The live assessment of one tenant: its state in memory, fed from the measurement log.
+
+The log is the truth and the state only what follows from it: after a restart, or when the portfolio changes or older
+data arrives, the state is built again from the log.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upheld.agreements.terms import Term
+from upheld.assessment.advance import State, advance, conditions, start
+from upheld.assessment.verdict import Condition, Verdict
+from upheld.measurements.exclusions import Exclusion
+from upheld.ports import MeasurementLog
+
+BATCHES_AT_ONCE = 500
+
+
+class Assessor:
+    """Assesses one tenant's terms as its log grows and time passes."""
+
+    def __init__(self, log: MeasurementLog, tenant: str, lateness: int) -> None:
+        self._log, self._tenant, self._lateness = log, tenant, lateness
+        self._version: int | None = None
+        self._terms: Sequence[Term] = ()
+        self._state: State | None = None
+        self._since = 0
+        self._position = 0
+        self._exclusions: Sequence[Exclusion] | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The version of the portfolio that is being assessed; None before the first."""
+        return self._version
+
+    def adopt(self, version: int, terms: Sequence[Term], since: int) -> None:
+        """Assess these terms from now on, from `since` (or the earliest measurement, if that is earlier)."""
+        self._version, self._terms = version, terms
+        self._restart(since)
+
+    def advance(self, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
+        """Takes in what the log has and what `exclusions` (all of them) say, lets time pass to `as_of` (microseconds
+        UTC), and returns the verdicts that have changed."""
+        changed: dict[tuple[str, str, str, int], Verdict] = {}
+        while (batch := self._next_batch()) is not None:
+            for verdict in self._take(batch, exclusions, as_of):
+                changed[verdict.key] = verdict
+        for verdict in self._take(None, exclusions, as_of):
+            changed[verdict.key] = verdict
+        return list(changed.values())
+
+    def conditions(self) -> Mapping[tuple[str, str, str], Condition]:
+        """How each (agreement, objective, service) is right now."""
+        return {} if self._state is None else conditions(self._state)
+
+    def _take(self, batch: pa.Table | None, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
+        assert self._state is not None, "adopt comes first"
+        news = None if exclusions == self._exclusions else exclusions
+        self._state, changes = advance(self._state, batch, as_of, news)
+        self._exclusions = exclusions
+        return changes
+
+    def _next_batch(self) -> pa.Table | None:
+        news = list(islice(self._log.read(self._tenant, self._position), BATCHES_AT_ONCE))
+        if not news:
+            return None
+        table = pa.concat_tables([batch for _, batch in news]).unify_dictionaries()
+        earliest = pc.min(table.column("time")).as_py()
+        if earliest is not None and earliest < self._since:
+            self._restart(earliest)
+            return self._next_batch()
+        self._position = news[-1][0]
+        return table
+
+    def _restart(self, since: int) -> None:
+        self._since, self._position, self._exclusions = since, 0, None
+        self._state = start(self._terms, since=since, lateness=self._lateness)

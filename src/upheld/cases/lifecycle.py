@@ -1,0 +1,71 @@
+"""The lifecycle of a case as data: which event moves it from which states to which, and what it leaves behind."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from upheld.cases.model import OPEN_STATES, Case, Event, State
+
+UNSOLVED: tuple[State, ...] = ("detected", "analysed", "acting", "reopened")
+"""The states in which the service is not known to be good again."""
+
+MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
+    # event: (states it may happen in, the state it leads to; None where it stays)
+    "opened": ((), "detected"),
+    "analysed": (("detected",), "analysed"),
+    "acted": (("analysed", "reopened"), "acting"),
+    "step_done": ((*OPEN_STATES, "closed", "withdrawn"), None),
+    "step_failed": ((*OPEN_STATES, "closed", "withdrawn"), None),
+    "worsened": (OPEN_STATES, None),
+    "violated_again": (OPEN_STATES, None),
+    "figures_changed": (OPEN_STATES, None),
+    "restored": (UNSOLVED, "restored"),
+    "asked": (("restored", "confirming"), "confirming"),
+    "reminded": (("confirming",), None),
+    "broke_again": (("restored", "confirming"), "acting"),
+    "confirmed": (("confirming",), None),
+    "rejected": (("confirming",), None),
+    "reopened": (("confirming",), "reopened"),
+    "escalated": (OPEN_STATES, None),
+    "closed": (("confirming",), "closed"),
+    "withdrawn": (OPEN_STATES, "withdrawn"),
+}
+
+
+def evolve(case: Case, event: Event) -> Case:
+    """The case after the event. An event that is not allowed in the case's state is a defect and raises."""
+    allowed, leads_to = MOVES[event.type]
+    assert event.seq == case.seq + 1, f"event {event.seq} does not follow {case.seq}"
+    assert event.seq == 1 or case.state in allowed, f"{event.type} cannot happen to a case that is {case.state}"
+    data = event.data
+    case = replace(case, seq=event.seq, state=leads_to or case.state)
+    match event.type:
+        case "worsened":
+            return replace(case, kind="violation", verdict=data["verdict"])
+        case "violated_again" | "figures_changed":
+            return replace(case, verdict=data["verdict"])
+        case "analysed":
+            return replace(case, findings=data["findings"])
+        case "restored":
+            return replace(case, restored_at=data["since"])
+        case "broke_again":
+            return replace(case, restored_at=None)
+        case "asked":
+            return replace(case, asked=data["round"])
+        case "reopened":
+            return replace(case, reopened_at=event.at, restored_at=None)
+        case "escalated":
+            return replace(case, level=data["level"])
+        case "closed":
+            return replace(case, outcome=data["outcome"], closed_at=event.at)
+        case "withdrawn":
+            return replace(case, outcome="withdrawn", closed_at=event.at)
+    return case
+
+
+def replay(case: Case, events: Iterable[Event]) -> Case:
+    """The case after all the events, in order."""
+    for event in events:
+        case = evolve(case, event)
+    assert (case.closed_at is None) == (case.state in OPEN_STATES)
+    assert (case.outcome is None) == (case.state in OPEN_STATES), "an ended case has an outcome"
+    return case

@@ -1,0 +1,343 @@
+"""The command line. What a command needs is imported when it runs, so that `--help` is there at once."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.progress import Progress
+
+    from upheld.agreements.model import Portfolio
+    from upheld.agreements.terms import Term
+    from upheld.assessment.verdict import Verdict
+    from upheld.measurements.exclusions import Exclusion
+    from upheld.readers.faults import InputError
+    from upheld.readers.scenario import Scenario
+
+ALL_MET, NOT_ALL_MET, WRONG_INPUT = 0, 1, 2
+
+app = typer.Typer(
+    name="upheld",
+    help="Manage QoS and SLA violations: exact verdicts, cases, notices and the customer's confirmation.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The `upheld` command."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"upheld {version('upheld')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+# -- assess ---------------------------------------------------------------------------------------------------
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class Engine(StrEnum):
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+@app.command(
+    epilog="Example:  upheld assess agreements.yaml june.parquet july.csv --exclusions exclusions.csv "
+    "--as-of 2026-08-01T00:00:00Z --format json"
+)
+def assess(
+    agreements: Annotated[Path, typer.Argument(help="The agreements, a YAML file.", metavar="AGREEMENTS.yaml")],
+    measurements: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files of measurements: .csv, .csv.gz, .parquet, .arrow, .feather or .ipc. A later row or file "
+            "replaces an earlier one of the same service, metric and time.",
+            metavar="MEASUREMENTS...",
+        ),
+    ],
+    exclusions: Annotated[
+        Path | None,
+        typer.Option(help="What does not count: a CSV, Parquet, Arrow or YAML file.", metavar="FILE"),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Assess up to this instant, such as 2026-07-01T00:00:00Z. By default the end of the last slot that "
+            "holds a measurement.",
+            metavar="INSTANT",
+        ),
+    ] = None,
+    known_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Count only what was known by this instant (known_at). By default everything counts.",
+            metavar="INSTANT",
+        ),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of the standard output.", metavar="FILE")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="Where to compute; spark is not in this version.")] = Engine.LOCAL,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse measurements and exclusions of services that no agreement names.")
+    ] = False,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Assess by the plain model that defines the rules; slow.")
+    ] = False,
+) -> None:
+    """Assess agreements on files of measurements: one verdict for each objective of each service in each period.
+
+    Exit status: 0 all met (or without data, which is said on the standard error), 1 some violated or at risk, 2 the
+    input is wrong; each fault is named on the standard error with its file, line or row, and field.
+    """
+    from upheld.readers.faults import InputError
+
+    end, known = _instant("--as-of", as_of), _instant("--known-by", known_by)
+    if engine is Engine.SPARK:
+        _refuse("--engine spark is not available in this version; use --engine local")
+    if output_format is Format.PARQUET and output is None and sys.stdout.isatty():
+        _refuse("Parquet is not for terminals; give --output FILE or send it to a pipe")
+    try:
+        portfolio, verdicts = _assess_files(agreements, measurements, exclusions, end, known, strict, reference)
+    except InputError as error:
+        raise _input_exit(error) from None
+    _write(output_format, output, portfolio, verdicts)
+    if without := sum(verdict.status == "no_data" for verdict in verdicts):
+        _say(f"no data: {without:,} of {len(verdicts):,} {_plural(len(verdicts), 'verdict')}")
+    broken = any(verdict.status in ("violated", "at_risk") for verdict in verdicts)
+    raise typer.Exit(NOT_ALL_MET if broken else ALL_MET)
+
+
+def _assess_files(
+    agreements: Path,
+    measurements: Sequence[Path],
+    exclusions: Path | None,
+    as_of: int | None,
+    known_by: int | None,
+    strict: bool,
+    reference: bool,
+) -> "tuple[Portfolio, list[Verdict]]":
+    import pyarrow.compute as pc
+
+    from upheld.agreements.terms import compile_terms
+    from upheld.readers.exclusions import read_exclusions
+    from upheld.readers.portfolio import read_portfolio
+    from upheld.readers.tables import last_slot_end, read_measurements
+
+    with _progress() as progress:
+        reading = progress.add_task("reading", total=len(measurements) + 1)
+        portfolio = read_portfolio(agreements)
+        terms = compile_terms(portfolio.agreements)
+        services = {term.service for term in terms}
+        excluded = [] if exclusions is None else read_exclusions(exclusions, services if strict else None)
+        delivery = read_measurements(
+            measurements,
+            {(term.service, term.indicator.metric) for term in terms},
+            strict=strict,
+            on_file=lambda path: progress.update(reading, advance=1, description=f"reading {path.name}"),
+        )
+        batch = delivery.batch
+        if known_by is not None:
+            batch = batch.filter(pc.less_equal(batch.column("known_at"), known_by))
+            excluded = [x for x in excluded if x.known_at <= known_by]
+        end = (last_slot_end(batch, terms) or delivery.latest + 1) if as_of is None else as_of
+        progress.update(reading, completed=len(measurements) + 1, description="read")
+        progress.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
+        verdicts = _verdicts(terms, batch, excluded, end, delivery.earliest, reference)
+    for note in (*delivery.notes, *_unused(excluded, services)):
+        _say(note)
+    return portfolio, verdicts
+
+
+def _verdicts(
+    terms: "Sequence[Term]",
+    batch: "pa.Table",
+    exclusions: "Sequence[Exclusion]",
+    as_of: int,
+    since: int,
+    reference: bool,
+) -> "list[Verdict]":
+    if reference:
+        from upheld.assessment.reference import assess as assess_plainly
+        from upheld.measurements.model import from_table
+
+        return assess_plainly(terms, from_table(batch), exclusions, as_of, since=since)
+    from upheld.assessment.advance import assess as assess_columns
+
+    return assess_columns(terms, batch, exclusions, as_of, since=since)
+
+
+def _unused(exclusions: "Sequence[Exclusion]", services: set[str]) -> Iterator[str]:
+    from upheld.measurements.exclusions import EVERY_SERVICE
+
+    strangers = [x.service for x in exclusions if x.service not in services and x.service != EVERY_SERVICE]
+    if strangers:
+        what = (
+            f"{len(strangers):,} {_plural(len(strangers), 'exclusion')} of a service that no agreement names left out"
+        )
+        yield f"{what}: {', '.join(sorted(set(strangers))[:5])}"
+
+
+def _write(output_format: Format, output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:
+    try:
+        match output_format:
+            case Format.TABLE:
+                _write_table(output, portfolio, verdicts)
+            case Format.JSON:
+                from upheld.reports.documents import to_json
+
+                _write_bytes(output, to_json(verdicts).encode())
+            case Format.PARQUET:
+                from upheld.reports.documents import to_parquet
+
+                _write_bytes(output, to_parquet(verdicts))
+    except BrokenPipeError:
+        raise  # who reads the output has had enough: the command ends quietly
+    except OSError as error:
+        _refuse(f"{output or 'the standard output'} cannot be written: {error.strerror or error}")
+
+
+def _write_table(output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:
+    from rich.console import Console
+
+    from upheld.reports.table import verdict_table
+
+    table = verdict_table(verdicts, {agreement.id: agreement.time_zone for agreement in portfolio.agreements})
+    if output is None:
+        Console().print(table)
+        return
+    with output.open("w", encoding="utf-8") as stream:
+        Console(file=stream, width=120).print(table)
+
+
+def _write_bytes(output: Path | None, data: bytes) -> None:
+    if output is not None:
+        output.write_bytes(data)
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+# -- test -----------------------------------------------------------------------------------------------------
+
+
+@app.command("test", epilog="Example:  upheld test scenarios/*.yaml")
+def run_scenarios(
+    scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.", metavar="SCENARIO.yaml...")],
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Assess by the plain model that defines the rules; slow.")
+    ] = False,
+) -> None:
+    """Run agreements against scenarios and print what differs from what they expect.
+
+    Exit status: 0 all as expected, 1 something differs, 2 a scenario is wrong; each fault is named on the standard
+    error with its file, line and field.
+    """
+    from upheld.readers.faults import InputError
+    from upheld.readers.scenario import read_scenario
+
+    status = 0
+    with _progress() as progress:
+        task = progress.add_task("testing", total=len(scenarios))
+        for path in scenarios:
+            progress.update(task, description=f"testing {path.name}")
+            try:
+                scenario = read_scenario(path)
+            except InputError as error:
+                status = max(status, _input_exit(error).exit_code)
+                continue
+            finally:
+                progress.advance(task)
+            status = max(status, _run(scenario, reference))
+    raise typer.Exit(status)
+
+
+def _run(scenario: "Scenario", reference: bool) -> int:
+    from upheld.agreements.units import format_instant
+    from upheld.reports.differences import differences
+
+    compared, differing = 0, 0
+    for expectation in scenario.expect:
+        batch, exclusions = scenario.known(expectation.at)
+        verdicts = _verdicts(scenario.terms, batch, exclusions, expectation.at, scenario.since, reference)
+        for expected in expectation.verdicts:
+            found = differences(expected, verdicts)
+            compared += 1
+            differing += bool(found)
+            for difference in found:
+                typer.echo(f"{scenario.name}:{expected.line}: at {format_instant(expectation.at)}: {difference}")
+    outcome = f"{differing:,} of {compared:,} verdicts differ" if differing else f"{compared:,} as expected"
+    typer.echo(f"{scenario.name}: {outcome}")
+    return NOT_ALL_MET if differing else ALL_MET
+
+
+# -- what commands share --------------------------------------------------------------------------------------
+
+
+def _instant(option: str, text: str | None) -> int | None:
+    from upheld.agreements.units import parse_instant
+
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _input_exit(error: "InputError") -> typer.Exit:
+    typer.echo(str(error), err=True)
+    return typer.Exit(WRONG_INPUT)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    _say(sentence)
+    raise typer.Exit(WRONG_INPUT)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"upheld: {sentence}", err=True)
+
+
+def _plural(number: int, word: str) -> str:
+    return word if number == 1 else f"{word}s"
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """A progress bar on the standard error, where that is a terminal; it is gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The live demonstration: a simulated provider that streams into a real server over HTTP."""

@@ -1,0 +1,205 @@
+"""What is due on the agenda, performed: notices sent, steps taken, timers that have run out.
+
+Each entry was committed with the decision that asked for it. It is claimed for a lease, performed, and finished in one
+transaction with the record of what came of it; where the worker dies in between, the entry is free again after the
+lease, and the receiver knows a doubled message by its id.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from upheld.actions.model import Action
+from upheld.actions.steps import listed_ticket
+from upheld.agreements.model import Portfolio
+from upheld.announcing import JUDGE, REMIND_MAINTENANCE
+from upheld.cases.decide import CloseUnanswered, Remind, StepDone, StepFailed
+from upheld.notices.model import Notice
+from upheld.notices.planning import signing_secret
+from upheld.notices.stages import next_attempt, stop_reason
+from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
+from upheld.process import Process
+from upheld.reactions import ACT, CLOSE, REMIND, SEND
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSystem:
+    """Where tickets are opened: a webhook, with the secret that signs what is sent there."""
+
+    url: str
+    secret: str
+
+
+class Performer:
+    """Performs the agenda over the process and the channels. Without a ticket system the built-in list is used."""
+
+    def __init__(
+        self,
+        process: Process,
+        store: Store,
+        clock: Clock,
+        mailer: Mailer,
+        webhooks: Webhooks,
+        ticket_system: TicketSystem | None,
+        lease: int,
+    ) -> None:
+        self._process, self._store, self._clock = process, store, clock
+        self._mailer, self._webhooks, self._ticket_system, self._lease = mailer, webhooks, ticket_system, lease
+        self._kinds: Mapping[str, Callable[[AgendaEntry], None]] = {
+            SEND: self._send_notice,
+            ACT: self._take_step,
+            REMIND: self._remind,
+            CLOSE: self._close_unanswered,
+            JUDGE: self._judge_maintenance,
+            REMIND_MAINTENANCE: self._remind_of_maintenance,
+        }
+
+    def work(self, limit: int = 100) -> int:
+        """Performs up to `limit` entries that are due; returns how many it took on."""
+        entries = self._store.claim(self._clock.now(), self._lease, limit)
+        for entry in entries:
+            try:
+                self._kinds[entry.kind](entry)
+            except Exception as fault:  # one entry that cannot be performed must not hold up the others
+                log.exception("entry of the agenda failed", tenant=entry.tenant, entry=entry.id, kind=entry.kind)
+                self._put_off(entry, type(fault).__name__)
+        return len(entries)
+
+    # -- notices --------------------------------------------------------------------------------------------------
+
+    def _send_notice(self, entry: AgendaEntry) -> None:
+        with self._store.transaction(entry.tenant, writing=False) as t:
+            notice = t.notice(entry.data["notice"])
+            case = t.case(notice.case_id) if notice is not None and notice.case_id else None
+            work = t.maintenance(notice.maintenance_id) if notice is not None and notice.maintenance_id else None
+        if notice is None or notice.state != "recorded":
+            return self._finish(entry)
+        stopped = stop_reason(notice, case, work, self._clock.now())
+        if stopped is not None:
+            return self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=stopped)))
+        try:
+            self._deliver(entry.tenant, notice)
+        except DeliveryError as fault:
+            return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
+        sent = replace(notice, state="sent", sent_at=self._clock.now(), attempts=entry.attempts, reason=None)
+        self._finish(entry, lambda t: t.save_notice(sent))
+        if sent.kind == "maintenance" and sent.maintenance_id is not None:
+            self._process.judge_maintenance(entry.tenant, sent.maintenance_id)
+        return None
+
+    def _deliver(self, tenant: str, notice: Notice) -> None:
+        if notice.channel == "email":
+            self._mailer.send(notice)
+            return
+        secret = _secret(self._process.portfolio(tenant), notice)
+        if secret is None:
+            raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
+        self._webhooks.post(notice.address, secret, notice.id, self._clock.now(), notice.payload or {})
+
+    def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
+        again = None if permanent else next_attempt(entry.attempts, self._clock.now())
+        reason = notice.reason or ""
+        with self._store.transaction(entry.tenant) as t:
+            if again is None:
+                t.save_notice(replace(notice, state="failed"))
+                t.give_up(entry.id, reason)
+            else:
+                t.save_notice(notice)
+                t.retry(entry.id, again, reason)
+        log.warning("notice not sent", tenant=entry.tenant, notice=notice.id, again=again is not None, reason=reason)
+
+    # -- steps ----------------------------------------------------------------------------------------------------
+
+    def _take_step(self, entry: AgendaEntry) -> None:
+        with self._store.transaction(entry.tenant, writing=False) as t:
+            action = t.action(entry.data["action"])
+        if action is None or action.state != "requested":
+            return self._finish(entry)
+        try:
+            reference = self._open_ticket(entry.tenant, action)
+        except DeliveryError as fault:
+            return self._step_failed(entry, action, fault)
+        now = self._clock.now()
+        done = replace(action, state="done", done_at=now, reference=reference, attempts=entry.attempts, error=None)
+        self._finish(entry, lambda t: t.save_action(done))
+        self._process.command(entry.tenant, action.case_id, StepDone(action.id, reference))
+        return None
+
+    def _open_ticket(self, tenant: str, action: Action) -> str:
+        if self._ticket_system is None:
+            with self._store.transaction(tenant) as t:
+                t.open_ticket(listed_ticket(action, self._clock.now()))
+            return action.id
+        answer = self._webhooks.post(
+            self._ticket_system.url, self._ticket_system.secret, action.id, self._clock.now(), action.detail
+        )
+        return _ticket_reference(answer) or action.id
+
+    def _step_failed(self, entry: AgendaEntry, action: Action, fault: DeliveryError) -> None:
+        again = None if fault.permanent else next_attempt(entry.attempts, self._clock.now())
+        action = replace(action, attempts=entry.attempts, error=str(fault))
+        with self._store.transaction(entry.tenant) as t:
+            if again is not None:
+                t.save_action(action)
+                t.retry(entry.id, again, str(fault))
+                return
+            t.save_action(replace(action, state="failed"))
+            t.give_up(entry.id, str(fault))
+        self._process.command(entry.tenant, action.case_id, StepFailed(action.id, str(fault)))
+
+    # -- timers ---------------------------------------------------------------------------------------------------
+
+    def _remind(self, entry: AgendaEntry) -> None:
+        self._process.command(entry.tenant, entry.data["case"], Remind(entry.data["asked"]))
+        self._finish(entry)
+
+    def _close_unanswered(self, entry: AgendaEntry) -> None:
+        self._process.command(entry.tenant, entry.data["case"], CloseUnanswered(entry.data["asked"]))
+        self._finish(entry)
+
+    def _judge_maintenance(self, entry: AgendaEntry) -> None:
+        self._process.judge_maintenance(entry.tenant, entry.data["maintenance"])
+        self._finish(entry)
+
+    def _remind_of_maintenance(self, entry: AgendaEntry) -> None:
+        self._process.remind_of_maintenance(entry.tenant, entry.data["maintenance"], entry.data["agreement"])
+        self._finish(entry)
+
+    # -- keeping --------------------------------------------------------------------------------------------------
+
+    def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
+        with self._store.transaction(entry.tenant) as t:
+            if record is not None:
+                record(t)
+            t.finish(entry.id)
+
+    def _put_off(self, entry: AgendaEntry, error: str) -> None:
+        again = next_attempt(entry.attempts, self._clock.now())
+        with self._store.transaction(entry.tenant) as t:
+            if again is None:
+                t.give_up(entry.id, error)
+            else:
+                t.retry(entry.id, again, error)
+
+
+def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:
+    """The signing secret of the contact that a webhook notice goes to, as the portfolio has it now."""
+    if portfolio is None:
+        return None
+    customer = next((c for c in portfolio.customers if c.id == notice.customer), None)
+    return signing_secret(notice, customer, portfolio.provider)
+
+
+def _ticket_reference(answer: str) -> str | None:
+    """The id that a ticket system's JSON answer names (TMF621: `id`), if it does."""
+    try:
+        document: Any = json.loads(answer)
+    except ValueError:
+        return None
+    reference = document.get("id") if isinstance(document, dict) else None
+    return str(reference)[:200] if reference else None

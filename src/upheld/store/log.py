@@ -1,0 +1,132 @@
+"""The measurement log: every accepted batch is one row, with its place in the order and its Arrow stream.
+
+A reader that has seen a position never later finds a lower one. The position comes from a counter row, and the
+transaction holds that row until it is committed or gone; so the batch with the next position cannot become visible
+first, however many processes append.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, insert, select
+
+from upheld.measurements.model import COLUMNS
+from upheld.store.rows import add
+from upheld.store.tables import INSTALLATION, log_batches, log_head
+
+_WRITING = pa.ipc.IpcWriteOptions(compression="zstd")
+_PAGE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """A batch as it is kept: the first and the last instant in it (microseconds UTC), its rows, and its Arrow IPC
+    stream, compressed with zstd."""
+
+    min_time: int
+    max_time: int
+    rows: int
+    arrow: bytes
+
+
+def pack(batch: pa.Table) -> PackedBatch:
+    """Packs a batch of at least one row. Raises ValueError where a column of `COLUMNS` is missing, has another type
+    or lacks a value that it needs."""
+    missing = [name for name in COLUMNS.names if name not in batch.column_names]
+    if missing:
+        raise ValueError(f"a batch without {', '.join(missing)}; the columns are {', '.join(COLUMNS.names)}")
+    lacking = [f.name for f in COLUMNS if not f.nullable and batch.column(f.name).null_count]
+    if lacking:
+        raise ValueError(f"a batch with empty {', '.join(lacking)}")
+    try:
+        table = batch.select(COLUMNS.names).cast(COLUMNS).unify_dictionaries().combine_chunks()
+    except pa.ArrowException as error:
+        raise ValueError(f"a batch with other types than {COLUMNS.names} have: {error}") from error
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, COLUMNS, options=_WRITING) as stream:
+        stream.write_table(table)
+    times = pc.min_max(table.column("time")).as_py()
+    return PackedBatch(times["min"], times["max"], table.num_rows, sink.getvalue().to_pybytes())
+
+
+def unpack(arrow: bytes) -> pa.Table:
+    """The batch of an Arrow IPC stream."""
+    return pa.ipc.open_stream(arrow).read_all()
+
+
+def append(connection: Connection, tenant: str, batch: PackedBatch) -> int:
+    """Adds the batch behind all others and returns its position."""
+    ahead = log_head.update().where(log_head.c.tenant == INSTALLATION).values(position=log_head.c.position + 1)
+    position = connection.execute(ahead.returning(log_head.c.position)).scalar()
+    if position is None:
+        # The first of all. Where someone else is just adding the counter, `add` waits for it and adds nothing.
+        add(connection, log_head, {"tenant": INSTALLATION, "position": 0})
+        return append(connection, tenant, batch)
+    connection.execute(
+        insert(log_batches).values(
+            tenant=tenant,
+            position=position,
+            min_time=batch.min_time,
+            max_time=batch.max_time,
+            rows=batch.rows,
+            arrow=batch.arrow,
+        )
+    )
+    return int(position)
+
+
+def end(connection: Connection, tenant: str) -> int:
+    """The position of the tenant's last batch, 0 before the first."""
+    t = log_batches.c
+    last = select(t.position).where(t.tenant == tenant).order_by(t.position.desc()).limit(1)
+    return connection.execute(last).scalar() or 0
+
+
+def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int, bytes]]:
+    """The next few batches behind `after`, in order, as (position, Arrow stream)."""
+    t = log_batches.c
+    query = select(t.position, t.arrow).where(t.tenant == tenant, t.position > after).order_by(t.position).limit(_PAGE)
+    return [(row.position, row.arrow) for row in connection.execute(query)]
+
+
+def series(connection: Connection, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
+    """The measurements that hold of one series with start <= time < end, by time, as a table of `COLUMNS`."""
+    t = log_batches.c
+    overlapping = select(t.arrow).where(t.tenant == tenant, t.max_time >= start, t.min_time < end)
+    query = overlapping.order_by(t.position).execution_options(yield_per=_PAGE)
+    parts = [
+        part
+        for arrow in connection.execute(query).scalars()
+        for part in _parts(unpack(arrow), service, metric, start, end)
+    ]
+    return _holding(pa.Table.from_batches(parts, COLUMNS).unify_dictionaries().combine_chunks())
+
+
+def _parts(table: pa.Table, service: str, metric: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
+    for batch in table.to_batches():
+        time = batch.column("time").to_numpy()
+        wanted = (time >= start) & (time < end)
+        for name, value in (("service", service), ("metric", metric)):
+            column = batch.column(name)
+            # A value that the dictionary lacks has the index -1, which no row has.
+            wanted &= column.indices.to_numpy() == column.dictionary.index(value).as_py()
+        if wanted.any():
+            yield batch.filter(pa.array(wanted))
+
+
+def _holding(rows: pa.Table) -> pa.Table:
+    """Of each instant of one series the measurement that holds, by the same rule as `measurements.model.holding`:
+    the latest knowledge, then the greatest figures, then a value before counts of nothing and 0.0 before -0.0."""
+    if rows.num_rows == 0:
+        return COLUMNS.empty_table()
+    time, known_at, value, total, good = (
+        rows.column(name).fill_null(0).to_numpy() for name in ("time", "known_at", "value", "total", "good")
+    )
+    has_value = rows.column("value").is_valid().to_numpy()
+    order = np.lexsort([~np.signbit(value), has_value, good, total, value, known_at, time])
+    ordered = time[order]
+    last_of_its_instant = np.append(ordered[1:] != ordered[:-1], True)
+    return rows.take(pa.array(order[last_of_its_instant]))

@@ -1,0 +1,270 @@
+"""The tables of Upheld 0.1."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "actions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="actions_pk"),
+    )
+    op.create_index("actions_by_case", "actions", ["tenant", "case_id", "requested_at"], unique=False)
+    op.create_table(
+        "agenda",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("ended_as", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="agenda_pk"),
+    )
+    op.create_index(
+        "agenda_to_claim",
+        "agenda",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_as IS NULL"),
+        postgresql_where=sa.text("ended_as IS NULL"),
+    )
+    op.create_index(
+        "agenda_to_do",
+        "agenda",
+        ["tenant", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_as IS NULL"),
+        postgresql_where=sa.text("ended_as IS NULL"),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="api_keys_pk"),
+    )
+    op.create_index("api_keys_by_digest", "api_keys", ["digest"], unique=True)
+    op.create_table(
+        "cases",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.BigInteger(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("verdict", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("findings", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("restored_at", sa.BigInteger(), nullable=True),
+        sa.Column("reopened_at", sa.BigInteger(), nullable=True),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="cases_pk"),
+    )
+    op.create_index("cases_by_age", "cases", ["tenant", "opened_at"], unique=False)
+    op.create_index(
+        "cases_by_period", "cases", ["tenant", "agreement", "objective", "service", "period_start"], unique=False
+    )
+    op.create_index(
+        "one_open_case",
+        "cases",
+        ["tenant", "agreement", "objective", "service"],
+        unique=True,
+        sqlite_where=sa.text("is_open = 1"),
+        postgresql_where=sa.text("is_open"),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="changes_pk"),
+    )
+    op.create_index("changes_by_time", "changes", ["tenant", "at"], unique=False)
+    op.create_table(
+        "exclusions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column("agreement", sa.Text(), nullable=True),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="exclusions_pk"),
+    )
+    op.create_table(
+        "log_batches",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("min_time", sa.BigInteger(), nullable=False),
+        sa.Column("max_time", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("arrow", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "position", name="log_batches_pk"),
+    )
+    op.create_index("log_batches_by_time", "log_batches", ["tenant", "max_time", "min_time"], unique=False)
+    op.create_table(
+        "log_head",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="log_head_pk"),
+    )
+    op.create_table(
+        "maintenances",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.Column("planned_at", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="maintenances_pk"),
+    )
+    op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
+    op.create_table(
+        "notices",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("agreement", sa.Text(), nullable=True),
+        sa.Column("case_id", sa.Text(), nullable=True),
+        sa.Column("maintenance_id", sa.Text(), nullable=True),
+        sa.Column("calendar", sa.Text(), nullable=True),
+        sa.Column("payload", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("due_by", sa.BigInteger(), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="notices_pk"),
+    )
+    op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
+    op.create_index("notices_by_case", "notices", ["tenant", "case_id", "recorded_at"], unique=False)
+    op.create_index("notices_by_maintenance", "notices", ["tenant", "maintenance_id", "recorded_at"], unique=False)
+    op.create_table(
+        "portfolios",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "version", name="portfolios_pk"),
+    )
+    op.create_table(
+        "settings",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "name", name="settings_pk"),
+    )
+    op.create_table(
+        "tenants",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="tenants_pk"),
+    )
+    op.create_table(
+        "tickets",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="tickets_pk"),
+    )
+    op.create_index("tickets_by_age", "tickets", ["tenant", "opened_at"], unique=False)
+    op.create_table(
+        "verdicts",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("period_end", sa.BigInteger(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("document", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "agreement", "objective", "service", "period_start", "version", name="verdicts_pk"
+        ),
+    )
+    op.create_table(
+        "announcements",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("maintenance_id", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("earned", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant", "maintenance_id"],
+            ["maintenances.tenant", "maintenances.id"],
+            name="announcements_of_maintenances",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant", "maintenance_id", "agreement", name="announcements_pk"),
+    )
+    op.create_table(
+        "events",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.ForeignKeyConstraint(["tenant", "case_id"], ["cases.tenant", "cases.id"], name="events_of_cases"),
+        sa.PrimaryKeyConstraint("tenant", "case_id", "seq", name="events_pk"),
+    )

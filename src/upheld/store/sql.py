@@ -1,0 +1,181 @@
+"""The store and the measurement log on one SQL database."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, or_, select, tuple_, update
+from sqlalchemy.exc import DBAPIError
+
+from upheld.ports import AgendaEntry, ApiKey, Conflict
+from upheld.store import log, tables
+from upheld.store.rows import add, from_row, to_row
+from upheld.store.transactions import SqlTransaction
+
+BUSY_TIMEOUT = 30
+"""Seconds for which a writer waits for its turn before it fails."""
+
+_LOST_RACES = ("40001", "40P01")  # PostgreSQL: serialization_failure, deadlock_detected
+
+
+class SqlStore:
+    """`ports.Store` and `ports.MeasurementLog`. Made by `open_store`; to be used from any number of threads.
+
+    A thread can have one writing transaction at a time: on SQLite a second one would wait for the first for ever, so
+    it is refused on every database, with RuntimeError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing = threading.local()
+        # SQLite lets one connection write. Threads queue here, where waking is immediate, not in its busy handler,
+        # which sleeps for up to a tenth of a second at a time.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    def close(self) -> None:
+        """Closes the connections. The store must not be used any more."""
+        self._engine.dispose()
+
+    # -- units of work
+
+    @contextmanager
+    def transaction(self, tenant: str, *, writing: bool = True) -> Iterator[SqlTransaction]:
+        """One unit of work of a tenant, committed at the end of the block, rolled back where an exception leaves it.
+
+        With `writing=False` it sees the database as it is at its first read, waits for no writer, and whatever it
+        tries to write fails."""
+        with self._begin(writing=writing) as connection:
+            yield SqlTransaction(connection, tenant)
+
+    @contextmanager
+    def _begin(self, *, writing: bool) -> Iterator[Connection]:
+        options = _MODES[self._engine.dialect.name, writing]
+        with self._its_turn(writing), self._engine.connect().execution_options(**options) as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+                    raise Conflict("someone else changed the same rows at the same time") from error
+                raise
+
+    @contextmanager
+    def _its_turn(self, writing: bool) -> Iterator[None]:
+        if not writing:
+            yield
+            return
+        if getattr(self._writing, "now", False):
+            raise RuntimeError("this thread has a writing transaction open already")
+        if self._turn is not None and not self._turn.acquire(timeout=BUSY_TIMEOUT):
+            raise TimeoutError(f"the database was busy for {BUSY_TIMEOUT} s")
+        self._writing.now = True
+        try:
+            yield
+        finally:
+            self._writing.now = False
+            if self._turn is not None:
+                self._turn.release()
+
+    def claim(self, now: int, lease: int, limit: int) -> Sequence[AgendaEntry]:
+        """Takes up to `limit` due entries of any tenant, soonest first, until `now + lease` (microseconds UTC)."""
+        t = tables.agenda.c
+        is_free = or_(t.leased_until.is_(None), t.leased_until <= now)
+        due = (
+            select(t.tenant, t.id)
+            .where(t.ended_as.is_(None), t.due_at <= now, is_free)
+            .order_by(t.due_at, t.tenant, t.id)
+            .limit(limit)
+            # PostgreSQL: rows that another worker is claiming are left to it. SQLite, where one writes at a time,
+            # has no such clause and needs none.
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        taking = (
+            update(tables.agenda)
+            .where(tuple_(t.tenant, t.id).in_(select(due.c.tenant, due.c.id)))
+            .values(attempts=t.attempts + 1, leased_until=now + lease)
+            .returning(*t)
+        )
+        with self._begin(writing=True) as connection:
+            taken = [from_row(AgendaEntry, row) for row in connection.execute(taking).mappings()]
+        return sorted(taken, key=lambda entry: (entry.due_at, entry.tenant, entry.id))
+
+    # -- the installation
+
+    def add_tenant(self, tenant: str, name: str) -> None:
+        """Adds it; the same tenant again changes nothing."""
+        if tenant == tables.INSTALLATION:
+            raise ValueError("a tenant without a name")
+        with self._begin(writing=True) as connection:
+            add(connection, tables.tenants, {"tenant": tenant, "name": name})
+
+    def tenants(self) -> Sequence[str]:
+        with self._begin(writing=False) as connection:
+            return sorted(connection.execute(select(tables.tenants.c.tenant)).scalars())
+
+    def add_key(self, key: ApiKey) -> None:
+        """Raises Conflict where the tenant has a key of that id, or anyone one of that digest."""
+        with self._begin(writing=True) as connection:
+            if not add(connection, tables.api_keys, to_row(key)):
+                raise Conflict(f"the API key {key.id} is there already")
+
+    def key_by_digest(self, digest: str) -> ApiKey | None:
+        with self._begin(writing=False) as connection:
+            query = select(tables.api_keys).where(tables.api_keys.c.digest == digest)
+            row = connection.execute(query).mappings().first()
+            return None if row is None else from_row(ApiKey, row)
+
+    def setting(self, name: str, default: str) -> str:
+        """The stored value of the installation, else `default`, now stored. Whoever is first decides for all."""
+        t = tables.settings.c
+        query = select(t.value).where(t.tenant == tables.INSTALLATION, t.name == name)
+        with self._begin(writing=False) as connection:
+            stored: str | None = connection.execute(query).scalar()
+        if stored is not None:
+            return stored
+        with self._begin(writing=True) as connection:
+            add(connection, tables.settings, {"tenant": tables.INSTALLATION, "name": name, "value": default})
+            return str(connection.execute(query).scalar_one())
+
+    def ping(self) -> None:
+        """Raises SQLAlchemyError where the database cannot be read."""
+        with self._begin(writing=False) as connection:
+            connection.execute(select(tables.tenants.c.tenant).limit(1)).all()
+
+    # -- the measurement log
+
+    def append(self, tenant: str, batch: pa.Table) -> int:
+        """Keeps a batch and returns its position, once it is durable. An empty batch adds nothing and gives the
+        position of the tenant's last one. Raises ValueError where it has not the columns of `COLUMNS`."""
+        if batch.num_rows == 0:
+            with self._begin(writing=False) as connection:
+                return log.end(connection, tenant)
+        packed = log.pack(batch)
+        with self._begin(writing=True) as connection:
+            return log.append(connection, tenant, packed)
+
+    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
+        """Every batch behind position `after`, in order, also those that arrive while it is being read. No
+        transaction is open between two of them."""
+        while True:
+            with self._begin(writing=False) as connection:
+                batches = log.page(connection, tenant, after)
+            if not batches:
+                return
+            for after, arrow in batches:
+                yield after, log.unpack(arrow)
+
+    def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
+        """The measurements that hold of one series with start <= time < end (microseconds UTC), by time."""
+        with self._begin(writing=False) as connection:
+            return log.series(connection, tenant, service, metric, start, end)
+
+
+# How a (database, writing) transaction is begun. `begin` is for SQLite and read in `opening`.
+_MODES: dict[tuple[str, bool], dict[str, Any]] = {
+    ("sqlite", True): {"begin": "BEGIN IMMEDIATE"},
+    ("sqlite", False): {"begin": "BEGIN"},
+    ("postgresql", True): {"isolation_level": "READ COMMITTED", "postgresql_readonly": False},
+    ("postgresql", False): {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}

@@ -1,0 +1,329 @@
+"""The tables. Every row belongs to a tenant, and the tenant comes first in every key.
+
+Instants are BIGINT microseconds UTC. A column is named as the field of the record that it holds (see `rows`). What the
+installation itself owns, rather than a tenant of it, has the tenant `INSTALLATION`. A change here needs a migration
+under `migrations/versions/`; tests/contracts/test_migrations.py holds the two together.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+INSTALLATION = ""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_of_%(referred_table_name)s",
+    }
+)
+
+
+def _column(name: str, type_: type | JSON, *, optional: bool = False) -> Column[object]:
+    return Column(name, type_, nullable=optional)
+
+
+# JSON keeps the order of keys and every digit as written, which JSONB does not. None is NULL.
+_DOCUMENT = JSON(none_as_null=True)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    _column("tenant", Text),
+    _column("name", Text),
+    PrimaryKeyConstraint("tenant"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("name", Text),
+    _column("digest", Text),
+    _column("role", Text),
+    _column("created_at", BigInteger),
+    PrimaryKeyConstraint("tenant", "id"),
+    # The one look-up that comes before a tenant is known, for it finds out which.
+    Index("api_keys_by_digest", "digest", unique=True),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    _column("tenant", Text),
+    _column("name", Text),
+    _column("value", Text),
+    PrimaryKeyConstraint("tenant", "name"),
+)
+
+portfolios = Table(
+    "portfolios",
+    metadata,
+    _column("tenant", Text),
+    _column("version", Integer),
+    _column("source", Text),
+    _column("known_at", BigInteger),
+    PrimaryKeyConstraint("tenant", "version"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _column("tenant", Text),
+    _column("agreement", Text),
+    _column("objective", Text),
+    _column("service", Text),
+    _column("period_start", BigInteger),
+    _column("version", Integer),
+    _column("period_end", BigInteger),
+    _column("customer", Text),
+    _column("status", Text),
+    _column("final", Boolean),
+    _column("known_at", BigInteger),
+    _column("cause", Text),
+    _column("document", _DOCUMENT),
+    PrimaryKeyConstraint("tenant", "agreement", "objective", "service", "period_start", "version"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("kind", Text),
+    _column("state", Text),
+    _column("agreement", Text),
+    _column("objective", Text),
+    _column("service", Text),
+    _column("customer", Text),
+    _column("period_start", BigInteger),
+    _column("opened_at", BigInteger),
+    _column("verdict", _DOCUMENT),
+    _column("findings", _DOCUMENT),
+    _column("restored_at", BigInteger, optional=True),
+    _column("reopened_at", BigInteger, optional=True),
+    _column("asked", Integer),
+    _column("level", Integer),
+    _column("outcome", Text, optional=True),
+    _column("closed_at", BigInteger, optional=True),
+    _column("seq", Integer),
+    _column("is_open", Boolean),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index(
+        "one_open_case",
+        "tenant",
+        "agreement",
+        "objective",
+        "service",
+        unique=True,
+        sqlite_where=text("is_open = 1"),
+        postgresql_where=text("is_open"),
+    ),
+    Index("cases_by_age", "tenant", "opened_at"),
+    Index("cases_by_period", "tenant", "agreement", "objective", "service", "period_start"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _column("tenant", Text),
+    _column("case_id", Text),
+    _column("seq", Integer),
+    _column("type", Text),
+    _column("at", BigInteger),
+    _column("data", _DOCUMENT),
+    PrimaryKeyConstraint("tenant", "case_id", "seq"),
+    ForeignKeyConstraint(["tenant", "case_id"], ["cases.tenant", "cases.id"]),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("case_id", Text),
+    _column("kind", Text),
+    _column("state", Text),
+    _column("requested_at", BigInteger),
+    _column("detail", _DOCUMENT),
+    _column("attempts", Integer),
+    _column("done_at", BigInteger, optional=True),
+    _column("reference", Text, optional=True),
+    _column("error", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("actions_by_case", "tenant", "case_id", "requested_at"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("opened_at", BigInteger),
+    _column("title", Text),
+    _column("detail", _DOCUMENT),
+    _column("case_id", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("tickets_by_age", "tenant", "opened_at"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("kind", Text),
+    _column("role", Text),
+    _column("channel", Text),
+    _column("address", Text),
+    _column("subject", Text),
+    _column("text", Text),
+    _column("html", Text),
+    _column("state", Text),
+    _column("recorded_at", BigInteger),
+    _column("customer", Text, optional=True),
+    _column("agreement", Text, optional=True),
+    _column("case_id", Text, optional=True),
+    _column("maintenance_id", Text, optional=True),
+    _column("calendar", Text, optional=True),
+    _column("payload", _DOCUMENT, optional=True),
+    _column("due_by", BigInteger, optional=True),
+    _column("sent_at", BigInteger, optional=True),
+    _column("attempts", Integer),
+    _column("reason", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("notices_by_age", "tenant", "recorded_at"),
+    Index("notices_by_case", "tenant", "case_id", "recorded_at"),
+    Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
+)
+
+maintenances = Table(
+    "maintenances",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("title", Text),
+    _column("start", BigInteger),
+    _column("end", BigInteger),
+    _column("services", _DOCUMENT),
+    _column("approved_by", Text),
+    _column("planned_at", BigInteger),
+    _column("description", Text),
+    _column("state", Text),
+    _column("sequence", Integer),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("maintenances_by_end", "tenant", "end"),
+)
+
+announcements = Table(
+    "announcements",
+    metadata,
+    _column("tenant", Text),
+    _column("maintenance_id", Text),
+    _column("agreement", Text),
+    _column("customer", Text),
+    _column("earned", Boolean),
+    _column("reason", Text),
+    _column("decided_at", BigInteger),
+    PrimaryKeyConstraint("tenant", "maintenance_id", "agreement"),
+    # Checked at the end of the transaction, so that the two may be saved in either order.
+    ForeignKeyConstraint(
+        ["tenant", "maintenance_id"],
+        ["maintenances.tenant", "maintenances.id"],
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("service", Text),
+    _column("start", BigInteger),
+    _column("end", BigInteger),
+    _column("reason", Text),
+    _column("approved_by", Text, optional=True),
+    _column("agreement", Text, optional=True),
+    _column("known_at", BigInteger),
+    _column("revoked_at", BigInteger, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("at", BigInteger),
+    _column("summary", Text),
+    _column("services", _DOCUMENT),
+    _column("author", Text),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("changes_by_time", "tenant", "at"),
+)
+
+agenda = Table(
+    "agenda",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("kind", Text),
+    _column("due_at", BigInteger),
+    _column("data", _DOCUMENT),
+    _column("attempts", Integer),
+    _column("leased_until", BigInteger, optional=True),
+    # NULL while there is something to do; then `finished` or `given_up`. The row stays, so that its id stays known.
+    _column("ended_as", Text, optional=True),
+    _column("error", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index(
+        "agenda_to_do",
+        "tenant",
+        "due_at",
+        sqlite_where=text("ended_as IS NULL"),
+        postgresql_where=text("ended_as IS NULL"),
+    ),
+    # Workers serve every tenant, soonest first.
+    Index(
+        "agenda_to_claim",
+        "due_at",
+        sqlite_where=text("ended_as IS NULL"),
+        postgresql_where=text("ended_as IS NULL"),
+    ),
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    _column("tenant", Text),
+    _column("position", BigInteger),
+    PrimaryKeyConstraint("tenant"),
+)
+
+log_batches = Table(
+    "log_batches",
+    metadata,
+    _column("tenant", Text),
+    _column("position", BigInteger),
+    _column("min_time", BigInteger),
+    _column("max_time", BigInteger),
+    _column("rows", Integer),
+    _column("arrow", LargeBinary),
+    PrimaryKeyConstraint("tenant", "position"),
+    Index("log_batches_by_time", "tenant", "max_time", "min_time"),
+)

@@ -1,0 +1,290 @@
+"""One unit of work of one tenant. What each method promises is said in `ports.Transaction`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, and_, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from upheld.actions.model import Action, Ticket
+from upheld.analysis.model import Change
+from upheld.assessment.verdict import Verdict
+from upheld.cases.model import OPEN_STATES, Case, Event, State
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+from upheld.notices.model import Notice
+from upheld.ports import AgendaEntry, Conflict, VerdictFilter
+from upheld.store import tables
+from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
+
+
+class SqlTransaction:
+    """`ports.Transaction` on an open connection. Every row it reads or writes is one of its tenant: rows go in by
+    `_row`, and come out and are changed by a condition from `_where`."""
+
+    def __init__(self, connection: Connection, tenant: str) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    # -- agreements
+
+    def save_portfolio(self, source: str, known_at: int) -> int:
+        newest = select(func.coalesce(func.max(tables.portfolios.c.version), 0))
+        version: int = self._connection.execute(newest.where(self._where(tables.portfolios))).scalar_one() + 1
+        if not self._add(tables.portfolios, {"version": version, "source": source, "known_at": known_at}):
+            raise Conflict(f"version {version} of the portfolio was saved by someone else")
+        return version
+
+    def portfolio(self) -> tuple[int, str] | None:
+        t = tables.portfolios.c
+        newest = select(t.version, t.source).where(self._where(tables.portfolios)).order_by(t.version.desc()).limit(1)
+        row = self._connection.execute(newest).first()
+        return None if row is None else (row.version, row.source)
+
+    # -- verdicts
+
+    def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
+        row = {name: getattr(verdict, name) for name in _VERDICT_COLUMNS}
+        row |= {"known_at": known_at, "cause": cause, "document": verdict_document(verdict)}
+        self._put(tables.verdicts, row)
+
+    def forget_older_verdicts(self, key: tuple[str, str, str, int]) -> None:
+        t = tables.verdicts.c
+        agreement, objective, service, period_start = key
+        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
+        here = self._where(tables.verdicts, same, t.period_start < period_start)
+        self._connection.execute(delete(tables.verdicts).where(here))
+
+    def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
+        versions = self._versions(key).order_by(tables.verdicts.c.version.desc()).limit(1)
+        row = self._connection.execute(versions).first()
+        return None if row is None else verdict_of(row.document)
+
+    def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]:
+        t = tables.verdicts.c
+        newest = self._newest(where)
+        same_row = and_(*(t[name] == newest.c[name] for name in _VERDICT_KEY))
+        wanted = [self._where(tables.verdicts), same_row, newest.c.age == 1]
+        if where.customer is not None:
+            wanted.append(t.customer == where.customer)
+        found = [verdict_of(d) for d in self._connection.execute(select(t.document).where(*wanted)).scalars()]
+        # Sorted here, because databases differ in how they order texts.
+        return sorted(found, key=lambda verdict: verdict.key)
+
+    def _newest(self, where: VerdictFilter) -> Subquery:
+        """The keys of the verdicts, each with its `age` among those of its period, or of its objective and service:
+        1 is the newest."""
+        t = tables.verdicts.c
+        wanted = [t[name] == value for name in ("agreement", "service") if (value := getattr(where, name)) is not None]
+        among = [t.agreement, t.objective, t.service] + ([] if where.newest_only else [t.period_start])
+        age = func.row_number().over(partition_by=among, order_by=[t.period_start.desc(), t.version.desc()])
+        keys = select(*(t[name] for name in _VERDICT_KEY), age.label("age"))
+        return keys.where(self._where(tables.verdicts, *wanted)).subquery("newest")
+
+    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[tuple[Verdict, int, str]]:
+        versions = self._versions(key).order_by(tables.verdicts.c.version)
+        return [(verdict_of(r.document), r.known_at, r.cause) for r in self._connection.execute(versions)]
+
+    def _versions(self, key: tuple[str, str, str, int]) -> Select[Any]:
+        t = tables.verdicts.c
+        agreement, objective, service, period_start = key
+        return select(t.document, t.known_at, t.cause).where(
+            self._where(tables.verdicts),
+            t.agreement == agreement,
+            t.objective == objective,
+            t.service == service,
+            t.period_start == period_start,
+        )
+
+    # -- cases
+
+    def save_case(self, case: Case, events: Sequence[Event]) -> None:
+        before = events[0].seq - 1
+        assert [e.seq for e in events] == list(range(before + 1, case.seq + 1)), "events that do not follow each other"
+        assert all(e.case_id == case.id for e in events), "an event of another case"
+        row = to_row(case) | {"is_open": case.state in OPEN_STATES}
+        try:
+            # A savepoint, so that a caller who catches the conflict can go on in this transaction.
+            with self._connection.begin_nested():
+                if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
+                    raise Conflict(f"case {case.id} is not at {before}, or another case of the objective is open")
+                self._connection.execute(insert(tables.events), [self._row(to_row(e)) for e in events])
+        except IntegrityError as error:
+            raise Conflict(f"case {case.id}: another case of the objective is open") from error
+
+    def _advance_case(self, row: dict[str, Any], before: int) -> bool:
+        t = tables.cases
+        here = self._where(t, t.c.id == row["id"], t.c.seq == before)
+        return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
+
+    def case(self, case_id: str) -> Case | None:
+        return self._find(Case, tables.cases, tables.cases.c.id == case_id)
+
+    def open_case(self, agreement: str, objective: str, service: str) -> Case | None:
+        t = tables.cases.c
+        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
+        return self._find(Case, tables.cases, same, t.is_open)
+
+    def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
+        t = tables.cases.c
+        wanted = [] if states is None else [t.state.in_(states)]
+        return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
+
+    def case_for_period(self, key: tuple[str, str, str, int]) -> Case | None:
+        agreement, objective, service, period_start = key
+        return self._newest_case(agreement, objective, service, tables.cases.c.period_start == period_start)
+
+    def latest_case(self, agreement: str, objective: str, service: str) -> Case | None:
+        return self._newest_case(agreement, objective, service)
+
+    def _newest_case(
+        self, agreement: str, objective: str, service: str, *conditions: ColumnElement[bool]
+    ) -> Case | None:
+        t = tables.cases.c
+        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
+        newest = [t.opened_at.desc(), t.is_open.desc(), t.id.desc()]
+        found = self._list(Case, tables.cases, same, *conditions, by=newest, limit=1)
+        return found[0] if found else None
+
+    def events(self, case_id: str) -> Sequence[Event]:
+        t = tables.events.c
+        return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
+
+    # -- actions and tickets
+
+    def save_action(self, action: Action) -> None:
+        self._put(tables.actions, to_row(action))
+
+    def action(self, action_id: str) -> Action | None:
+        return self._find(Action, tables.actions, tables.actions.c.id == action_id)
+
+    def actions(self, case_id: str) -> Sequence[Action]:
+        t = tables.actions.c
+        return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
+
+    def open_ticket(self, ticket: Ticket) -> None:
+        self._add(tables.tickets, to_row(ticket))
+
+    def tickets(self, limit: int = 500) -> Sequence[Ticket]:
+        t = tables.tickets.c
+        return self._list(Ticket, tables.tickets, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
+
+    # -- notices
+
+    def save_notice(self, notice: Notice) -> None:
+        self._put(tables.notices, to_row(notice))
+
+    def notice(self, notice_id: str) -> Notice | None:
+        return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)
+
+    def notices(
+        self, *, case_id: str | None = None, maintenance_id: str | None = None, limit: int = 500
+    ) -> Sequence[Notice]:
+        t = tables.notices.c
+        wanted = [] if case_id is None else [t.case_id == case_id]
+        wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
+        return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
+
+    # -- maintenance, exclusions, changes
+
+    def save_maintenance(self, maintenance: Maintenance) -> None:
+        self._put(tables.maintenances, to_row(maintenance))
+
+    def maintenance(self, maintenance_id: str) -> Maintenance | None:
+        return self._find(Maintenance, tables.maintenances, tables.maintenances.c.id == maintenance_id)
+
+    def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
+        t = tables.maintenances.c
+        wanted = [] if ending_after is None else [t.end > ending_after]
+        return self._list(Maintenance, tables.maintenances, *wanted, by=[t.start, t.id])
+
+    def save_announcement(self, announcement: Announcement) -> None:
+        self._put(tables.announcements, to_row(announcement))
+
+    def announcements(self, maintenance_id: str) -> Sequence[Announcement]:
+        t = tables.announcements.c
+        return self._list(Announcement, tables.announcements, t.maintenance_id == maintenance_id, by=[t.agreement])
+
+    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion) -> None:
+        self._add(tables.exclusions, to_row(exclusion) | {"id": exclusion_id})
+
+    def revoke_exclusion(self, exclusion_id: str, at: int) -> None:
+        t = tables.exclusions
+        here = self._where(t, t.c.id == exclusion_id, t.c.revoked_at.is_(None))
+        self._connection.execute(update(t).where(here).values(revoked_at=at))
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        t = tables.exclusions.c
+        return self._list(Exclusion, tables.exclusions, t.revoked_at.is_(None), by=[t.start, t.id])
+
+    def add_change(self, change: Change) -> None:
+        self._add(tables.changes, to_row(change))
+
+    def changes(self, since: int) -> Sequence[Change]:
+        t = tables.changes.c
+        return self._list(Change, tables.changes, t.at >= since, by=[t.at, t.id])
+
+    # -- the agenda
+
+    def schedule(self, entry: AgendaEntry) -> None:
+        self._add(tables.agenda, to_row(entry))
+
+    def finish(self, entry_id: str) -> None:
+        self._end(entry_id, "finished", None)
+
+    def give_up(self, entry_id: str, error: str) -> None:
+        self._end(entry_id, "given_up", error)
+
+    def retry(self, entry_id: str, due_at: int, error: str) -> None:
+        here = self._to_do(tables.agenda.c.id == entry_id)
+        later = {"due_at": due_at, "error": error, "leased_until": None}
+        self._connection.execute(update(tables.agenda).where(here).values(later))
+
+    def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
+        t = tables.agenda.c
+        return self._list(AgendaEntry, tables.agenda, t.ended_as.is_(None), by=[t.due_at, t.id], limit=limit)
+
+    def _end(self, entry_id: str, ended_as: str, error: str | None) -> None:
+        here = self._to_do(tables.agenda.c.id == entry_id)
+        end = {"ended_as": ended_as, "error": error, "leased_until": None}
+        self._connection.execute(update(tables.agenda).where(here).values(end))
+
+    def _to_do(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        return self._where(tables.agenda, condition, tables.agenda.c.ended_as.is_(None))
+
+    # -- rows of the tenant
+
+    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"tenant": self._tenant}
+
+    def _where(self, table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        condition: ColumnElement[bool] = table.c.tenant == self._tenant
+        for another in conditions:
+            condition &= another
+        return condition
+
+    def _add(self, table: Table, row: dict[str, Any]) -> bool:
+        return add(self._connection, table, self._row(row))
+
+    def _put(self, table: Table, row: dict[str, Any]) -> None:
+        put(self._connection, table, self._row(row))
+
+    def _find(self, kind: type[Record], table: Table, *conditions: ColumnElement[bool]) -> Record | None:
+        found = self._list(kind, table, *conditions)
+        assert len(found) <= 1, f"{len(found)} rows of {table.name} where a key names one"
+        return found[0] if found else None
+
+    def _list(
+        self,
+        kind: type[Record],
+        table: Table,
+        *conditions: ColumnElement[bool],
+        by: Sequence[ColumnElement[Any]] = (),
+        limit: int | None = None,
+    ) -> list[Record]:
+        query = select(table).where(self._where(table, *conditions)).order_by(*by).limit(limit)
+        return [from_row(kind, row) for row in self._connection.execute(query).mappings()]
+
+
+_VERDICT_KEY = ("agreement", "objective", "service", "period_start", "version")
+_VERDICT_COLUMNS = (*_VERDICT_KEY, "period_end", "customer", "status", "final")

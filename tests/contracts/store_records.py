@@ -1,0 +1,138 @@
+"""One of each record, with every field filled in. `mark` tells two of them with the same ids apart."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from upheld.actions.model import Action, Ticket
+from upheld.analysis.model import Change
+from upheld.assessment.verdict import Credit, Evidence, Verdict
+from upheld.cases.model import Case, Event
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+from upheld.notices.model import Notice
+from upheld.ports import AgendaEntry
+
+DAY = 86_400_000_000
+JUNE = 1_780_272_000_000_000  # 2026-06-01T00:00:00Z
+KEY = ("acme-gold", "availability", "vpn-1", JUNE)
+
+
+def a_verdict(mark: str = "", **changes: object) -> Verdict:
+    verdict = Verdict(
+        agreement="acme-gold",
+        objective="availability",
+        service="vpn-1",
+        customer=f"acme{mark}",
+        period_start=JUNE,
+        period_end=JUNE + 30 * DAY,
+        status="violated",
+        final=False,
+        attained="0.998981481481",
+        good=43156,
+        bad=44,
+        missing=7,
+        excluded=12,
+        budget="43.2",
+        spent="44",
+        at_risk_at=JUNE + DAY,
+        violated_at=JUNE + 2 * DAY,
+        credit=Credit(Decimal("120.00"), "EUR"),
+        evidence=(
+            Evidence(JUNE, JUNE + 60_000_000, "bad"),
+            Evidence(JUNE + DAY, JUNE + 2 * DAY, "excluded", "Störung"),
+        ),
+        agreement_version=3,
+        version=1,
+    )
+    return replace(verdict, **changes)  # type: ignore[arg-type]
+
+
+def a_case(mark: str = "", **changes: object) -> Case:
+    case = Case(
+        id="case-1",
+        kind="violation",
+        state="detected",
+        agreement="acme-gold",
+        objective="availability",
+        service="vpn-1",
+        customer=f"acme{mark}",
+        period_start=JUNE,
+        opened_at=JUNE + DAY,
+        verdict={"status": "violated", "evidence": [{"start": "2026-06-01T00:00:00Z"}], "z": 1, "a": None},
+        findings={"services": ["vpn-1", "vpn-2"], "share": 0.1},
+        restored_at=JUNE + 2 * DAY,
+        reopened_at=JUNE + 3 * DAY,
+        asked=2,
+        level=1,
+        outcome="confirmed",
+        closed_at=JUNE + 4 * DAY,
+        seq=1,
+    )
+    return replace(case, **changes)  # type: ignore[arg-type]
+
+
+def an_event(mark: str = "", **changes: object) -> Event:
+    event = Event("case-1", 1, f"opened{mark}", JUNE + DAY, {"why": "budget spent", "nested": {"n": [1, 2]}})
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def an_action(mark: str = "", **changes: object) -> Action:
+    action = Action(
+        "action-1", "case-1", "ticket", "done", JUNE, {"title": f"vpn-1{mark}"}, 2, JUNE + 5, "T-17", "timed out once"
+    )
+    return replace(action, **changes)  # type: ignore[arg-type]
+
+
+def a_ticket(mark: str = "", **changes: object) -> Ticket:
+    return replace(Ticket("ticket-1", JUNE, f"vpn-1 is down{mark}", {"urgency": 1}, "case-1"), **changes)  # type: ignore[arg-type]
+
+
+def a_notice(mark: str = "", **changes: object) -> Notice:
+    notice = Notice(
+        id="notice-1",
+        kind="violation",
+        role="customer.noc",
+        channel="email",
+        address=f"noc{mark}@acme.example",
+        subject="Verfügbarkeit verletzt ✓",
+        text="text\nof two lines",
+        html="<p>text</p>",
+        state="sent",
+        recorded_at=JUNE,
+        customer="acme",
+        agreement="acme-gold",
+        case_id="case-1",
+        maintenance_id="work-1",
+        calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        payload={"type": "violation", "data": {"bad": 44}},
+        due_by=JUNE + 900_000_000,
+        sent_at=JUNE + 1,
+        attempts=1,
+        reason="deferred once",
+    )
+    return replace(notice, **changes)  # type: ignore[arg-type]
+
+
+def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
+    maintenance = Maintenance(
+        "work-1", f"Router{mark}", JUNE, JUNE + DAY, ("vpn-1", "vpn-2"), "Ada", JUNE - DAY, "swap", "cancelled", 3
+    )
+    return replace(maintenance, **changes)  # type: ignore[arg-type]
+
+
+def an_announcement(mark: str = "", **changes: object) -> Announcement:
+    announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE)
+    return replace(announcement, **changes)  # type: ignore[arg-type]
+
+
+def an_exclusion(mark: str = "", **changes: object) -> Exclusion:
+    exclusion = Exclusion("vpn-1", JUNE, JUNE + DAY, f"force majeure{mark}", "Ada", "acme-gold", JUNE + 5)
+    return replace(exclusion, **changes)  # type: ignore[arg-type]
+
+
+def a_change(mark: str = "", **changes: object) -> Change:
+    return replace(Change("change-1", JUNE, f"new firmware{mark}", ("vpn-1", "vpn-2"), "Ada"), **changes)  # type: ignore[arg-type]
+
+
+def an_entry(mark: str = "", **changes: object) -> AgendaEntry:
+    return replace(AgendaEntry("entry-1", f"remind{mark}", JUNE, {"case": "case-1", "round": 2}), **changes)  # type: ignore[arg-type]

@@ -1,0 +1,346 @@
+"""What goes into a store comes out equal, in the order promised, newest version first or last as promised."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_records import (
+    DAY,
+    JUNE,
+    KEY,
+    a_case,
+    a_change,
+    a_maintenance,
+    a_notice,
+    a_ticket,
+    a_verdict,
+    an_action,
+    an_announcement,
+    an_entry,
+    an_event,
+    an_exclusion,
+)
+
+from upheld.actions.model import Action, Ticket
+from upheld.analysis.model import Change
+from upheld.assessment.verdict import Credit, Evidence, Verdict
+from upheld.cases.model import Case, Event
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+from upheld.notices.model import Notice
+from upheld.ports import AgendaEntry, ApiKey, Conflict, Transaction, VerdictFilter
+from upheld.store import SqlStore, tables
+
+INSTANTS = st.integers(-(2**62), 2**62)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+FIGURES = st.none() | st.decimals(0, 10**6, places=12).map(str)
+CREDITS = st.builds(Credit, st.decimals(0, 10**9, places=2), st.sampled_from(["EUR", "JPY", "KWD"]))
+EVIDENCE = st.builds(
+    Evidence, INSTANTS, INSTANTS, st.sampled_from(["bad", "missing", "excluded", "not_excluded"]), TEXTS
+)
+VERDICTS = st.builds(
+    Verdict,
+    agreement=TEXTS,
+    objective=TEXTS,
+    service=TEXTS,
+    customer=TEXTS,
+    period_start=INSTANTS,
+    period_end=INSTANTS,
+    status=st.sampled_from(["met", "at_risk", "violated", "no_data"]),
+    final=st.booleans(),
+    attained=FIGURES,
+    good=st.integers(0, 10**18),
+    bad=st.integers(0, 10**18),
+    missing=st.integers(0, 10**18),
+    excluded=st.integers(0, 10**18),
+    budget=FIGURES,
+    spent=FIGURES,
+    at_risk_at=st.none() | INSTANTS,
+    violated_at=st.none() | INSTANTS,
+    credit=st.none() | CREDITS,
+    evidence=st.lists(EVIDENCE, max_size=4).map(tuple),
+    agreement_version=st.integers(1, 10**6),
+    version=st.integers(1, 10**6),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(verdict=VERDICTS)
+def test_every_verdict_comes_back_equal(store: SqlStore, verdict: Verdict) -> None:
+    with store.transaction("t") as t:
+        t.put_verdict(verdict, 1, "first")
+        back = t.verdict_versions(verdict.key)
+    assert (verdict, 1, "first") in back
+    assert repr(next(v for v, *_ in back if v.version == verdict.version)) == repr(verdict)
+
+
+KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Transaction], Any]]] = {
+    "case": (a_case(), lambda t, r: t.save_case(r, [an_event()]), lambda t: t.case("case-1")),
+    "action": (an_action(), lambda t, r: t.save_action(r), lambda t: t.action("action-1")),
+    "ticket": (a_ticket(), lambda t, r: t.open_ticket(r), lambda t: t.tickets()[0]),
+    "notice": (a_notice(), lambda t, r: t.save_notice(r), lambda t: t.notice("notice-1")),
+    "maintenance": (a_maintenance(), lambda t, r: t.save_maintenance(r), lambda t: t.maintenance("work-1")),
+    "exclusion": (an_exclusion(), lambda t, r: t.add_exclusion("exclusion-1", r), lambda t: t.exclusions()[0]),
+    "change": (a_change(), lambda t, r: t.add_change(r), lambda t: t.changes(JUNE)[0]),
+}
+BARE = {
+    "case": Case("case-1", "degradation", "detected", "a", "o", "s", "c", JUNE, JUNE, seq=1),
+    "action": Action("action-1", "case-1", "ticket", "requested", JUNE),
+    "ticket": Ticket("ticket-1", JUNE, "title"),
+    "notice": Notice("notice-1", "closed", "noc", "none", "", "", "", "", "recorded", JUNE),
+    "maintenance": Maintenance("work-1", "title", JUNE, JUNE + 1, (), "Ada", JUNE),
+    "exclusion": Exclusion("*", JUNE, JUNE + 1, "reason", None),
+    "change": Change("change-1", JUNE, "summary", ()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_comes_back_equal_with_every_field_given_and_with_the_least(store: SqlStore, kind: str) -> None:
+    full, save, load = KINDS[kind]
+    for tenant, record in (("full", full), ("bare", BARE[kind])):
+        with store.transaction(tenant) as t:
+            save(t, record)
+        with store.transaction(tenant, writing=False) as t:
+            assert load(t) == record
+
+
+def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
+    for kind, (full, _, _) in KINDS.items():
+        same = [f.name for f in fields(full) if f.default is not None and getattr(full, f.name) == f.default]
+        assert same == [], f"{kind} leaves out {same}"
+
+
+@pytest.mark.parametrize(
+    ("record", "table"),
+    [
+        (Case, tables.cases),
+        (Event, tables.events),
+        (Action, tables.actions),
+        (Ticket, tables.tickets),
+        (Notice, tables.notices),
+        (Maintenance, tables.maintenances),
+        (Announcement, tables.announcements),
+        (Exclusion, tables.exclusions),
+        (Change, tables.changes),
+        (AgendaEntry, tables.agenda),
+        (ApiKey, tables.api_keys),
+    ],
+)
+def test_every_field_of_a_record_has_its_column(record: Any, table: Any) -> None:
+    assert {f.name for f in fields(record)} <= {column.name for column in table.columns}
+
+
+def test_saving_again_replaces_an_action_a_notice_a_maintenance_and_an_announcement(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        for mark in ("", "-again"):
+            t.save_action(an_action(mark))
+            t.save_notice(a_notice(mark))
+            t.save_maintenance(a_maintenance(mark))
+            t.save_announcement(an_announcement(mark))
+        assert t.actions("case-1") == [an_action("-again")]
+        assert t.notices() == [a_notice("-again")]
+        assert t.maintenances() == [a_maintenance("-again")]
+        assert t.announcements("work-1") == [an_announcement("-again")]
+
+
+def test_adding_a_ticket_an_exclusion_or_a_change_again_changes_nothing(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        for mark in ("", "-again"):
+            t.open_ticket(a_ticket(mark))
+            t.add_exclusion("exclusion-1", an_exclusion(mark))
+            t.add_change(a_change(mark))
+        assert t.tickets() == [a_ticket()]
+        assert t.exclusions() == [an_exclusion()]
+        assert t.changes(JUNE) == [a_change()]
+
+
+def test_an_announcement_needs_its_maintenance_by_the_end_of_the_transaction(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.save_announcement(an_announcement())
+        t.save_maintenance(a_maintenance())
+    with pytest.raises(Exception, match=r"(?i)foreign key"), store.transaction("t") as t:
+        t.save_announcement(an_announcement(maintenance_id="unknown"))
+
+
+def test_a_portfolio_gets_the_next_version_and_the_newest_is_in_force(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        assert t.portfolio() is None
+        assert [t.save_portfolio("one: 1\n", JUNE), t.save_portfolio("two: 2\n", JUNE + 1)] == [1, 2]
+        assert t.portfolio() == (2, "two: 2\n")
+
+
+def test_a_verdict_is_replaced_in_its_version_and_kept_in_older_ones(store: SqlStore) -> None:
+    first, corrected = a_verdict(bad=1), a_verdict(bad=2)
+    restated = a_verdict(bad=3, version=2)
+    with store.transaction("t") as t:
+        assert t.verdict(KEY) is None
+        t.put_verdict(first, 10, "time passed")
+        t.put_verdict(corrected, 11, "time passed")
+        t.put_verdict(restated, 12, "late data")
+        assert t.verdict(KEY) == restated
+        assert t.verdicts() == [restated]
+        assert t.verdict_versions(KEY) == [(corrected, 11, "time passed"), (restated, 12, "late data")]
+
+
+def test_verdicts_are_filtered_and_sorted_by_their_key(store: SqlStore) -> None:
+    june, july = a_verdict(), a_verdict(period_start=JUNE + 30 * DAY)
+    june_restated = replace(june, version=2, bad=45)
+    other_service = a_verdict(service="Vpn-1", customer="bolt")
+    other_agreement = a_verdict(agreement="bolt", customer="bolt")
+    with store.transaction("t") as t:
+        for verdict in (july, june, other_agreement, june_restated, other_service):
+            t.put_verdict(verdict, 1, "")
+        assert t.verdicts() == [other_service, june_restated, july, other_agreement]
+        assert t.verdicts(VerdictFilter(newest_only=True)) == [other_service, july, other_agreement]
+        assert t.verdicts(VerdictFilter(agreement="acme-gold", service="vpn-1")) == [june_restated, july]
+        assert t.verdicts(VerdictFilter(customer="bolt")) == [other_service, other_agreement]
+        assert t.verdicts(VerdictFilter(customer="bolt", agreement="bolt", newest_only=True)) == [other_agreement]
+
+
+def test_forgetting_older_verdicts_leaves_the_newer_and_the_other_objectives(store: SqlStore) -> None:
+    here = [a_verdict(period_start=JUNE + n * DAY) for n in range(3)]
+    others = [a_verdict(objective="latency"), a_verdict(service="vpn-2"), a_verdict(agreement="bolt")]
+    with store.transaction("t") as t:
+        for verdict in [*here, replace(here[0], version=2), *others]:
+            t.put_verdict(verdict, 1, "")
+        t.forget_older_verdicts(here[1].key)
+        assert sorted(t.verdicts(), key=repr) == sorted([*here[1:], *others], key=repr)
+        assert t.verdict_versions(here[0].key) == []
+
+
+def test_cases_and_notices_and_tickets_come_newest_first_and_no_more_than_asked_for(store: SqlStore) -> None:
+    cases = [a_case(id=f"case-{n}", service=f"vpn-{n}", opened_at=JUNE + n) for n in range(4)]
+    notices = [a_notice(id=f"n-{n}", recorded_at=JUNE + n) for n in range(4)]
+    tickets = [a_ticket(id=f"t-{n}", opened_at=JUNE + n) for n in range(4)]
+    with store.transaction("t") as t:
+        for case, notice, ticket in zip(cases, notices, tickets, strict=True):
+            t.save_case(case, [an_event(case_id=case.id)])
+            t.save_notice(notice)
+            t.open_ticket(ticket)
+        assert t.cases() == cases[::-1]
+        assert t.cases(limit=2) == cases[:1:-1]
+        assert t.notices() == notices[::-1]
+        assert t.notices(limit=2) == notices[:1:-1]
+        assert t.tickets() == tickets[::-1]
+        assert t.tickets(limit=1) == tickets[:2:-1]
+
+
+def test_cases_are_found_by_state_by_objective_and_by_period(store: SqlStore) -> None:
+    ended = a_case(id="ended", state="closed", opened_at=JUNE)
+    newer = a_case(id="open", state="acting", opened_at=JUNE + 1, period_start=JUNE + 30 * DAY)
+    with store.transaction("t") as t:
+        for case in (ended, newer):
+            t.save_case(case, [an_event(case_id=case.id)])
+        assert t.cases(["closed", "withdrawn"]) == [ended]
+        assert t.cases(["acting", "closed"]) == [newer, ended]
+        assert t.cases([]) == []
+        assert t.open_case("acme-gold", "availability", "vpn-1") == newer
+        assert t.open_case("acme-gold", "availability", "vpn-2") is None
+        assert t.case_for_period(KEY) == ended
+        assert t.case_for_period((*KEY[:3], JUNE + 1)) is None
+        assert t.latest_case(*KEY[:3]) == newer
+        assert t.latest_case("acme-gold", "latency", "vpn-1") is None
+
+
+def test_the_events_of_a_case_come_in_their_order(store: SqlStore) -> None:
+    events = [an_event(seq=n, at=JUNE - n) for n in range(1, 5)]
+    with store.transaction("t") as t:
+        t.save_case(a_case(seq=2), events[:2])
+        t.save_case(a_case(seq=4, state="acting"), events[2:])
+        assert t.events("case-1") == events
+        assert t.case("case-1") == a_case(seq=4, state="acting")
+        assert t.events("case-2") == []
+
+
+def test_notices_are_found_by_case_and_by_maintenance(store: SqlStore) -> None:
+    of_case = a_notice(id="n-1", maintenance_id=None)
+    of_work = a_notice(id="n-2", case_id=None, payload=None)
+    with store.transaction("t") as t:
+        t.save_notice(of_case)
+        t.save_notice(of_work)
+        assert t.notices(case_id="case-1") == [of_case]
+        assert t.notices(maintenance_id="work-1") == [of_work]
+        assert t.notices(case_id="case-2") == []
+
+
+def test_actions_come_in_the_order_in_which_they_were_requested(store: SqlStore) -> None:
+    later, sooner = an_action(id="a", requested_at=JUNE + 1), an_action(id="b", requested_at=JUNE)
+    with store.transaction("t") as t:
+        for action in (later, sooner, an_action(id="c", case_id="case-2")):
+            t.save_action(action)
+        assert t.actions("case-1") == [sooner, later]
+
+
+def test_maintenances_come_by_start_and_without_those_that_are_over(store: SqlStore) -> None:
+    over = a_maintenance(id="over", start=JUNE - DAY, end=JUNE)
+    long = a_maintenance(id="long", start=JUNE - 2 * DAY, end=JUNE + 1)
+    coming = a_maintenance(id="coming", start=JUNE + DAY, end=JUNE + 2 * DAY)
+    with store.transaction("t") as t:
+        for maintenance in (coming, over, long):
+            t.save_maintenance(maintenance)
+        assert t.maintenances() == [long, over, coming]
+        assert t.maintenances(ending_after=JUNE) == [long, coming]
+
+
+def test_a_revoked_exclusion_is_gone_and_cannot_be_added_again(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.add_exclusion("one", an_exclusion())
+        t.add_exclusion("two", an_exclusion("-two", start=JUNE + 1))
+        t.revoke_exclusion("one", JUNE + DAY)
+        t.revoke_exclusion("unknown", JUNE + DAY)
+        t.add_exclusion("one", an_exclusion())
+        assert t.exclusions() == [an_exclusion("-two", start=JUNE + 1)]
+
+
+def test_changes_are_those_since_an_instant_that_instant_included(store: SqlStore) -> None:
+    changes = [a_change(id=f"c-{n}", at=JUNE + n) for n in range(3)]
+    with store.transaction("t") as t:
+        for change in reversed(changes):
+            t.add_change(change)
+        assert t.changes(JUNE + 1) == changes[1:]
+
+
+def test_the_first_value_of_a_setting_stays(store: SqlStore) -> None:
+    assert store.setting("secret", "first") == "first"
+    assert store.setting("secret", "second") == "first"
+    assert store.setting("other", "second") == "second"
+
+
+def test_tenants_are_listed_once_and_sorted(store: SqlStore) -> None:
+    for tenant in ("b", "a", "B", "b"):
+        store.add_tenant(tenant, f"Tenant {tenant}")
+    assert store.tenants() == ["B", "a", "b"]
+    with pytest.raises(ValueError, match="without a name"):
+        store.add_tenant("", "nobody")
+
+
+def test_a_key_is_found_by_its_digest_and_neither_id_nor_digest_is_taken_twice(store: SqlStore) -> None:
+    key = ApiKey("key-1", "t", "probe", "d1", "ingest", JUNE)
+    store.add_key(key)
+    store.add_key(replace(key, tenant="u", digest="d2"))
+    assert store.key_by_digest("d1") == key
+    assert store.key_by_digest("d2") == replace(key, tenant="u", digest="d2")
+    assert store.key_by_digest("d3") is None
+    for taken in (replace(key, digest="d3"), replace(key, id="key-2")):
+        with pytest.raises(Conflict):
+            store.add_key(taken)
+
+
+def test_an_agenda_entry_comes_back_with_its_tenant(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.schedule(an_entry())
+        assert t.agenda() == [an_entry(tenant="t")]
+
+
+def test_money_keeps_its_digits(store: SqlStore) -> None:
+    verdict = a_verdict(credit=Credit(Decimal("1E+3"), "JPY"))
+    with store.transaction("t") as t:
+        t.put_verdict(verdict, 1, "")
+        back = t.verdict(KEY)
+    assert back is not None
+    assert back.credit is not None
+    assert str(back.credit.amount) == "1E+3"

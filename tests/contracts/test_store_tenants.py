@@ -1,0 +1,161 @@
+"""Tenants are kept apart: each sees and touches its own rows only, also where ids are the same."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from store_records import (
+    DAY,
+    JUNE,
+    KEY,
+    a_case,
+    a_change,
+    a_maintenance,
+    a_notice,
+    a_ticket,
+    a_verdict,
+    an_action,
+    an_announcement,
+    an_entry,
+    an_event,
+    an_exclusion,
+)
+
+from upheld.ports import Transaction, VerdictFilter
+from upheld.store import SqlStore, tables
+from upheld.store.transactions import SqlTransaction
+
+# Every reading method with what it gives to the tenant whose rows carry the mark.
+READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
+    "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
+    "verdict": (lambda t: t.verdict(KEY), a_verdict),
+    "verdicts": (lambda t: t.verdicts(VerdictFilter(newest_only=True)), lambda mark: [a_verdict(mark)]),
+    "verdict_versions": (lambda t: t.verdict_versions(KEY), lambda mark: [(a_verdict(mark), JUNE, "first")]),
+    "case": (lambda t: t.case("case-1"), a_case),
+    "open_case": (lambda t: t.open_case(*KEY[:3]), a_case),
+    "latest_case": (lambda t: t.latest_case(*KEY[:3]), a_case),
+    "cases": (lambda t: t.cases(), lambda mark: [a_case(mark)]),
+    "case_for_period": (lambda t: t.case_for_period(KEY), a_case),
+    "events": (lambda t: t.events("case-1"), lambda mark: [an_event(mark)]),
+    "action": (lambda t: t.action("action-1"), an_action),
+    "actions": (lambda t: t.actions("case-1"), lambda mark: [an_action(mark)]),
+    "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
+    "notice": (lambda t: t.notice("notice-1"), a_notice),
+    "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
+    "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
+    "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),
+    "announcements": (lambda t: t.announcements("work-1"), lambda mark: [an_announcement(mark)]),
+    "exclusions": (lambda t: t.exclusions(), lambda mark: [an_exclusion(mark)]),
+    "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
+    "agenda": (lambda t: t.agenda(), lambda mark: [an_entry(mark, tenant=mark)]),
+}
+
+
+def fill(t: Transaction, mark: str) -> None:
+    t.save_portfolio(f"# {mark}\n", JUNE)
+    t.put_verdict(a_verdict(mark), JUNE, "first")
+    t.save_case(a_case(mark), [an_event(mark)])
+    t.save_action(an_action(mark))
+    t.open_ticket(a_ticket(mark))
+    t.save_notice(a_notice(mark))
+    t.save_maintenance(a_maintenance(mark))
+    t.save_announcement(an_announcement(mark))
+    t.add_exclusion("exclusion-1", an_exclusion(mark))
+    t.add_change(a_change(mark))
+    t.schedule(an_entry(mark))
+
+
+def touch_everything(t: Transaction) -> None:
+    """Every change that a tenant can make to rows that are there."""
+    t.save_portfolio("# touched\n", JUNE)
+    t.put_verdict(a_verdict("-touched"), JUNE, "touched")
+    t.forget_older_verdicts((*KEY[:3], JUNE + DAY))
+    t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
+    t.save_action(an_action("-touched"))
+    t.save_notice(a_notice("-touched"))
+    t.save_maintenance(a_maintenance("-touched"))
+    t.save_announcement(an_announcement("-touched"))
+    t.revoke_exclusion("exclusion-1", JUNE)
+    t.retry("entry-1", JUNE + 1, "touched")
+    t.give_up("entry-1", "touched")
+    t.finish("entry-1")
+
+
+@pytest.fixture
+def shared(store: SqlStore) -> SqlStore:
+    """A store in which the tenants a and b have rows with the same ids."""
+    for mark in ("a", "b"):
+        with store.transaction(mark) as t:
+            fill(t, mark)
+    return store
+
+
+def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
+    for mark in ("a", "b"):
+        with shared.transaction(mark, writing=False) as t:
+            for read, (ask, expected) in READS.items():
+                assert ask(t) == expected(mark), read
+    with shared.transaction("nobody", writing=False) as t:
+        for read, (ask, _) in READS.items():
+            assert not ask(t), read
+
+
+def test_every_reading_method_is_among_those_tested() -> None:
+    methods = {name for name in vars(Transaction) if not name.startswith("_")}
+    writing = re.compile("save_|put_|add_|open_ticket|revoke_|forget_|schedule|finish|retry|give_up")
+    assert {name for name in methods if not writing.match(name)} == set(READS)
+    assert methods <= set(dir(SqlTransaction))
+
+
+def test_no_change_of_one_tenant_touches_another(shared: SqlStore) -> None:
+    with shared.transaction("a") as t:
+        touch_everything(t)
+    with shared.transaction("b", writing=False) as t:
+        for ask, expected in READS.values():
+            assert ask(t) == expected("b")
+
+
+def test_the_same_ids_are_free_to_every_tenant_also_for_one_open_case_each(shared: SqlStore) -> None:
+    for tenant in ("a", "b"):
+        with shared.transaction(tenant) as t:
+            found = t.open_case(*KEY[:3])
+        assert found is not None
+        assert found.id == "case-1"
+
+
+@pytest.fixture
+def statements(shared: SqlStore) -> Iterator[list[str]]:
+    """The SQL that is executed during the test."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(" ".join(statement.split()))
+
+    event.listen(shared._engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(shared._engine, "before_cursor_execute", note)
+
+
+def test_every_statement_of_a_transaction_names_the_tenant(shared: SqlStore, statements: list[str]) -> None:
+    with shared.transaction("a") as t:
+        touch_everything(t)
+        for ask, _ in READS.values():
+            ask(t)
+    with shared.transaction("c") as t:
+        fill(t, "c")
+    list(shared.read("a"))
+    shared.series("a", "vpn-1", "reachable", 0, 1)
+    named = [s for s in statements if re.search(rf"\b(FROM|INTO|UPDATE) ({'|'.join(tables.metadata.tables)})\b", s)]
+    limited = re.compile(r"(INSERT INTO \w+ \(tenant, |WHERE (\w+\.)?tenant = )")
+    assert len(named) > 40
+    assert [s for s in named if not limited.search(s)] == []
+
+
+def test_the_tenant_is_the_first_column_of_every_key_and_of_every_index_but_the_two_that_serve_all() -> None:
+    serve_all = {"api_keys_by_digest", "agenda_to_claim"}
+    for table in tables.metadata.tables.values():
+        assert next(iter(table.primary_key)).name == "tenant", table.name
+        for index in table.indexes:
+            assert next(iter(index.columns)).name == "tenant" or index.name in serve_all, index.name
