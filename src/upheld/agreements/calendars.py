@@ -5,6 +5,7 @@ Instants are int microseconds UTC, intervals half-open (start, end). A local day
 
 from collections.abc import Container, Iterator
 from datetime import date, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.model import ServiceHours
@@ -84,6 +85,7 @@ def _local_minute(day: date, minute: int, zone: ZoneInfo, midnight: int) -> int:
     return to_microseconds(wall) // MINUTE * MINUTE
 
 
+@cache
 def _holidays(region: str | None) -> Container[date]:
     if region is None:
         return frozenset()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -37,8 +38,16 @@ def _parse_target(text: object) -> Fraction | Bound:
     return parse_share(text) if text.strip().endswith("%") else parse_bound(text)
 
 
+_zones = cache(available_timezones)  # it walks the whole database of zones
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads the whole zone database
+
+
 def _parse_zone(name: object) -> ZoneInfo:
-    if not isinstance(name, str) or name not in available_timezones():
+    if not isinstance(name, str) or name not in _zones():
         raise ValueError("is not an IANA time zone such as Europe/Berlin or UTC")
     return ZoneInfo(name)
 

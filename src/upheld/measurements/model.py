@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import copysign
 
 import pyarrow as pa
 
@@ -37,10 +38,11 @@ class Measurement:
         return self.service, self.metric, self.time
 
 
-def _precedence(m: Measurement) -> tuple[int, float, int, int]:
-    """Orders measurements of one identity: the latest knowledge holds; at the same instant, the greatest figures do,
-    so that no order of arrival can matter."""
-    return m.known_at, m.value or 0.0, m.total or 0, m.good or 0
+def _precedence(m: Measurement) -> tuple[int, float, int, int, bool, float]:
+    """Orders measurements of one identity: the latest knowledge holds; at the same instant, the greatest figures do
+    (a value before counts of nothing, 0.0 before -0.0), so that no order of arrival can matter."""
+    sign = copysign(1.0, 0.0 if m.value is None else m.value)
+    return m.known_at, m.value or 0.0, m.total or 0, m.good or 0, m.value is not None, sign
 
 
 def holding(measurements: Iterable[Measurement]) -> dict[tuple[str, str, int], Measurement]:

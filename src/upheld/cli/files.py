@@ -1,59 +1,26 @@
-"""The command line. What a command needs is imported when it runs, so that `--help` is there at once."""
+"""The commands that work on files alone: assess and test."""
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit, instant, plural, progress, refuse, say
+
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.progress import Progress
 
     from upheld.agreements.model import Portfolio
     from upheld.agreements.terms import Term
     from upheld.assessment.verdict import Verdict
     from upheld.measurements.exclusions import Exclusion
-    from upheld.readers.faults import InputError
     from upheld.readers.scenario import Scenario
 
-ALL_MET, NOT_ALL_MET, WRONG_INPUT = 0, 1, 2
-
-app = typer.Typer(
-    name="upheld",
-    help="Manage QoS and SLA violations: exact verdicts, cases, notices and the customer's confirmation.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def main() -> None:
-    """The `upheld` command."""
-    app()
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"upheld {version('upheld')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    pass
-
-
-# -- assess ---------------------------------------------------------------------------------------------------
+commands = typer.Typer()
 
 
 class Format(StrEnum):
@@ -67,7 +34,7 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-@app.command(
+@commands.command(
     epilog="Example:  upheld assess agreements.yaml june.parquet july.csv --exclusions exclusions.csv "
     "--as-of 2026-08-01T00:00:00Z --format json"
 )
@@ -119,18 +86,20 @@ def assess(
     """
     from upheld.readers.faults import InputError
 
-    end, known = _instant("--as-of", as_of), _instant("--known-by", known_by)
+    end, known = instant("--as-of", as_of), instant("--known-by", known_by)
     if engine is Engine.SPARK:
-        _refuse("--engine spark is not available in this version; use --engine local")
+        refuse("--engine spark is not available in this version; use --engine local")
     if output_format is Format.PARQUET and output is None and sys.stdout.isatty():
-        _refuse("Parquet is not for terminals; give --output FILE or send it to a pipe")
+        refuse("Parquet is not for terminals; give --output FILE or send it to a pipe")
     try:
         portfolio, verdicts = _assess_files(agreements, measurements, exclusions, end, known, strict, reference)
     except InputError as error:
-        raise _input_exit(error) from None
+        raise input_exit(error) from None
     _write(output_format, output, portfolio, verdicts)
+    if not verdicts:
+        say("no verdict: no agreement was valid in the time that was assessed")
     if without := sum(verdict.status == "no_data" for verdict in verdicts):
-        _say(f"no data: {without:,} of {len(verdicts):,} {_plural(len(verdicts), 'verdict')}")
+        say(f"no data: {without:,} of {len(verdicts):,} {plural(len(verdicts), 'verdict')}")
     broken = any(verdict.status in ("violated", "at_risk") for verdict in verdicts)
     raise typer.Exit(NOT_ALL_MET if broken else ALL_MET)
 
@@ -147,12 +116,13 @@ def _assess_files(
     import pyarrow.compute as pc
 
     from upheld.agreements.terms import compile_terms
+    from upheld.agreements.units import DAY, format_instant, to_microseconds
     from upheld.readers.exclusions import read_exclusions
     from upheld.readers.portfolio import read_portfolio
     from upheld.readers.tables import last_slot_end, read_measurements
 
-    with _progress() as progress:
-        reading = progress.add_task("reading", total=len(measurements) + 1)
+    with progress() as bar:
+        reading = bar.add_task("reading", total=len(measurements) + 1)
         portfolio = read_portfolio(agreements)
         terms = compile_terms(portfolio.agreements)
         services = {term.service for term in terms}
@@ -161,18 +131,20 @@ def _assess_files(
             measurements,
             {(term.service, term.indicator.metric) for term in terms},
             strict=strict,
-            on_file=lambda path: progress.update(reading, advance=1, description=f"reading {path.name}"),
+            on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )
+        if delivery.latest > to_microseconds(datetime.now(UTC)) + DAY:
+            refuse(f"a measurement at {format_instant(delivery.latest)} lies in the future: is its date right?")
         batch = delivery.batch
         if known_by is not None:
             batch = batch.filter(pc.less_equal(batch.column("known_at"), known_by))
             excluded = [x for x in excluded if x.known_at <= known_by]
         end = (last_slot_end(batch, terms) or delivery.latest + 1) if as_of is None else as_of
-        progress.update(reading, completed=len(measurements) + 1, description="read")
-        progress.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
+        bar.update(reading, completed=len(measurements) + 1, description="read")
+        bar.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
         verdicts = _verdicts(terms, batch, excluded, end, delivery.earliest, reference)
     for note in (*delivery.notes, *_unused(excluded, services)):
-        _say(note)
+        say(note)
     return portfolio, verdicts
 
 
@@ -199,9 +171,7 @@ def _unused(exclusions: "Sequence[Exclusion]", services: set[str]) -> Iterator[s
 
     strangers = [x.service for x in exclusions if x.service not in services and x.service != EVERY_SERVICE]
     if strangers:
-        what = (
-            f"{len(strangers):,} {_plural(len(strangers), 'exclusion')} of a service that no agreement names left out"
-        )
+        what = f"{len(strangers):,} {plural(len(strangers), 'exclusion')} of a service that no agreement names left out"
         yield f"{what}: {', '.join(sorted(set(strangers))[:5])}"
 
 
@@ -221,7 +191,7 @@ def _write(output_format: Format, output: Path | None, portfolio: "Portfolio", v
     except BrokenPipeError:
         raise  # who reads the output has had enough: the command ends quietly
     except OSError as error:
-        _refuse(f"{output or 'the standard output'} cannot be written: {error.strerror or error}")
+        refuse(f"{output or 'the standard output'} cannot be written: {error.strerror or error}")
 
 
 def _write_table(output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:
@@ -245,10 +215,7 @@ def _write_bytes(output: Path | None, data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-# -- test -----------------------------------------------------------------------------------------------------
-
-
-@app.command("test", epilog="Example:  upheld test scenarios/*.yaml")
+@commands.command("test", epilog="Example:  upheld test scenarios/*.yaml")
 def run_scenarios(
     scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.", metavar="SCENARIO.yaml...")],
     reference: Annotated[
@@ -264,17 +231,17 @@ def run_scenarios(
     from upheld.readers.scenario import read_scenario
 
     status = 0
-    with _progress() as progress:
-        task = progress.add_task("testing", total=len(scenarios))
+    with progress() as bar:
+        task = bar.add_task("testing", total=len(scenarios))
         for path in scenarios:
-            progress.update(task, description=f"testing {path.name}")
+            bar.update(task, description=f"testing {path.name}")
             try:
                 scenario = read_scenario(path)
             except InputError as error:
-                status = max(status, _input_exit(error).exit_code)
+                status = max(status, input_exit(error).exit_code)
                 continue
             finally:
-                progress.advance(task)
+                bar.advance(task)
             status = max(status, _run(scenario, reference))
     raise typer.Exit(status)
 
@@ -296,48 +263,3 @@ def _run(scenario: "Scenario", reference: bool) -> int:
     outcome = f"{differing:,} of {compared:,} verdicts differ" if differing else f"{compared:,} as expected"
     typer.echo(f"{scenario.name}: {outcome}")
     return NOT_ALL_MET if differing else ALL_MET
-
-
-# -- what commands share --------------------------------------------------------------------------------------
-
-
-def _instant(option: str, text: str | None) -> int | None:
-    from upheld.agreements.units import parse_instant
-
-    try:
-        return None if text is None else parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
-
-
-def _input_exit(error: "InputError") -> typer.Exit:
-    typer.echo(str(error), err=True)
-    return typer.Exit(WRONG_INPUT)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    _say(sentence)
-    raise typer.Exit(WRONG_INPUT)
-
-
-def _say(sentence: str) -> None:
-    typer.echo(f"upheld: {sentence}", err=True)
-
-
-def _plural(number: int, word: str) -> str:
-    return word if number == 1 else f"{word}s"
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A progress bar on the standard error, where that is a terminal; it is gone when the work is done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield progress
-
-
-if __name__ == "__main__":
-    main()

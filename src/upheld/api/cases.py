@@ -1,0 +1,68 @@
+"""Cases with all that happened, and the built-in list of tickets."""
+
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from upheld.api.documents import notice_document, record_document
+from upheld.api.inputs import Asking, Input, Name
+from upheld.api.problems import Problem
+from upheld.app import Application
+from upheld.cases.model import OPEN_STATES, State
+
+
+class CaseQuery(Input):
+    """`open`: only those that have not ended. `state`, which may be given more than once: only those in these. Not
+    both."""
+
+    open: bool = False
+    state: tuple[State, ...] = ()
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 500
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.open and self.state:
+            raise PydanticCustomError("exclusive", "give open or state, and not both", {"field": "state"})
+        return self
+
+
+class TicketQuery(Input):
+    """How many, newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 500
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/cases` and `/v1/tickets`."""
+    routes = APIRouter(prefix="/v1", tags=["cases"])
+
+    @routes.get("/cases")
+    def many(caller: Asking, query: Annotated[CaseQuery, Query()]) -> dict[str, Any]:
+        """Cases, newest first."""
+        states = OPEN_STATES if query.open else query.state or None
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            return {"cases": [record_document(case) for case in t.cases(states, query.limit)]}
+
+    @routes.get("/cases/{case_id}")
+    def one(caller: Asking, case_id: Name) -> dict[str, Any]:
+        """One case with its events, its actions and its notices."""
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            case = t.case(case_id)
+            if case is None:
+                raise Problem(404, "there is no case of that id")
+            return {
+                **record_document(case),
+                "events": [record_document(event) for event in t.events(case_id)],
+                "actions": [record_document(action) for action in t.actions(case_id)],
+                "notices": [notice_document(notice) for notice in t.notices(case_id=case_id)],
+            }
+
+    @routes.get("/tickets")
+    def tickets(caller: Asking, query: Annotated[TicketQuery, Query()]) -> dict[str, Any]:
+        """The built-in list of tickets, newest first."""
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            return {"tickets": [record_document(ticket) for ticket in t.tickets(query.limit)]}
+
+    return routes

@@ -1,0 +1,67 @@
+"""Cases, notices and the rest as JSON: instants as RFC 3339, and no secret."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+
+from upheld.actions.model import Action, Ticket
+from upheld.agreements.units import format_instant
+from upheld.analysis.model import Change
+from upheld.cases.model import Case, Event
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+from upheld.notices.model import Notice
+
+Document = dict[str, Any]
+
+_INSTANTS = {
+    "at",
+    "closed_at",
+    "decided_at",
+    "done_at",
+    "due_by",
+    "end",
+    "known_at",
+    "opened_at",
+    "period_start",
+    "planned_at",
+    "recorded_at",
+    "requested_at",
+    "restored_at",
+    "sent_at",
+    "start",
+}
+_SIGNED_LINK = re.compile(r"(/confirm/)[^\s\"'<>)\]]+")
+NOT_SHOWN = "(not shown)"
+
+
+def record_document(
+    record: Case | Event | Action | Ticket | Maintenance | Announcement | Exclusion | Change,
+) -> Document:
+    """A record with its own field names."""
+    return {field.name: _shown(field.name, getattr(record, field.name)) for field in fields(record)}
+
+
+def notice_document(notice: Notice) -> Document:
+    """A notice without its HTML, its attachment and its webhook body. The customer's signed link is not shown: whoever
+    has it can answer in the customer's name."""
+    left_out = ("html", "calendar", "payload")
+    document = {f.name: _shown(f.name, getattr(notice, f.name)) for f in fields(notice) if f.name not in left_out}
+    return {**document, "text": _SIGNED_LINK.sub(rf"\1{NOT_SHOWN}", notice.text)}
+
+
+def as_written(value: Any) -> Any:
+    """A YAML document's data as JSON can hold it: numbers with a fraction as exact text, secrets not shown."""
+    if isinstance(value, Mapping):
+        return {key: NOT_SHOWN if key == "secret" else as_written(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [as_written(inner) for inner in value]
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in _INSTANTS and value is not None:
+        return format_instant(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,128 @@
+"""The outermost layers: the log of requests, headers that protect the browser, the limit of a body, and the answer
+where something of ours fails."""
+
+import time
+import traceback
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from upheld.access import Caller
+from upheld.api.gate import is_public
+from upheld.api.problems import Problem, problem
+
+log = structlog.get_logger("upheld.http")
+
+PUBLIC_LIMIT = 64 * 1024
+"""Bytes that a form may have where nobody has to show a key."""
+
+_PROTECTION = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Links carry tokens: no other site learns from which page a visitor came.
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Protection:
+    """ASGI middleware: adds the headers that protect a browser. What an answer has set itself stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _PROTECTION.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, protected if scope["type"] == "http" else send)
+
+
+class Witness:
+    """ASGI middleware: logs each request, and answers 500 where the inside fails.
+
+    The log has the route's template and never the address itself, for addresses carry tokens; of a failure it has the
+    places in the code and never the message, for messages carry data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("client went away", **_request(scope))
+        except Exception as error:
+            log.error("request failed", error=type(error).__name__, places=_places(error), **_request(scope))
+            if status:
+                raise ConnectionAbortedError("the answer had begun when the inside failed") from None
+            await problem(500, "the server failed; its log says where")(scope, receive, watched)
+        finally:
+            log.info("request", status=status, milliseconds=_since(began), **_request(scope))
+
+
+def _request(scope: Scope) -> dict[str, Any]:
+    caller = scope.get("state", {}).get("caller")
+    known = {"tenant": caller.tenant, "key": caller.key_id} if isinstance(caller, Caller) else {}
+    return {"method": scope["method"], "route": getattr(scope.get("route"), "path", None), **known}
+
+
+def _places(error: BaseException) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 1)
+
+
+class BodyLimit:
+    """ASGI middleware: no body grows beyond `limit` bytes, nor beyond `PUBLIC_LIMIT` where nobody has to show a key.
+    One that says so beforehand is refused unread; one that does not is read up to the limit and no further."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app, self.limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = min(self.limit, PUBLIC_LIMIT) if is_public(scope["path"]) else self.limit
+        too_large = Problem(413, f"a body has at most {limit:,} bytes", headers={"Connection": "close"})
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > limit:
+            await problem(413, too_large.detail, headers=too_large.headers)(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise too_large
+            return message
+
+        await self.app(scope, counted, send)

@@ -1,0 +1,100 @@
+"""What requests bring: who asks, names, instants, documents, raw bodies."""
+
+from typing import Annotated, Any, Self
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from upheld.access import Caller
+from upheld.agreements.model import Portfolio
+from upheld.agreements.units import parse_instant
+from upheld.api.problems import Problem, field_problem
+from upheld.readers.bodies import WrongContentType, media_type
+
+Instant = Annotated[int, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""RFC 3339 with its zone -> microseconds UTC; a naive time is an error."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
+
+
+class Input(BaseModel):
+    """A body, or a set of query parameters. A field that it does not know is an error: one that is misspelt must not
+    be passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_unknown(cls, data: Any) -> Any:
+        unknown = sorted(set(data) - set(cls.model_fields)) if isinstance(data, dict) else []
+        if unknown:
+            allowed = ", ".join(cls.model_fields)
+            raise PydanticCustomError("unknown_field", f"unknown field; allowed: {allowed}", {"field": unknown[0]})
+        return data
+
+
+class Window(Input):
+    """[start, end) in microseconds UTC."""
+
+    start: Instant
+    end: Instant
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end <= self.start:
+            raise PydanticCustomError("order", "is later than start", {"field": "end"})
+        return self
+
+
+def asking(request: Request) -> Caller:
+    """Who makes the request. The gate has proven it before any route is looked for."""
+    caller = request.state.caller
+    assert isinstance(caller, Caller), "no route behind the gate is reached without a caller"
+    return caller
+
+
+Asking = Annotated[Caller, Depends(asking)]
+
+
+def content_type(request: Request) -> str:
+    """The request's Content-Type. A body under a Content-Encoding is refused, for what it grows to is not known."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Problem(
+            415, "Content-Encoding is not taken: send the body as it is", headers={"Accept-Encoding": "identity"}
+        )
+    return request.headers.get("content-type", "")
+
+
+def json_body(kind: Annotated[str, Depends(content_type)]) -> None:
+    """Refuses a body that is not declared as JSON."""
+    check_media_type(kind, ("application/json",))
+
+
+def check_media_type(kind: str, allowed: tuple[str, ...]) -> None:
+    """Refuses a Content-Type that is none of those, or names another charset than UTF-8."""
+    try:
+        if media_type(kind) in allowed:
+            return
+        reason = f"Content-Type is {' or '.join(allowed)}"
+    except WrongContentType as error:
+        reason = str(error)
+    raise Problem(415, reason, headers={"Accept": ", ".join(allowed)})
+
+
+async def raw_body(request: Request, kind: Annotated[str, Depends(content_type)]) -> tuple[str, bytes]:
+    """(Content-Type, body)."""
+    return kind, await request.body()
+
+
+RawBody = Annotated[tuple[str, bytes], Depends(raw_body)]
+
+
+def check_services(portfolio: Portfolio | None, services: tuple[str, ...], field: str = "services") -> None:
+    """Refuses services that no agreement in force names, by their names."""
+    known = {service for agreement in portfolio.agreements for service in agreement.services} if portfolio else set()
+    unknown = [repr(service) for service in services if service not in known]
+    if unknown:
+        raise field_problem(field, f"no agreement in force names {', '.join(unknown[:8])}")

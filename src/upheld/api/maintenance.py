@@ -1,0 +1,103 @@
+"""Planned maintenance: announced to whom it hits, and an exclusion only where the announcement earned it."""
+
+import secrets
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
+
+from upheld.api.documents import notice_document, record_document
+from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_services, json_body
+from upheld.api.problems import Problem
+from upheld.app import Application
+from upheld.maintenance.model import Maintenance
+
+
+class MaintenanceInput(Window):
+    """A planned work. With an `id` of the caller's own, sending it twice plans it once."""
+
+    title: Annotated[Text, Field(min_length=1, max_length=200)]
+    services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
+    approved_by: Name
+    description: Text = ""
+    id: Name | None = None
+
+
+class MaintenanceQuery(Input):
+    """Only works that end after an instant."""
+
+    ending_after: Instant | None = None
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/maintenance`."""
+    routes = APIRouter(prefix="/v1/maintenance", tags=["maintenance"])
+    process, store = application.process, application.store
+
+    @routes.post("", status_code=201, dependencies=[Depends(json_body)])
+    def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
+        """Plans a work and announces it; the answer holds the notices. The same work under the same `id` again
+        answers 200 and announces nothing anew."""
+        check_services(process.portfolio(caller.tenant), wanted.services)
+        work = _work(wanted, application.clock.now())
+        with store.transaction(caller.tenant, writing=False) as t:
+            known = t.maintenance(work.id)
+        if known is not None:
+            if known != replace(work, planned_at=known.planned_at):
+                what = "was cancelled" if known.state == "cancelled" else "is another work"
+                raise Problem(409, f"id: {work.id!r} {what}; give a new id")
+            response.status_code = 200
+        notices = process.plan_maintenance(caller.tenant, work)
+        response.headers["Location"] = f"/v1/maintenance/{work.id}"
+        return {**record_document(known or work), "notices": [notice_document(notice) for notice in notices]}
+
+    @routes.get("")
+    def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:
+        """Planned and cancelled works, the earliest first."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            return {"maintenance": [record_document(work) for work in t.maintenances(query.ending_after)]}
+
+    @routes.get("/{maintenance_id}")
+    def one(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
+        """One work, its notices, and for each agreement whether its announcement earned the exclusion, and why."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            work = t.maintenance(maintenance_id)
+            if work is None:
+                raise Problem(404, "there is no maintenance of that id")
+            return {
+                **record_document(work),
+                "announcements": [record_document(one) for one in t.announcements(maintenance_id)],
+                "notices": [notice_document(one) for one in t.notices(maintenance_id=maintenance_id)],
+            }
+
+    @routes.delete("/{maintenance_id}")
+    def cancel(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
+        """Cancels a work that is not over; whoever had been told is told. Cancelled once more, nothing happens."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            work = t.maintenance(maintenance_id)
+        if work is None:
+            raise Problem(404, "there is no maintenance of that id")
+        if work.state == "planned" and work.end <= application.clock.now():
+            raise Problem(409, "the maintenance is over and cannot be cancelled")
+        notices = process.cancel_maintenance(caller.tenant, maintenance_id)
+        return {
+            "id": maintenance_id,
+            "state": "cancelled",
+            "notices": [notice_document(notice) for notice in notices],
+        }
+
+    return routes
+
+
+def _work(wanted: MaintenanceInput, now: int) -> Maintenance:
+    return Maintenance(
+        id=wanted.id or f"M-{secrets.token_hex(5).upper()}",
+        title=wanted.title,
+        start=wanted.start,
+        end=wanted.end,
+        services=tuple(dict.fromkeys(wanted.services)),
+        approved_by=wanted.approved_by,
+        planned_at=now,
+        description=wanted.description,
+    )

@@ -1,0 +1,96 @@
+"""Measurements in, and out again as a series for a chart."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from upheld.agreements.units import format_instant
+from upheld.api.inputs import Asking, Name, RawBody, Window
+from upheld.api.problems import Problem
+from upheld.app import Application
+from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, WrongContentType, read_body
+
+MAX_POINTS = 100_000
+
+
+class SeriesQuery(Window):
+    """One series in a window."""
+
+    service: Name
+    metric: Name
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/measurements`."""
+    routes = APIRouter(prefix="/v1/measurements", tags=["measurements"])
+    process = application.process
+
+    @routes.post("", status_code=202, openapi_extra=_body_schema())
+    def deliver(caller: Asking, body: RawBody, mode: Literal["whole", "rows"] = "whole") -> JSONResponse:
+        """Takes a batch, which is on disk before this answers. `whole`: one bad row and nothing is taken; `rows`: the
+        good rows are taken, and the bad ones come back with the reasons."""
+        content_type, content = body
+        try:
+            batch = read_body(
+                content_type,
+                content,
+                known=process.known_series(caller.tenant),
+                received_at=application.clock.now(),
+            )
+        except WrongContentType as error:
+            raise Problem(415, str(error), headers={"Accept": ", ".join(CONTENT_TYPES)}) from None
+        except MalformedBody as error:
+            raise Problem(400, str(error)) from None
+        rejected = _rejected(batch.faults)
+        if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
+            raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})
+        position = process.take_measurements(caller.tenant, batch.table) if batch.table.num_rows else None
+        return JSONResponse(
+            {"accepted": batch.table.num_rows, "rejected": rejected, "position": position}, status_code=202
+        )
+
+    @routes.get("/series")
+    def series(caller: Asking, query: Annotated[SeriesQuery, Query()]) -> dict[str, Any]:
+        """The measurements that hold of one series, by time."""
+        table = application.log.series(caller.tenant, query.service, query.metric, query.start, query.end)
+        if table.num_rows > MAX_POINTS:
+            raise Problem(422, f"the window holds {table.num_rows:,} measurements; ask for at most {MAX_POINTS:,}")
+        return {
+            "service": query.service,
+            "metric": query.metric,
+            "start": format_instant(query.start),
+            "end": format_instant(query.end),
+            "points": _points(table),
+        }
+
+    return routes
+
+
+def _rejected(faults: Sequence[RowFault]) -> list[dict[str, Any]]:
+    return [{"row": fault.row, "field": fault.field, "message": fault.message} for fault in faults]
+
+
+def _refusal(batch: Batch) -> str:
+    """Why a batch is refused."""
+    if batch.cut:
+        return f"there are more than {len(batch.faults):,} faults, of which the first are listed; nothing was taken"
+    rows = len({fault.row for fault in batch.faults})
+    return f"{rows:,} {'row was' if rows == 1 else 'rows were'} refused; nothing was taken"
+
+
+def _points(table: pa.Table) -> list[dict[str, Any]]:
+    columns = [table.column(name).to_pylist() for name in ("time", "value", "good", "total")]
+    return [
+        {"time": format_instant(time), "value": value}
+        if value is not None
+        else {"time": format_instant(time), "good": good, "total": total}
+        for time, value, good, total in zip(*columns, strict=True)
+    ]
+
+
+def _body_schema() -> dict[str, Any]:
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES}
+    return {"requestBody": {"required": True, "content": content}}

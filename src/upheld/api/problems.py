@@ -1,0 +1,85 @@
+"""Errors as RFC 9457 has them: problem+json that names what is wrong and what is allowed, and nothing of the inside."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from upheld.readers.faults import InputError
+
+API = ("/v1", "/health/", "/openapi.json")
+"""The addresses of the API: errors are problems there, and pages for people elsewhere."""
+
+
+class Problem(HTTPException):
+    """An error to answer with. `members` are further members of the document, such as `errors`."""
+
+    def __init__(
+        self, status: int, detail: str, members: Mapping[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.members = dict(members or {})
+
+
+def problem(
+    status: int, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer for an error: `title` is the status's own name, `detail` says what happened this time."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(
+        json.dumps({**document, **(members or {})}),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+def field_problem(field: str, message: str) -> Problem:
+    """422 for one field of the body that is well-formed but cannot be."""
+    return Problem(422, f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
+
+
+def input_problem(error: InputError) -> Problem:
+    """422 with the faults of a document, each with its line and field."""
+    count = len(error.faults) + error.more
+    errors = [{"line": f.line, "field": f.field, "message": f.message} for f in error.faults]
+    detail = "there is 1 fault" if count == 1 else f"there are {count:,} faults"
+    return Problem(422, f"{detail}; nothing was changed", {"errors": errors})
+
+
+def install(app: FastAPI, page: Callable[[Request, int], Response]) -> None:
+    """Lets `app` answer every error of the API as a problem, and an address that nobody knows outside of the API as a
+    `page`."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if not isinstance(error, Problem) and not request.url.path.startswith(API):
+            return await run_in_threadpool(page, request, error.status_code)
+        members = error.members if isinstance(error, Problem) else None
+        return problem(error.status_code, str(error.detail), members, error.headers)
+
+    app.add_exception_handler(HTTPException, answer)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+
+
+async def _answer_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return problem(400, "the body is not valid JSON")
+    errors = [_named(one) for one in found]
+    return problem(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3]), {"errors": errors})
+
+
+def _named(error: Mapping[str, Any]) -> dict[str, str]:
+    """A validation error as {in, field, message}. What was found is left out: it may be long, or a secret."""
+    place: Sequence[Any] = error["loc"]
+    context = error.get("ctx", {})
+    field = context["field"] if "field" in context else ".".join(map(str, place[1:]))
+    message = error["msg"].removeprefix("Value error, ")
+    return {"in": str(place[0]) if place else "body", "field": str(field)[:200], "message": message[:1000]}

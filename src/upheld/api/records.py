@@ -1,0 +1,89 @@
+"""What else is told to us: intervals that shall not count, and changes that may be causes."""
+
+import secrets
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from upheld.analysis.model import Change
+from upheld.api.documents import record_document
+from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_services, json_body
+from upheld.api.problems import Problem, field_problem
+from upheld.app import Application
+from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
+
+
+class ExclusionInput(Window):
+    """An approved interval of a service (or `*`) that does not count where the agreement admits its reason."""
+
+    service: Name
+    reason: Name
+    approved_by: Name
+    agreement: Name | None = None
+    id: Name | None = None
+
+
+class ChangeInput(Input):
+    """Something that was changed at an instant."""
+
+    at: Instant
+    summary: Annotated[Text, Field(min_length=1, max_length=1_000)]
+    services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
+    author: Annotated[Text, Field(max_length=200)] = ""
+    id: Name | None = None
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/exclusions` and `/v1/changes`."""
+    routes = APIRouter(prefix="/v1", tags=["exclusions and changes"])
+    process, store = application.process, application.store
+
+    @routes.post("/exclusions", status_code=201, dependencies=[Depends(json_body)])
+    def exclude(caller: Asking, wanted: ExclusionInput) -> dict[str, Any]:
+        """Grants an exclusion; what it touches is assessed anew. The same under the same `id` again changes nothing."""
+        portfolio = process.portfolio(caller.tenant)
+        if wanted.service != EVERY_SERVICE:
+            check_services(portfolio, (wanted.service,), "service")
+        agreements = {agreement.id for agreement in portfolio.agreements} if portfolio else set()
+        if wanted.agreement is not None and wanted.agreement not in agreements:
+            raise field_problem("agreement", f"no agreement {wanted.agreement!r} is in force")
+        exclusion_id = wanted.id or f"X-{secrets.token_hex(5).upper()}"
+        exclusion = Exclusion(
+            service=wanted.service,
+            start=wanted.start,
+            end=wanted.end,
+            reason=wanted.reason,
+            approved_by=wanted.approved_by,
+            agreement=wanted.agreement,
+            known_at=application.clock.now(),
+        )
+        process.grant_exclusion(caller.tenant, exclusion_id, exclusion)
+        with store.transaction(caller.tenant, writing=False) as t:
+            kept = next((x for x in t.exclusions() if replace(x, known_at=exclusion.known_at) == exclusion), None)
+        if kept is None:
+            raise Problem(409, f"id: {exclusion_id!r} is another exclusion, or was revoked; give a new id")
+        return {"id": exclusion_id, **record_document(kept)}
+
+    @routes.get("/exclusions")
+    def exclusions(caller: Asking) -> dict[str, Any]:
+        """Every exclusion that has not been revoked, also those that planned maintenance has earned."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            return {"exclusions": [record_document(exclusion) for exclusion in t.exclusions()]}
+
+    @routes.post("/changes", status_code=201, dependencies=[Depends(json_body)])
+    def change(caller: Asking, wanted: ChangeInput) -> dict[str, Any]:
+        """Records a change. A case that opens soon after, on one of its services, names it as a possible cause."""
+        check_services(process.portfolio(caller.tenant), wanted.services)
+        made = Change(
+            id=wanted.id or f"CH-{secrets.token_hex(5).upper()}",
+            at=wanted.at,
+            summary=wanted.summary,
+            services=tuple(dict.fromkeys(wanted.services)),
+            author=wanted.author,
+        )
+        process.record_change(caller.tenant, made)
+        return record_document(made)
+
+    return routes

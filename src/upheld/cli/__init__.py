@@ -1,0 +1,40 @@
+"""The command line. What a command needs is imported when it runs, so that `--help` is there at once."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from upheld.cli import files, server
+
+app = typer.Typer(
+    name="upheld",
+    help="Manage QoS and SLA violations: exact verdicts, cases, notices and the customer's confirmation.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(files.commands)
+app.add_typer(server.commands)
+app.add_typer(server.maintenance, name="maintenance")
+
+
+def main() -> None:
+    """The `upheld` command."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"upheld {version('upheld')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass

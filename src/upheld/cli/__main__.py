@@ -1,0 +1,5 @@
+"""`python -m upheld.cli`, the same as `upheld`."""
+
+from upheld.cli import main
+
+main()

@@ -1,0 +1,177 @@
+"""The commands that run a server, and those that speak to one: serve, demo, apply, maintenance, key."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from upheld.cli.terminal import UNREACHABLE, WRONG_INPUT, input_exit, refuse, say
+
+if TYPE_CHECKING:
+    import httpx
+
+commands = typer.Typer()
+maintenance = typer.Typer(help="Planned maintenance: announce it, list it, cancel it.", no_args_is_help=True)
+
+ServerUrl = Annotated[str, typer.Option("--url", envvar="UPHELD_URL", help="Where the server is.")]
+ServerKey = Annotated[
+    str, typer.Option("--key", envvar="UPHELD_KEY", help="An operator's API key.", show_default=False)
+]
+DEFAULT_URL = "http://127.0.0.1:8470"
+
+
+@commands.command()
+def serve(
+    database_url: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the store [default: sqlite:///upheld.db].", show_default=False)
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].", show_default=False)
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8470].", show_default=False)] = None,
+) -> None:
+    """Run the server: take measurements in, assess, handle cases, tell people.
+
+    Everything else is set by environment variables UPHELD_<NAME>; docs/serving.md lists them. The first start prints
+    the first API key, once.
+    """
+    from pydantic import ValidationError
+
+    from upheld.app import Application, Settings, configure_logging
+    from upheld.server import serve as listen
+    from upheld.store import UnusableStore
+
+    given = {"database_url": database_url, "host": host, "port": port}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        configure_logging(settings.log_level)
+        application = Application(settings)
+    except ValidationError as error:
+        for fault in error.errors():
+            say(f"UPHELD_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
+        raise typer.Exit(WRONG_INPUT) from None
+    except (ValueError, UnusableStore) as error:
+        refuse(str(error))
+    key = application.first_key()
+    if key is not None:
+        typer.echo(f"The first API key, shown only this once: {key}")
+    typer.echo(f"Upheld listens on http://{settings.host}:{settings.port}")
+    application.start()
+    try:
+        listen(application)
+    finally:
+        application.stop()
+
+
+@commands.command()
+def demo(
+    directory: Annotated[Path, typer.Option(help="Where it keeps its data; emptied at each start.")] = Path("var/demo"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8470,
+) -> None:
+    """Run a live demonstration: the real server on a faster clock, a simulated provider, and a mail catcher."""
+    from rich.console import Console
+
+    from upheld.demo.run import run_demo
+
+    run_demo(directory, host, port, Console())
+
+
+@commands.command()
+def apply(
+    portfolio: Annotated[Path, typer.Argument(help="The portfolio: agreements, customers, provider, resources.")],
+    key: ServerKey,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Put a portfolio in force on a server."""
+    from upheld.readers.faults import InputError
+    from upheld.readers.portfolio import read_portfolio
+
+    try:
+        read_portfolio(portfolio)
+    except InputError as error:
+        raise input_exit(error) from None
+    body = {"content": portfolio.read_bytes(), "headers": {"Content-Type": "application/yaml"}}
+    answer = _ask("PUT", url, key, "/v1/agreements", **body)
+    typer.echo(f"{portfolio} is in force as version {answer['version']}")
+
+
+@maintenance.command("add")
+def add_maintenance(
+    title: Annotated[str, typer.Option(help="What is done, as the customer reads it.")],
+    start: Annotated[str, typer.Option(help="Start of the window, RFC 3339 with its zone.")],
+    end: Annotated[str, typer.Option(help="End of the window, RFC 3339 with its zone.")],
+    service: Annotated[list[str], typer.Option(help="An affected service or resource; may be given several times.")],
+    approved_by: Annotated[str, typer.Option(help="Who let the work happen.")],
+    key: ServerKey,
+    description: Annotated[str, typer.Option(help="What the customer may notice.")] = "",
+    work_id: Annotated[
+        str | None, typer.Option("--id", help="An id of your own; the same id again changes nothing.")
+    ] = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Announce a planned work to every customer that it hits."""
+    work = {
+        "title": title,
+        "start": start,
+        "end": end,
+        "services": service,
+        "approved_by": approved_by,
+        "description": description,
+        **({"id": work_id} if work_id else {}),
+    }
+    answer = _ask("POST", url, key, "/v1/maintenance", json=work)
+    typer.echo(f"{answer['id']}: {answer['title']}, {answer['start']} to {answer['end']}")
+    for notice in answer["notices"]:
+        to = notice["address"] or notice["role"]
+        typer.echo(f"  {notice['state']:9} {to}" + (f" ({notice['reason']})" if notice["reason"] else ""))
+    if not answer["notices"]:
+        typer.echo("  no agreement in force is hit by it: nobody is told")
+
+
+@maintenance.command("list")
+def list_maintenance(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
+    """List planned works, and for each agreement whether the announcement earned the exclusion."""
+    for work in _ask("GET", url, key, "/v1/maintenance")["maintenance"]:
+        typer.echo(f"{work['id']}  {work['start']} to {work['end']}  {work['state']}  {work['title']}")
+        for announcement in _ask("GET", url, key, f"/v1/maintenance/{work['id']}")["announcements"]:
+            earned = "earned" if announcement["earned"] else "not earned"
+            typer.echo(f"  {announcement['agreement']}: {earned}: {announcement['reason']}")
+
+
+@maintenance.command("cancel")
+def cancel_maintenance(
+    work_id: Annotated[str, typer.Argument(help="The work's id.")], key: ServerKey, url: ServerUrl = DEFAULT_URL
+) -> None:
+    """Cancel a planned work: whoever was told is told, and its window counts again."""
+    answer = _ask("DELETE", url, key, f"/v1/maintenance/{work_id}")
+    typer.echo(f"{work_id} is cancelled; {len(answer['notices'])} told")
+
+
+def _ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:
+    """The server's answer as JSON. A refusal is printed as the server words it and ends the command: status 2 where
+    the request was wrong, 3 where the server cannot be reached or failed."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}", **request.pop("headers", {})}
+    try:
+        answer = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=60, **request)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        say(f"{url} cannot be reached: {error}")
+        raise typer.Exit(UNREACHABLE) from None
+    if answer.is_success:
+        return answer.json()
+    say(_refusal(answer))
+    raise typer.Exit(WRONG_INPUT if answer.status_code < 500 else UNREACHABLE)
+
+
+def _refusal(answer: "httpx.Response") -> str:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"the server answered {answer.status_code}"
+    faults = [
+        ": ".join(str(fault[name]) for name in ("line", "field", "message") if fault.get(name) is not None)
+        for fault in problem.get("errors", ())
+    ]
+    return "\n".join([str(problem.get("detail", problem.get("title", answer.status_code))), *faults])

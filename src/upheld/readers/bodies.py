@@ -1,0 +1,489 @@
+"""The body of a request -> a batch of measurements: JSON lines, or an Arrow IPC stream.
+
+JSON lines hold one object a line: `service`, `metric`, `time` (RFC 3339 with its zone), and `value`, or `good` and
+`total`. An Arrow stream has the same columns; its `time` is a timestamp with a zone, or text as above.
+"""
+
+import heapq
+import io
+import re
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from upheld.agreements.units import DAY, parse_instant
+from upheld.measurements.model import COLUMNS
+from upheld.readers.ipc_stream import BrokenStream, CompressedBuffers, plain_text, read_stream
+
+JSON_LINES = ("application/x-ndjson", "application/jsonl")
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+CONTENT_TYPES = (*JSON_LINES, ARROW_STREAM)
+
+MAX_FAULTS = 10_000
+"""A body with more faults than this is not worth telling row by row: reading it ends there."""
+
+MAX_NAME = 200
+INT64_MAX = 2**63 - 1
+
+Series = tuple[str, str]
+Mask = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+Coded = tuple[Integers, list[str]]
+"""Text by rows: codes into a list of texts, -1 where there is none."""
+
+_FIELDS = "service, metric, time, and value, or good and total"
+
+
+class WrongContentType(Exception):
+    """The body is of a kind that is not taken; `str()` names those that are."""
+
+
+class MalformedBody(Exception):
+    """The body as a whole cannot be read; `str()` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """What is wrong with a row: its number (a line of JSON lines; 1 is the first; 0 means every row)."""
+
+    row: int
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The good rows as a table of `measurements.model.COLUMNS`, and the faults of the others in the order of their
+    rows. `cut` says that there were more than `MAX_FAULTS` faults: the table is then empty."""
+
+    table: pa.Table
+    faults: tuple[RowFault, ...] = ()
+    cut: bool = False
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows as columns. `numbers`: each row's number. `time` in microseconds where `timed`. `value`, `good` and `total`
+    each with a mask of where they are given."""
+
+    numbers: Integers
+    service: Coded
+    metric: Coded
+    time: Integers
+    timed: Mask
+    value: tuple[npt.NDArray[np.float64], Mask]
+    good: tuple[Integers, Mask]
+    total: tuple[Integers, Mask]
+
+
+class _TooManyFaults(Exception):
+    pass
+
+
+class _Faults(list[RowFault]):
+    """The faults found so far."""
+
+    def note(self, row: int, field: str, message: str) -> None:
+        self.append(RowFault(row, field, message))
+        if len(self) > MAX_FAULTS:
+            raise _TooManyFaults
+
+
+def read_body(
+    content_type: str, body: bytes, *, known: Set[Series] | None, received_at: int, ahead: int = DAY
+) -> Batch:
+    """A request's body -> its batch, every row known at `received_at`.
+
+    `known` are the (service, metric) that are assessed: any other is a fault; None takes every name. A time more than
+    `ahead` after `received_at` is a fault (both in microseconds). Raises WrongContentType and MalformedBody."""
+    kind = media_type(content_type)
+    faults = _Faults()
+    rows: _Rows | None
+    try:
+        if kind in JSON_LINES:
+            rows = _json_rows(body, faults)
+        elif kind == ARROW_STREAM:
+            rows = _arrow_rows(body, faults)
+        else:
+            raise WrongContentType(f"Content-Type is one of {', '.join(CONTENT_TYPES)}")
+        good = _check(rows, faults, known, received_at, ahead) if rows is not None else None
+    except _TooManyFaults:
+        return Batch(COLUMNS.empty_table(), tuple(sorted(faults[:MAX_FAULTS], key=_place)), cut=True)
+    table = COLUMNS.empty_table() if rows is None or good is None else _table(rows, good, received_at)
+    return Batch(table, tuple(sorted(faults, key=_place)))
+
+
+def media_type(content_type: str) -> str:
+    """`"Application/JSONL; charset=UTF-8"` -> "application/jsonl". Raises WrongContentType on another charset."""
+    kind, _, parameters = content_type.partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
+        raise WrongContentType("charset is utf-8")
+    return kind.strip().lower()
+
+
+def _place(fault: RowFault) -> tuple[int, str]:
+    return fault.row, fault.field
+
+
+# -- JSON lines -----------------------------------------------------------------------------------------------------
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    service: str
+    metric: str
+    time: str
+    value: float | None = None
+    good: _Count | None = None
+    total: _Count | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+_ALLOWED = {
+    "service": "is the name of a service, as text",
+    "metric": "is the name of a metric, as text",
+    "time": "is an RFC 3339 time, as text such as 2026-06-01T00:00:00Z",
+    "value": "is a finite number",
+    "good": f"is a whole number from 0 to {INT64_MAX}",
+    "total": f"is a whole number from 0 to {INT64_MAX}",
+}
+_AT_FIELD = re.compile(r"(.*) - at `\$\.(\w+)`", re.DOTALL)
+_GOT = re.compile(r"Expected `.*`, got `(\w+)`")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING_FIELD = re.compile(r"Object missing required field `(\w+)`")
+_NOT_FINITE = re.compile(rb"(?<![\"\w])[-+]?(nan|inf(inity)?)\b", re.IGNORECASE)
+
+
+def _json_rows(body: bytes, faults: _Faults) -> _Rows:
+    found: list[int] = []
+    lines: list[_Line] = []
+    for number, line in enumerate(io.BytesIO(body.removeprefix(b"\xef\xbb\xbf")), 1):
+        try:
+            lines.append(_decode(line))
+            found.append(number)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if line.strip():
+                faults.note(number, *_explain(line, error))
+    numbers = np.array(found, np.int64)
+    times, timed = _read_times(_coded([pa.array([x.time for x in lines], pa.string())]), numbers, faults)
+    return _Rows(
+        numbers=numbers,
+        service=_coded([pa.array([x.service for x in lines], pa.string())]),
+        metric=_coded([pa.array([x.metric for x in lines], pa.string())]),
+        time=times,
+        timed=timed,
+        value=_floats(pa.array([x.value for x in lines], pa.float64())),
+        good=_integers(pa.array([x.good for x in lines], pa.int64())),
+        total=_integers(pa.array([x.total for x in lines], pa.int64())),
+    )
+
+
+def _explain(line: bytes, error: Exception) -> tuple[str, str]:
+    """A line that cannot be decoded -> (field, what is wrong and what is allowed)."""
+    if isinstance(error, UnicodeDecodeError):
+        return "", "is not UTF-8"
+    text = str(error)
+    if match := _AT_FIELD.fullmatch(text):
+        got = _GOT.fullmatch(match[1])
+        found = f"; found {got[1]}" if got else ""
+        return match[2], f"{_ALLOWED.get(match[2], match[1])}{found}"
+    if match := _UNKNOWN_FIELD.fullmatch(text):
+        return match[1][:MAX_NAME], f"unknown field; allowed: {_FIELDS}"
+    if match := _MISSING_FIELD.fullmatch(text):
+        return match[1], "is missing"
+    if isinstance(error, msgspec.ValidationError):
+        return "", f"is an object with {_FIELDS}"
+    if _NOT_FINITE.search(line):
+        return "value", "is a finite number: NaN and infinities are not JSON"
+    if not line.endswith(b"\n"):
+        return "", "is not a whole line of JSON: the last line seems cut off"
+    return "", f"is not JSON: {text.removeprefix('JSON is malformed: ')}"
+
+
+# -- Arrow ----------------------------------------------------------------------------------------------------------
+
+
+def _arrow_rows(body: bytes, faults: _Faults) -> _Rows | None:
+    try:
+        schema, batches = read_stream(body)
+        _check_schema(schema, faults)
+        chunks = list(batches)
+        return None if faults else _table_rows(pa.Table.from_batches(chunks, schema), faults)
+    except CompressedBuffers:
+        raise WrongContentType("compressed Arrow buffers are not taken: write the stream without compression") from None
+    except BrokenStream as error:
+        raise MalformedBody(f"not a valid Arrow IPC stream: {error}") from None
+
+
+def _table_rows(table: pa.Table, faults: _Faults) -> _Rows:
+    numbers = np.arange(1, table.num_rows + 1, dtype=np.int64)
+    times, timed = _arrow_times(table.column("time"), numbers, faults)
+    return _Rows(
+        numbers=numbers,
+        service=_coded(table.column("service").chunks),
+        metric=_coded(table.column("metric").chunks),
+        time=times,
+        timed=timed,
+        value=_floats(_column(table, "value", pa.float64())),
+        good=_counts(table, "good", numbers, faults),
+        total=_counts(table, "total", numbers, faults),
+    )
+
+
+def _check_schema(schema: pa.Schema, faults: _Faults) -> None:
+    for name in ("service", "metric", "time"):
+        if name not in schema.names:
+            faults.note(0, name, "the column is missing")
+    for name in sorted(set(schema.names)):
+        if name not in _ALLOWED:
+            faults.note(0, name[:MAX_NAME], f"unknown column; allowed: {_FIELDS}")
+        elif schema.names.count(name) > 1:
+            faults.note(0, name, "the column stands twice")
+        elif (wanted := _wanted_type(name, schema.field(name).type)) is not None:
+            faults.note(0, name, f"{wanted}; found {str(schema.field(name).type)[:100]}")
+
+
+def _wanted_type(name: str, kind: pa.DataType) -> str | None:
+    """What type the column is of, where it is not of it."""
+    if name in ("service", "metric"):
+        return None if _is_text(kind) else "the column is text, plain or as a dictionary"
+    if name == "time":
+        if pa.types.is_timestamp(kind):
+            return None if kind.tz is not None else "the column is a timestamp with a zone, such as UTC; this has none"
+        return None if _is_text(kind) else "the column is a timestamp with a zone, or RFC 3339 text"
+    if name == "value":
+        numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)
+        return None if numeric else "the column is of numbers"
+    whole = pa.types.is_integer(kind) or pa.types.is_null(kind)
+    return None if whole else "the column is of whole numbers"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
+
+
+def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
+    """A column as one array of `kind`; all null where the table does not have it."""
+    if name not in table.column_names:
+        return pa.nulls(table.num_rows, kind)
+    return _one(table.column(name).cast(kind, safe=False))
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _counts(table: pa.Table, name: str, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+    column = _column(table, name, pa.int64())
+    if name in table.column_names and pa.types.is_uint64(table.schema.field(name).type):
+        beyond = _numpy(_one(table.column(name)).fill_null(0)) > INT64_MAX
+        _note_each(faults, beyond, numbers, name, _ALLOWED[name])
+    return _integers(column)
+
+
+def _arrow_times(column: pa.ChunkedArray, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+    if not pa.types.is_timestamp(column.type):
+        return _read_times(_coded(column.chunks), numbers, faults)
+    ticks = _one(column.cast(pa.timestamp(column.type.unit)).cast(pa.int64()))
+    given = _numpy(ticks.is_valid())
+    _note_each(faults, ~given, numbers, "time", "is missing")
+    raw = _numpy(ticks.fill_null(0))
+    shrink, stretch = {"s": (1, 10**6), "ms": (1, 10**3), "us": (1, 1), "ns": (10**3, 1)}[column.type.unit]
+    beyond = np.abs(raw.astype(np.float64)) * stretch >= 2.0**62
+    _note_each(faults, beyond & given, numbers, "time", "is out of range")
+    return np.where(beyond, 0, raw) // shrink * stretch, given & ~beyond
+
+
+# -- columns --------------------------------------------------------------------------------------------------------
+
+
+def _coded(chunks: list[pa.Array]) -> Coded:
+    """Chunks of text, coded together. A dictionary's text is not copied out
+    for each row: a small body can stand for a great deal of it."""
+    codes: dict[str, int] = {}
+    parts = []
+    for chunk in chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else plain_text(chunk).dictionary_encode()
+        texts = plain_text(encoded.dictionary)
+        places = _numpy(encoded.indices.cast(pa.int64(), safe=False).fill_null(-1))
+        used = np.unique(places[places >= 0])
+        lookup = np.full(int(used[-1]) + 1 if used.size else 1, -1, np.int64)
+        for place, name in zip(used, texts.take(pa.array(used)).to_pylist(), strict=True):
+            if name is not None:
+                lookup[place] = codes.setdefault(name, len(codes))
+        parts.append(np.where(places >= 0, lookup[np.maximum(places, 0)], -1))
+    return np.concatenate(parts) if parts else np.empty(0, np.int64), list(codes)
+
+
+def _read_times(texts: Coded, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+    """RFC 3339 texts -> microseconds, and which of them could be read."""
+    codes, names = texts
+    instants, readable = _parse_instants(names)
+    given = codes >= 0
+    read = given.copy()
+    read[given] = readable[codes[given]]
+    times = np.zeros(len(codes), np.int64)
+    times[read] = instants[codes[read]]
+    _note_each(faults, ~given, numbers, "time", "is missing")
+    for position in np.flatnonzero(given & ~read):
+        faults.note(int(numbers[position]), "time", _time_fault(names[codes[position]]))
+    return times, read
+
+
+def _parse_instants(texts: list[str]) -> tuple[Integers, Mask]:
+    """Arrow reads all at once where all are in its common form, and to the same instants as `parse_instant` does."""
+    try:
+        instants = pa.array(texts, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        return _numpy(instants), np.ones(len(texts), np.bool_)
+    except pa.ArrowInvalid:
+        pass
+    instants, readable = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+    for position, text in enumerate(texts):
+        try:
+            instants[position], readable[position] = parse_instant(text), True
+        except ValueError:
+            continue
+    return instants, readable
+
+
+def _time_fault(text: str) -> str:
+    try:
+        parse_instant(text[:100])
+    except ValueError as error:
+        return str(error)
+    return _ALLOWED["time"]
+
+
+def _floats(array: pa.Array) -> tuple[npt.NDArray[np.float64], Mask]:
+    return _numpy(array.fill_null(0.0)), _numpy(array.is_valid())
+
+
+def _integers(array: pa.Array) -> tuple[Integers, Mask]:
+    return _numpy(array.fill_null(0)), _numpy(array.is_valid())
+
+
+def _numpy(array: pa.Array) -> npt.NDArray[Any]:
+    numbers: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return numbers
+
+
+# -- what holds of every row ----------------------------------------------------------------------------------------
+
+
+def _check(rows: _Rows, faults: _Faults, known: Set[Series] | None, received_at: int, ahead: int) -> Mask:
+    """Notes the faults of rows whose fields are of the right types, and returns which rows have none."""
+    before = {fault.row for fault in faults}
+    bad = np.isin(rows.numbers, list(before)) if before else np.zeros(len(rows.numbers), np.bool_)
+    for mask, field, message in _findings(rows, received_at, ahead):
+        _note_each(faults, mask, rows.numbers, field, message)
+        bad |= mask
+    bad |= _check_names(rows, faults, known)
+    return ~bad
+
+
+def _findings(rows: _Rows, received_at: int, ahead: int) -> Iterator[tuple[Mask, str, str]]:
+    value, has_value = rows.value
+    good, has_good = rows.good
+    total, has_total = rows.total
+    counted = has_good | has_total
+    yield rows.timed & (rows.time > received_at + ahead), "time", "lies too far in the future"
+    yield rows.timed & (rows.time < 0), "time", "lies before 1970"
+    yield has_value & ~np.isfinite(value), "value", _ALLOWED["value"]
+    yield has_value & counted, "value", "give value, or good and total, and not both"
+    yield ~has_value & ~counted, "value", "is missing: give value, or good and total"
+    yield has_total & ~has_good, "good", "is missing: good and total go together"
+    yield has_good & ~has_total, "total", "is missing: good and total go together"
+    yield has_good & (good < 0), "good", _ALLOWED["good"]
+    yield has_total & (total < 0), "total", _ALLOWED["total"]
+    yield has_good & has_total & (good > total), "good", "is not more than total"
+
+
+def _check_names(rows: _Rows, faults: _Faults, known: Set[Series] | None) -> Mask:
+    """Which rows have a name that is missing, impossible or not known."""
+    (service, services), (metric, metrics) = rows.service, rows.metric
+    _note_each(faults, service < 0, rows.numbers, "service", "is missing")
+    _note_each(faults, metric < 0, rows.numbers, "metric", "is missing")
+    bad: Mask = (service < 0) | (metric < 0)
+    named = np.flatnonzero(~bad)
+    width = max(len(metrics), 1)
+    pairs, places = np.unique(service[named] * width + metric[named], return_inverse=True)
+    found = [(services[int(pair) // width], metrics[int(pair) % width]) for pair in pairs]
+    wrong = [_impossible(*pair) for pair in found] if known is None else _unknown(found, known)
+    is_wrong = np.array([fault is not None for fault in wrong], np.bool_)
+    for position in np.flatnonzero(is_wrong[places]):
+        fault = wrong[places[position]]
+        assert fault is not None
+        faults.note(int(rows.numbers[named[position]]), *fault)
+        bad[named[position]] = True
+    return bad
+
+
+def _impossible(service: str, metric: str) -> tuple[str, str] | None:
+    """(field, what is wrong) where a name cannot be one."""
+    for field, name in (("service", service), ("metric", metric)):
+        if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+            return field, f"is a name of 1 to {MAX_NAME} printable characters"
+    return None
+
+
+def _unknown(found: list[Series], known: Set[Series]) -> list[tuple[str, str] | None]:
+    """(field, what is wrong) for each series that is not known."""
+    if all(pair in known for pair in found):
+        return [None] * len(found)
+    assessed: dict[str, set[str]] = {}
+    for service, metric in known:
+        assessed.setdefault(service, set()).add(metric)
+    return [None if pair in known else _stranger(*pair, assessed.get(pair[0])) for pair in found]
+
+
+def _stranger(service: str, metric: str, assessed: set[str] | None) -> tuple[str, str]:
+    if assessed is None:
+        return "service", f"unknown service {_shown(service)}: no agreement in force names it"
+    names = ", ".join(heapq.nsmallest(8, assessed)) + (", ..." if len(assessed) > 8 else "")
+    return "metric", f"no objective of service {_shown(service)} assesses {_shown(metric)}; assessed: {names}"
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
+
+
+def _note_each(faults: _Faults, mask: Mask, numbers: Integers, field: str, message: str) -> None:
+    for number in numbers[mask][: MAX_FAULTS + 1]:
+        faults.note(int(number), field, message)
+
+
+def _table(rows: _Rows, ok: Mask, received_at: int) -> pa.Table:
+    def figures(column: tuple[npt.NDArray[Any], Mask], kind: pa.DataType) -> pa.Array:
+        return pa.array(column[0][ok], kind, mask=~column[1][ok])
+
+    count = int(ok.sum())
+    return pa.Table.from_arrays(
+        [
+            _dictionary(rows.service, ok),
+            _dictionary(rows.metric, ok),
+            pa.array(rows.time[ok], pa.int64()),
+            figures(rows.value, pa.float64()),
+            figures(rows.good, pa.int64()),
+            figures(rows.total, pa.int64()),
+            pa.array(np.full(count, received_at, np.int64)),
+        ],
+        schema=COLUMNS,
+    )
+
+
+def _dictionary(column: Coded, ok: Mask) -> pa.DictionaryArray:
+    """The rows' names as a dictionary of those names only that they use."""
+    codes, names = column
+    used, places = np.unique(codes[ok], return_inverse=True)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places, pa.int32()), pa.array([names[code] for code in used], pa.string())
+    )

@@ -1,0 +1,18 @@
+"""In CI nothing may be skipped: with UPHELD_TEST_NO_SKIP set, a skipped test fails the run."""
+
+import os
+
+import pytest
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter is not None else 0
+    if os.environ.get("UPHELD_TEST_NO_SKIP") and skipped and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if os.environ.get("UPHELD_TEST_NO_SKIP") and skipped:
+        terminalreporter.line(f"{skipped} skipped, and UPHELD_TEST_NO_SKIP allows none", red=True)

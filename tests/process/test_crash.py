@@ -1,0 +1,191 @@
+"""A real server, killed in the middle of its work: nothing acknowledged is lost, nothing happens twice in effect."""
+
+import json
+import mailbox
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from upheld.demo.mail import start_mail_catcher
+from upheld.store import open_store
+
+PORTFOLIO = """
+agreements:
+  - id: gold
+    customer: acme
+    valid: {from: 2026-01-01}
+    services: [line-1]
+    objectives:
+      - id: availability
+        indicator: {kind: availability, metric: up, good_when: ">= 1", slot: 1s}
+        period: {calendar: day}
+        target: 99.999 %                     # no second of a day may be bad
+        warning: {budget_spent: 50 %}
+    notices: {violation: {within: 1m, to: [customer.noc]}}
+    confirmation: {to: [customer.noc], remind_after: 6s, close_after: 12s}
+customers:
+  - {id: acme, name: Acme, contacts: {noc: [{email: noc@acme.example}]}}
+"""
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class TicketSystem(ThreadingHTTPServer):
+    """Opens one ticket for each webhook-id, as a real one that knows doubled requests would."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Ticket)
+        self.tickets: Counter[str] = Counter()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Ticket(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.tickets[self.headers["webhook-id"]] += 1
+        body = json.dumps({"id": f"INC-{len(self.server.tickets)}"}).encode()
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server:
+    """`upheld serve` in a process of its own, on one database, that can be killed and started again."""
+
+    def __init__(self, directory: Path, smtp_port: int, ticket_port: int) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = directory / "output"
+        self.environment = {
+            **os.environ,
+            "UPHELD_DATABASE_URL": f"sqlite:///{directory / 'upheld.db'}",
+            "UPHELD_PORT": str(self.port),
+            "UPHELD_PUBLIC_URL": self.url,
+            "UPHELD_SMTP_PORT": str(smtp_port),
+            "UPHELD_TICKET_WEBHOOK": f"http://127.0.0.1:{ticket_port}/tickets",
+            "UPHELD_TICKET_SECRET": SECRET,
+            "UPHELD_ALLOWED_CALLBACKS": '["127.0.0.0/8"]',
+            "UPHELD_ASSESSMENT_DELAY": "0.2",
+            "UPHELD_RESTORED_AFTER": "2",
+            "UPHELD_CLOCK_SPEED": "1",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.output.open("ab") as output:
+            command = [sys.executable, "-m", "upheld.cli", "serve"]
+            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
+        _until(lambda: _answers(self.url), 30)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def key(self) -> str:
+        (line,) = [x for x in self.output.read_text().splitlines() if x.startswith("The first API key")]
+        return line.split(": ")[1]
+
+
+@pytest.mark.timeout(240)
+def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
+    tickets, relay = TicketSystem(), start_mail_catcher(tmp_path / "mail")
+    server = Server(tmp_path, relay.port, tickets.server_port)
+    chance = random.Random(1382)
+    server.start()
+    api = httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.key()}"}, timeout=5)
+    api.put("/v1/agreements", content=PORTFOLIO, headers={"Content-Type": "application/yaml"}).raise_for_status()
+    acknowledged: dict[str, float] = {}
+    try:
+        deadline = time.monotonic() + 150
+        kills = [10, 30, 45, 60, 90]  # after so many measurements, a random moment later
+        while not _closed(api) and time.monotonic() < deadline:
+            if kills and len(acknowledged) >= kills[0]:
+                threading.Timer(chance.random(), server.kill).start()
+                kills.pop(0)
+            if not server.runs():
+                server.start()
+            _deliver(api, acknowledged, 0.0 if 15 <= len(acknowledged) < 35 else 1.0)
+            time.sleep(0.1)
+        (case,) = api.get("/v1/cases").json()["cases"]
+        story = api.get(f"/v1/cases/{case['id']}").json()
+    finally:
+        server.kill()
+        relay.stop()
+        tickets.shutdown()
+
+    assert not kills, "the server was killed as often as was meant"
+    assert (case["state"], case["outcome"], case["kind"]) == ("closed", "unanswered", "violation")
+    assert len(tickets.tickets) == 1, "one ticket, however often it was asked for"
+    types = Counter(event["type"] for event in story["events"])
+    assert {t: types[t] for t in ("opened", "restored", "asked", "reminded", "closed")} == dict.fromkeys(
+        ("opened", "restored", "asked", "reminded", "closed"), 1
+    )
+    sent = {notice["id"] for notice in story["notices"] if notice["state"] == "sent"}
+    ids = Counter(mail["Message-ID"] for mail in mailbox.Maildir(str(tmp_path / "mail")))
+    assert len(ids) == len(sent) == len(story["notices"]), "each notice reached the customer"
+    log = open_store(server.environment["UPHELD_DATABASE_URL"])
+    kept = [row for _, batch in log.read("default") for row in batch.to_pylist()]
+    assert {_text(row["time"]): row["value"] for row in kept} == acknowledged
+    assert len(kept) == len({row["time"] for row in kept}), "nothing is counted twice"
+
+
+def _deliver(api: httpx.Client, acknowledged: dict[str, float], value: float) -> None:
+    at = datetime.now(UTC).isoformat()
+    line = json.dumps({"service": "line-1", "metric": "up", "time": at, "value": value})
+    try:
+        answer = api.post("/v1/measurements", content=line + "\n", headers={"Content-Type": "application/x-ndjson"})
+    except httpx.HTTPError:
+        return
+    assert answer.status_code == 202, answer.text
+    acknowledged[at] = value
+
+
+def _closed(api: httpx.Client) -> bool:
+    try:
+        cases = api.get("/v1/cases").json()["cases"]
+    except httpx.HTTPError:
+        return False
+    return bool(cases) and all(case["state"] == "closed" for case in cases)
+
+
+def _text(instant: int) -> str:
+    return datetime.fromtimestamp(instant // 1_000_000, UTC).replace(microsecond=instant % 1_000_000).isoformat()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=1).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _until(holds, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
