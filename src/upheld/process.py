@@ -22,7 +22,7 @@ from upheld.agreements.units import HOUR, MINUTE, SECOND
 from upheld.analysis.findings import LOOK_BACK, findings
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Condition, Verdict, to_document
-from upheld.assessment.versions import TIME_PASSED, numbered
+from upheld.assessment.versions import RESTATEMENTS, numbered
 from upheld.assessor import Assessor
 from upheld.cases.decide import Answer, AskAgain, Assessed, Command, Observed, Open, decide, new_case
 from upheld.cases.model import OPEN_STATES, Case
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 TermKey = tuple[str, str, str]
 T = TypeVar("T")
 TRIES = 5
+EVERY_OPEN_CASE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,10 @@ class Process:
         current = self.in_force(tenant)
         return None if current is None else current.portfolio
 
-    def known_series(self, tenant: str) -> set[tuple[str, str]]:
+    def known_series(self, tenant: str) -> frozenset[tuple[str, str]]:
         """Every (service, metric) that an objective assesses."""
         current = self.in_force(tenant)
-        return set() if current is None else set(current.series)
+        return frozenset() if current is None else current.series
 
     def take_measurements(self, tenant: str, batch: pa.Table) -> int:
         """Makes a batch (`measurements.model.COLUMNS`) durable and returns its position in the log. It is assessed
@@ -137,31 +138,31 @@ class Process:
             exclusions = t.exclusions()
         changed = assessor.advance(exclusions, now - self._rules.delay)
         conditions = assessor.conditions()
-        noted = sum(
-            self._settled(tenant, partial(self._note, tenant, current, conditions, verdict)) for verdict in changed
-        )
+        with self._store.transaction(tenant, writing=False) as t:
+            news = [v for v in changed if self._numbered(t, current, v)[0] != t.verdict(v.key)]
+        for verdict in news:
+            self._settled(tenant, partial(self._note, tenant, current, conditions, verdict))
         self._observe(tenant, conditions)
-        return noted
+        return len(news)
+
+    def _numbered(self, t: Transaction, current: InForce, verdict: Verdict) -> tuple[Verdict, str]:
+        rolling = current.terms[verdict.agreement, verdict.objective, verdict.service].period.rolling is not None
+        return numbered(t.verdict(verdict.key), verdict, rolling=rolling)
 
     def _note(
         self, tenant: str, current: InForce, conditions: Mapping[TermKey, Condition], verdict: Verdict, t: Transaction
-    ) -> bool:
-        """Keeps a verdict that has changed and lets the case know, or opens one. False where it was known already."""
-        now = self._clock.now()
+    ) -> None:
+        """Keeps a verdict that has changed and lets the case know, or opens one."""
         term = current.terms[verdict.agreement, verdict.objective, verdict.service]
-        before = t.verdict(verdict.key)
-        verdict, cause = numbered(before, verdict)
-        if before == verdict:
-            return False
-        t.put_verdict(verdict, now, cause)
+        verdict, cause = self._numbered(t, current, verdict)
+        t.put_verdict(verdict, self._clock.now(), cause)
         if term.period.rolling is not None:
             t.forget_older_verdicts(verdict.key)
         case = t.open_case(*term.key)
         if case is not None:
-            self._give(t, tenant, case, Assessed(to_document(verdict), cause != TIME_PASSED))
+            self._give(t, tenant, case, Assessed(to_document(verdict), cause in RESTATEMENTS))
         elif self._opens(t, tenant, term, verdict, conditions.get(term.key)):
             self._open(t, tenant, current, verdict, conditions)
-        return True
 
     def _opens(self, t: Transaction, tenant: str, term: Term, verdict: Verdict, condition: Condition | None) -> bool:
         """Whether a verdict without an open case asks for one: its promise is in danger or broken, in a period that
@@ -202,11 +203,14 @@ class Process:
     def _observe(self, tenant: str, conditions: Mapping[TermKey, Condition]) -> None:
         """Tells each open case how its service is."""
         with self._store.transaction(tenant, writing=False) as t:
-            cases = t.cases(OPEN_STATES)
+            cases = t.cases(OPEN_STATES, limit=EVERY_OPEN_CASE)
         for case in cases:
             condition = conditions.get((case.agreement, case.objective, case.service))
-            if condition is not None:
-                self.command(tenant, case.id, Observed(condition.bad_until, condition.seen_until, self._rules.stable))
+            if condition is None:
+                continue
+            observed = Observed(condition.bad_until, condition.seen_until, self._rules.stable)
+            if decide(case, observed, self._clock.now())[1]:  # most often nothing happens, and nothing is locked
+                self.command(tenant, case.id, observed)
 
     # -- planned maintenance ------------------------------------------------------------------------------------
 

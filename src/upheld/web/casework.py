@@ -1,0 +1,247 @@
+"""Cases as the pages show them: the list with what is due next, and all that one case's page says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from upheld.actions.model import Action
+from upheld.agreements.model import Agreement, Objective, Portfolio
+from upheld.agreements.units import parse_instant
+from upheld.assessment.verdict import Verdict
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event
+from upheld.notices.model import Notice
+from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
+from upheld.reactions import ACT, CLOSE, REMIND, SEND
+from upheld.web import words
+from upheld.web.chart import Chart, draw, incident, series_points
+
+RECENTLY_ENDED = 25
+_DONE = {"ticket": "Ticket opened", "escalation": "Escalation delivered"}
+_FAILED = {"ticket": "The ticket could not be opened", "escalation": "The escalation could not be delivered"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to happen next in a case; `due_at` is None where it waits for something else than time."""
+
+    text: str
+    due_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    case: Case
+    customer: str
+    next_step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a case in words."""
+
+    seq: int
+    at: int
+    type: str
+    title: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice with what became of the promise to send it in time: `kept`, `late`, `open`, or nothing promised."""
+
+    notice: Notice
+    promise: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that a case's page shows. `agreement` and `objective` are None where the portfolio has them no more."""
+
+    case: Case
+    customer: str
+    agreement: Agreement | None
+    objective: Objective | None
+    verdict: Verdict | None
+    chart: Chart | None
+    timeline: tuple[Entry, ...]
+    actions: tuple[Action, ...]
+    told: tuple[Told, ...]
+    versions: tuple[tuple[Verdict, int, str], ...]
+    next_step: Step
+    may_ask: bool
+
+
+def rows(t: Transaction, portfolio: Portfolio | None) -> tuple[list[Row], list[Row]]:
+    """The open cases and the recently ended ones, newest first."""
+    agenda = t.agenda()
+    waiting = {n.id: n for n in t.notices() if n.state == "recorded"}
+    found = [t.cases(OPEN_STATES), t.cases(ENDED_STATES, limit=RECENTLY_ENDED)]
+    open_, ended = (
+        [Row(case, customer_name(portfolio, case.customer), _next_step(case, agenda, waiting)) for case in cases]
+        for cases in found
+    )
+    return open_, ended
+
+
+def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio: Portfolio | None, now: int) -> Page:
+    """What is known of one case, read within `t`; `tenant` is whose measurements are drawn."""
+    agreement = next((a for a in portfolio.agreements if a.id == case.agreement), None) if portfolio else None
+    objective = next((o for o in agreement.objectives if o.id == case.objective), None) if agreement else None
+    verdict = _verdict_now(t, case)
+    events = t.events(case.id)
+    notices = t.notices(case_id=case.id)
+    waiting = {n.id: n for n in notices if n.state == "recorded"}
+    return Page(
+        case=case,
+        customer=customer_name(portfolio, case.customer),
+        agreement=agreement,
+        objective=objective,
+        verdict=verdict,
+        chart=_chart(log, tenant, case, objective, verdict, now),
+        timeline=tuple(entry(event) for event in reversed(events)),
+        actions=tuple(t.actions(case.id)),
+        told=tuple(Told(n, _promise(n, now)) for n in notices),
+        versions=tuple(reversed(t.verdict_versions(verdict.key))) if verdict is not None else (),
+        next_step=_next_step(case, t.agenda(), waiting),
+        may_ask=case.reopened_at is not None and case.state in ("reopened", "acting"),
+    )
+
+
+def customer_name(portfolio: Portfolio | None, customer: str) -> str:
+    parties = portfolio.customers if portfolio is not None else ()
+    return next((party.name for party in parties if party.id == customer), customer)
+
+
+def _verdict_now(t: Transaction, case: Case) -> Verdict | None:
+    """The newest version of the verdict that the case is about; of a rolling window, how it stands now."""
+    period = case.verdict.get("period_start")
+    key = (case.agreement, case.objective, case.service, parse_instant(period) if period else case.period_start)
+    found = t.verdict(key)
+    if found is not None:
+        return found
+    newest = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service, newest_only=True))
+    return next((v for v in newest if v.objective == case.objective), None)
+
+
+def _chart(
+    log: MeasurementLog, tenant: str, case: Case, objective: Objective | None, verdict: Verdict | None, now: int
+) -> Chart | None:
+    if objective is None:
+        return None
+    evidence = verdict.evidence if verdict is not None else ()
+    start, end = incident(case, evidence, objective.indicator.slot, now)
+    series = log.series(tenant, case.service, objective.indicator.metric, start, end)
+    return draw(case, objective, evidence, series_points(series, objective), start, end)
+
+
+# -- words ----------------------------------------------------------------------------------------------------
+
+
+def _next_step(case: Case, agenda: Sequence[AgendaEntry], waiting: Mapping[str, Notice]) -> Step:
+    due = [step for entry in agenda if (step := _due(case, entry, waiting)) is not None]
+    if due:
+        return min(due, key=lambda step: step.due_at or 0)
+    match case.state:
+        case "detected" | "analysed" | "acting":
+            return Step("Restore the service")
+        case "reopened":
+            return Step("Solve it, then ask the customer again")
+        case "restored" | "confirming":
+            return Step("The customer's answer")
+    return Step("Nothing: it has ended")
+
+
+def _due(case: Case, entry: AgendaEntry, waiting: Mapping[str, Notice]) -> Step | None:
+    data = entry.data
+    if entry.kind in (REMIND, CLOSE) and data.get("case") == case.id and data.get("asked") == case.asked:
+        if case.state != "confirming":
+            return None
+        return Step("Remind the customer" if entry.kind == REMIND else "Close as unanswered", entry.due_at)
+    if entry.kind == ACT and str(data.get("action", "")).startswith(f"{case.id}/"):
+        return Step("Open the ticket" if _step(data["action"]) == "ticket" else "Deliver the escalation", entry.due_at)
+    notice = waiting.get(str(data.get("notice"))) if entry.kind == SEND else None
+    if notice is not None and notice.case_id == case.id:
+        return Step(f"Send: {words.NOTICE_KIND[notice.kind].lower()}", notice.due_by or entry.due_at)
+    return None
+
+
+def _promise(notice: Notice, now: int) -> str | None:
+    if notice.due_by is None or notice.channel == "none":
+        return None
+    if notice.sent_at is not None:
+        return "kept" if notice.sent_at <= notice.due_by else "late"
+    return "open" if now <= notice.due_by and notice.state == "recorded" else "late"
+
+
+def entry(event: Event) -> Entry:
+    """An event in words."""
+    title, detail = _words(event.type, event.data)
+    return Entry(event.seq, event.at, event.type, title, detail)
+
+
+def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
+    comment = f"“{data['comment']}”" if data.get("comment") else ""
+    match type_:
+        case "opened":
+            return f"Case opened: {data['kind']}", _figures(data["verdict"])
+        case "analysed":
+            return "Related information attached", _found(data["findings"])
+        case "acted":
+            return "Ticket requested", ""
+        case "step_done":
+            return _DONE[_step(data["action"])], f"Reference {data['reference']}"
+        case "step_failed":
+            return _FAILED[_step(data["action"])], str(data["error"])
+        case "worsened":
+            return "The degradation became a violation", _figures(data["verdict"])
+        case "violated_again":
+            return "The promise is broken in a further period", _figures(data["verdict"])
+        case "figures_changed":
+            return "The figures changed", _figures(data["verdict"])
+        case "restored":
+            by = f"said {data['by']}" if data.get("by") else "the measurements are good again"
+            return "Service restored", f"Since {words.instant(data['since'])}: {by}"
+        case "asked":
+            return "Customer asked whether the problem is solved", f"Round {data['round']}"
+        case "reminded":
+            return "Customer reminded of the question", f"Round {data['round']}"
+        case "broke_again":
+            return "The service broke again before the customer answered", ""
+        case "confirmed":
+            return "The customer confirmed: solved", _by(data, comment)
+        case "rejected":
+            return "The customer answered: not solved", _by(data, comment)
+        case "reopened":
+            return "Case reopened", ""
+        case "escalated":
+            return f"Escalated to level {data['level']}", ""
+        case "closed":
+            return "Case closed", words.OUTCOME[data["outcome"]].capitalize()
+        case "withdrawn":
+            return "Case withdrawn: what is known of the past has changed", _figures(data["verdict"])
+    return type_.replace("_", " ").capitalize(), ""
+
+
+def _by(data: Mapping[str, Any], comment: str) -> str:
+    return f"{data['contact']}: {comment}" if comment else str(data["contact"])
+
+
+def _step(action: str) -> str:
+    return "escalation" if "/escalation" in action else "ticket"
+
+
+def _figures(verdict: Mapping[str, Any]) -> str:
+    status = words.STATUS[verdict["status"]].lower()
+    credit = verdict.get("credit")
+    owed = f"; credit {words.money(credit['amount'], credit['currency'])}" if credit else ""
+    return f"{verdict['objective']} of {verdict['service']} is {status}{owed}"
+
+
+def _found(findings: Mapping[str, Any]) -> str:
+    counted = (
+        (len(findings.get("affected", ())), "other affected service"),
+        (len(findings.get("cause_candidates", ())), "cause candidate"),
+        (len(findings.get("changes", ())), "recent change"),
+    )
+    return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for n, name in counted)

@@ -1,0 +1,192 @@
+"""A case's evidence as a chart and as a table: the measured series around the incident, and what was made of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+
+from upheld.agreements.model import Availability, Objective, Ratio
+from upheld.agreements.units import HOUR, Bound, format_share, parse_instant
+from upheld.assessment.verdict import Evidence
+from upheld.cases.model import Case
+from upheld.web import words
+
+Points = list[tuple[int, float]]
+MOST_POINTS = 1_600
+KINDS = {
+    "bad": "Bad",
+    "missing": "No data",
+    "excluded": "Does not count",
+    "not_excluded": "Counts: exclusion refused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A row of the table beside the chart: an interval of the evidence with the values measured in it."""
+
+    evidence: Evidence
+    kind: str
+    lowest: str
+    highest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`document` is JSON for the chart's script; `summary` says in words what the chart shows."""
+
+    document: dict[str, Any]
+    summary: str
+    stretches: tuple[Stretch, ...]
+
+
+def incident(case: Case, evidence: Sequence[Evidence], slot: int, now: int) -> tuple[int, int]:
+    """[start, end) of what a chart of the case shows: from before its first bad slot until after its restoration."""
+    begins = disturbed_since(case, ((e.start, e.end) for e in evidence if e.kind == "bad"))
+    ends = case.restored_at or case.closed_at or now
+    padding = max(30 * slot, (ends - begins) // 3)
+    return (begins - padding) // slot * slot, min(ends + padding, max(now, begins + slot))
+
+
+def disturbed_since(case: Case, bad: Iterable[tuple[int, int]]) -> int:
+    """When what the case is about began: the first bad slot of those that lie no more than an hour apart and lead up
+    to its opening."""
+    begins = case.opened_at
+    for start, end in sorted((interval for interval in bad if interval[0] <= case.opened_at), reverse=True):
+        if end < begins - HOUR and begins != case.opened_at:
+            break
+        begins = min(begins, start)
+    return begins
+
+
+def series_points(series: pa.Table, objective: Objective) -> Points:
+    """The values of a series by time; good and total counts as the percentage that the objective speaks of."""
+    rows = zip(*(series.column(name).to_pylist() for name in ("time", "value", "good", "total")), strict=True)
+    counts_errors = isinstance(objective.indicator, Availability) and objective.indicator.error_rate_over is not None
+    points: Points = []
+    for time, value, good, total in rows:
+        if value is not None:
+            points.append((time, value))
+        elif total:
+            share = (total - good if counts_errors else good) / total
+            points.append((time, 100 * share))
+    return points
+
+
+def draw(case: Case, objective: Objective, evidence: Iterable[Evidence], points: Points, start: int, end: int) -> Chart:
+    """The chart and the table of [start, end)."""
+    slot = objective.indicator.slot
+    shown = [e for e in sorted(set(evidence)) if e.start < end and e.end > start]
+    marks = [
+        {"at": at // 1000, "label": label, "kind": kind}
+        for at, label, kind in _marks(case)
+        if at is not None and start <= at <= end
+    ]
+    document = {
+        "metric": objective.indicator.metric,
+        "unit": _unit(objective),
+        "start": start // 1000,
+        "end": end // 1000,
+        "points": [
+            [time // 1000, None if value is None else round(value, 6)]
+            for time, value in _with_gaps(_thinned(points), slot)
+        ],
+        "threshold": _threshold(objective),
+        "bands": [
+            {
+                "from": max(e.start, start) // 1000,
+                "to": min(e.end, end) // 1000,
+                "kind": e.kind,
+                "label": f"{KINDS[e.kind]}: {e.reason}" if e.reason else KINDS[e.kind],
+            }
+            for e in shown
+        ],
+        "marks": marks,
+    }
+    return Chart(document, _summary(case, objective, shown, points, start, end), tuple(_stretches(shown, points)))
+
+
+def _marks(case: Case) -> list[tuple[int | None, str, str]]:
+    return [
+        (_instant(case.verdict.get("at_risk_at")), "at risk", "at_risk"),
+        (_instant(case.verdict.get("violated_at")), "violated", "violated"),
+        (case.restored_at, "restored", "restored"),
+    ]
+
+
+def _instant(text: str | None) -> int | None:
+    return None if text is None else parse_instant(text)
+
+
+def _unit(objective: Objective) -> str:
+    if isinstance(objective.indicator, Ratio):
+        return "% good"
+    if isinstance(objective.indicator, Availability) and objective.indicator.error_rate_over is not None:
+        return "% errors"
+    return ""
+
+
+def _threshold(objective: Objective) -> dict[str, Any] | None:
+    indicator = objective.indicator
+    if isinstance(indicator, Availability):
+        if indicator.error_rate_over is not None:
+            rate = indicator.error_rate_over
+            return {"value": float(rate * 100), "label": f"bad above {format_share(rate)}"}
+        assert indicator.good_when is not None
+        return {"value": float(indicator.good_when.limit), "label": f"good when {indicator.good_when}"}
+    if isinstance(objective.target, Bound):
+        return {"value": float(objective.target.limit), "label": f"promised {objective.target}"}
+    return {"value": float(objective.target * 100), "label": f"promised {format_share(objective.target)}"}
+
+
+def _thinned(points: Points) -> Points:
+    """At most about MOST_POINTS of the points: of each bucket its lowest and its highest, so that no dip is lost."""
+    if len(points) <= MOST_POINTS:
+        return points
+    size = -(-len(points) * 2 // MOST_POINTS)
+    kept: Points = []
+    for first in range(0, len(points), size):
+        bucket = points[first : first + size]
+        ends = {min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])}
+        kept += sorted(ends)
+    return kept
+
+
+def _with_gaps(points: Points, slot: int) -> list[tuple[int, float | None]]:
+    """The points with a hole where slots have no data, so that the line does not lead across it."""
+    steps = sorted(b[0] - a[0] for a, b in pairwise(points))
+    usual = max(slot, steps[len(steps) // 2] if steps else slot)
+    drawn: list[tuple[int, float | None]] = []
+    for time, value in points:
+        if drawn and time - drawn[-1][0] > 2 * usual:
+            drawn.append((drawn[-1][0] + usual, None))
+        drawn.append((time, value))
+    return drawn
+
+
+def _stretches(shown: Sequence[Evidence], points: Points) -> Iterable[Stretch]:
+    for e in shown:
+        values = [value for time, value in points if e.start <= time < e.end]
+        yield Stretch(
+            e,
+            KINDS[e.kind],
+            words.plain(min(values)) if values else "–",
+            words.plain(max(values)) if values else "–",
+        )
+
+
+def _summary(case: Case, objective: Objective, shown: Sequence[Evidence], points: Points, start: int, end: int) -> str:
+    bad = [e for e in shown if e.kind == "bad"]
+    bad_time = sum(min(e.end, end) - max(e.start, start) for e in bad)
+    text = (
+        f"{objective.indicator.metric} of {case.service} from {words.instant(start)} to {words.instant(end)}: "
+        f"{len(points)} measurements"
+    )
+    if points:
+        values = [value for _, value in points]
+        text += f" between {words.plain(min(values))} and {words.plain(max(values))} {_unit(objective)}".rstrip()
+    if bad:
+        return f"{text}; bad for {words.span(bad_time)} in {len(bad)} interval{'s' if len(bad) > 1 else ''}."
+    return f"{text}; no bad slot in view."

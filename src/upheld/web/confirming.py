@@ -1,0 +1,98 @@
+"""The customer's page: is the problem solved? Public, but only for whom we sent the signed link to.
+
+Mail scanners follow links, so opening the page answers nothing; only its buttons do.
+"""
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse
+
+from upheld.agreements.units import parse_instant
+from upheld.cases.model import Case
+from upheld.notices.formats import Reader, moment
+from upheld.notices.links import BadLink, Question
+from upheld.web.chart import disturbed_since
+from upheld.web.site import Site
+
+LONGEST_COMMENT = 2_000
+_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
+
+
+def add_pages(routes: APIRouter, site: Site) -> None:
+    """`/confirm/{token}`: GET asks, POST answers."""
+
+    @routes.get("/confirm/{token}")
+    def ask(request: Request, token: str) -> Response:
+        try:
+            question = site.application.links.read_question(token)
+        except BadLink:
+            return show(request, 404, standing="invalid")
+        return show(request, 200, **_facts(site, question))
+
+    @routes.post("/confirm/{token}")
+    def answer(
+        request: Request,
+        token: str,
+        solved: Annotated[str, Form()] = "",
+        comment: Annotated[str, Form()] = "",
+    ) -> Response:
+        try:
+            question = site.application.links.read_question(token)
+        except BadLink:
+            return show(request, 404, standing="invalid")
+        if solved not in ("yes", "no"):
+            return show(request, 400, **_facts(site, question), fault="Please choose one of the two answers.")
+        if len(comment) > LONGEST_COMMENT:
+            fault = f"Please keep your comment below {LONGEST_COMMENT} characters."
+            return show(request, 400, **_facts(site, question), fault=fault, comment=comment)
+        said = site.application.process.answer(
+            question.tenant, question.case_id, question.asked, question.contact, solved == "yes", comment.strip()
+        )
+        facts = _facts(site, question)
+        if said == "taken":
+            facts["standing"] = "thanks_yes" if solved == "yes" else "thanks_no"
+        return show(request, 200, **facts)
+
+    def show(request: Request, status: int, **facts: Any) -> HTMLResponse:
+        known: dict[str, Any] = {"case": None, "provider": None, "since": None, "fault": None, "comment": ""}
+        answer = site.page(request, "confirm.html", None, status, **{**known, **facts})
+        answer.headers.update(_HEADERS)
+        return answer
+
+
+def _facts(site: Site, question: Question) -> dict[str, Any]:
+    """How the question stands, and the facts of its case that the customer knows from our mails."""
+    with site.application.store.transaction(question.tenant, writing=False) as t:
+        case = t.case(question.case_id)
+    if case is None:
+        return {"standing": "invalid"}
+    portfolio = site.application.process.portfolio(question.tenant)
+    provider = portfolio.provider.name if portfolio is not None and portfolio.provider is not None else None
+    customers = portfolio.customers if portfolio is not None else ()
+    zone = next((party.time_zone for party in customers if party.id == case.customer), ZoneInfo("UTC"))
+    return {
+        "standing": _standing(case, question),
+        "case": case,
+        "since": _since(case),
+        "provider": provider,
+        "moment": lambda at: moment(at, Reader("en", zone)),
+    }
+
+
+def _standing(case: Case, question: Question) -> str:
+    """How the question stands: `open` to answer, or one of the words of the template for why it is not."""
+    if case.asked > question.asked:
+        return "newer"
+    if case.state == "confirming":
+        return "open"
+    if case.outcome is not None:
+        return {"confirmed": "solved", "unanswered": "unanswered", "withdrawn": "withdrawn"}[case.outcome]
+    return "unsolved" if case.reopened_at is not None else "broken_again"
+
+
+def _since(case: Case) -> int:
+    """Since when the customer has had the problem."""
+    bad = (e for e in case.verdict.get("evidence", ()) if e["kind"] == "bad")
+    return disturbed_since(case, ((parse_instant(e["start"]), parse_instant(e["end"])) for e in bad))

@@ -1,0 +1,221 @@
+"""The operator's console: overview, agreements, cases, maintenance, tickets, and a demonstration's mailbox."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from upheld.agreements.model import Portfolio
+from upheld.assessment.verdict import Verdict
+from upheld.channels.mail import message_id
+from upheld.maintenance.model import Maintenance
+from upheld.ports import Transaction, VerdictFilter
+from upheld.web import casework, mails, planned, standing
+from upheld.web.site import Site, Visitor, form_of, signed_in
+
+PERIODS_SHOWN = 24
+MAILS_KNOWN = 5_000
+_SHOWN = {"at_risk": ("at_risk",), "violated": ("violated",), "no_data": ("no_data",)}
+_FRAME_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+
+
+def add_pages(routes: APIRouter, site: Site) -> None:
+    """Every page of the console; each needs a session, and each form the session's token."""
+    _add_overview(routes, site)
+    _add_cases(routes, site)
+    _add_maintenance(routes, site)
+    _add_mailbox(routes, site)
+
+
+def _add_overview(routes: APIRouter, site: Site) -> None:
+    visit = signed_in(site)
+
+    @routes.get("/")
+    def overview(request: Request, visitor: Annotated[Visitor, Depends(visit)], show: str = "all") -> Response:
+        portfolio = _portfolio(site, visitor)
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            found = standing.standings(t, portfolio) if portfolio is not None else []
+            counted = standing.counts(t, found, site.now())
+        wanted = _SHOWN.get(show)
+        shown = found if wanted is None else [one for one in found if one.status in wanted]
+        customers = standing.by_customer(portfolio, shown) if portfolio is not None else []
+        return site.page(
+            request,
+            "overview.html",
+            visitor,
+            counts=counted,
+            customers=customers,
+            show=show if wanted is not None else "all",
+            public_url=site.application.settings.public_url,
+        )
+
+    @routes.get("/agreements/{agreement_id:path}")
+    def agreement(request: Request, agreement_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        portfolio = _portfolio(site, visitor)
+        found = next((a for a in portfolio.agreements if a.id == agreement_id), None) if portfolio else None
+        if found is None:
+            raise HTTPException(404, "There is no such agreement in force.")
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            verdicts = t.verdicts(VerdictFilter(agreement=agreement_id))
+        periods: dict[tuple[str, str], list[Verdict]] = {}
+        for verdict in sorted(verdicts, key=lambda v: -v.period_start):
+            periods.setdefault((verdict.objective, verdict.service), []).append(verdict)
+        return site.page(
+            request,
+            "agreement.html",
+            visitor,
+            agreement=found,
+            customer=casework.customer_name(portfolio, found.customer),
+            periods={key: listed[:PERIODS_SHOWN] for key, listed in periods.items()},
+            bar=standing.bar,
+        )
+
+
+def _add_cases(routes: APIRouter, site: Site) -> None:
+    visit, submit = signed_in(site), form_of(site)
+
+    @routes.get("/cases")
+    def cases(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        portfolio = _portfolio(site, visitor)
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            opened, ended = casework.rows(t, portfolio)
+        return site.page(request, "cases.html", visitor, opened=opened, ended=ended)
+
+    @routes.get("/cases/{case_id}")
+    def case(request: Request, case_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        portfolio = _portfolio(site, visitor)
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            found = t.case(case_id)
+            if found is None:
+                raise HTTPException(404, "There is no such case.")
+            page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
+        return site.page(request, "case.html", visitor, page=page, case=found, bar=standing.bar)
+
+    @routes.post("/cases/{case_id}/ask")
+    def ask_again(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            if t.case(case_id) is None:
+                raise HTTPException(404, "There is no such case.")
+        site.application.process.ask_again(visitor.tenant, case_id, visitor.caller.key_id)
+        return RedirectResponse(f"/cases/{case_id}", status_code=303)
+
+    @routes.get("/tickets")
+    def tickets(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            listed = t.tickets()
+        outside = site.application.settings.ticket_webhook is not None
+        return site.page(request, "tickets.html", visitor, tickets=listed, outside=outside)
+
+
+def _add_maintenance(routes: APIRouter, site: Site) -> None:
+    visit, submit = signed_in(site), form_of(site)
+
+    def show(request: Request, visitor: Visitor, form: planned.Form, status: int = 200, done: str = "") -> HTMLResponse:
+        portfolio = _portfolio(site, visitor)
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            coming, past = planned.works(t, site.now())
+        return site.page(
+            request,
+            "maintenance.html",
+            visitor,
+            status,
+            coming=coming,
+            past=past,
+            form=form,
+            services=planned.choices_of(portfolio),
+            zones=planned.zones_of(portfolio),
+            new_id=planned.new_id(),
+            done=next((work for work in [*coming, *past] if work.maintenance.id == done), None),
+        )
+
+    @routes.get("/maintenance")
+    def maintenance(request: Request, visitor: Annotated[Visitor, Depends(visit)], done: str = "") -> Response:
+        return show(request, visitor, planned.Form(), done=done)
+
+    @routes.post("/maintenance")
+    def plan(
+        request: Request,
+        visitor: Annotated[Visitor, Depends(submit)],
+        id: Annotated[str, Form()] = "",
+        title: Annotated[str, Form()] = "",
+        description: Annotated[str, Form()] = "",
+        start: Annotated[str, Form()] = "",
+        end: Annotated[str, Form()] = "",
+        zone: Annotated[str, Form()] = "",
+        services: Annotated[tuple[str, ...], Form()] = (),
+        approved_by: Annotated[str, Form()] = "",
+    ) -> Response:
+        given = {"id": id, "title": title, "description": description, "start": start, "end": end, "zone": zone}
+        values = {name: text.strip() for name, text in {**given, "approved_by": approved_by}.items()}
+        read = planned.read_form(values, services, _portfolio(site, visitor), site.now())
+        if not isinstance(read, Maintenance):
+            return show(request, visitor, read, 422)
+        site.application.process.plan_maintenance(visitor.tenant, read)
+        return RedirectResponse(f"/maintenance?done={read.id}", status_code=303)
+
+    @routes.post("/maintenance/{maintenance_id:path}/cancel")
+    def cancel(maintenance_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            work = t.maintenance(maintenance_id)
+        if work is None:
+            raise HTTPException(404, "There is no such planned work.")
+        if work.state == "planned" and work.end <= site.now():
+            raise HTTPException(409, "This work is over already, so it can no longer be cancelled.")
+        site.application.process.cancel_maintenance(visitor.tenant, maintenance_id)
+        return RedirectResponse(f"/maintenance?done={quote(maintenance_id, safe='')}", status_code=303)
+
+
+def _add_mailbox(routes: APIRouter, site: Site) -> None:
+    visit = signed_in(site)
+
+    def catcher() -> Path:
+        found = site.application.settings.mail_catcher
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    def one(visitor: Visitor, key: str) -> mails.Mail:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            found = mails.mail(catcher(), key, _mine(t))
+        if found is None:
+            raise HTTPException(404, "There is no such mail.")
+        return found
+
+    @routes.get("/mailbox")
+    def mailbox(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            listed = mails.mails(catcher(), _mine(t))
+        return site.page(request, "mailbox.html", visitor, mails=listed)
+
+    @routes.get("/mailbox/{key}")
+    def mail(request: Request, key: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        return site.page(request, "mail.html", visitor, mail=one(visitor, key))
+
+    @routes.get("/mailbox/{key}/html")
+    def mail_html(key: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        found = one(visitor, key)
+        if found.html is None:
+            raise HTTPException(404, "This mail has no HTML part.")
+        headers = {
+            "Content-Security-Policy": _FRAME_POLICY,
+            "X-Frame-Options": "SAMEORIGIN",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        }
+        return HTMLResponse(mails.framed(found.html), headers=headers)
+
+
+def _mine(t: Transaction) -> Callable[[mails.Mail], bool]:
+    """Whether a mail carries one of the tenant's notices: the catcher takes those of every tenant."""
+    own = {message_id(notice, "").strip("<@>") for notice in t.notices(limit=MAILS_KNOWN)}
+    return lambda mail: mail.message_id.partition("@")[0] in own
+
+
+def _portfolio(site: Site, visitor: Visitor) -> Portfolio | None:
+    return site.application.process.portfolio(visitor.tenant)

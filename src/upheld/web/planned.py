@@ -1,0 +1,146 @@
+"""Planned work as the page shows it, and the form by which it is planned."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from upheld.agreements.model import Portfolio
+from upheld.agreements.units import to_microseconds
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.notices.model import Notice
+from upheld.ports import Transaction
+
+LONGEST_LINE = 200
+LONGEST_TEXT = 2_000
+_OWN_ID = re.compile(r"M-[0-9A-F]{10}")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A planned work with what its announcements earned and what was sent."""
+
+    maintenance: Maintenance
+    announcements: tuple[Announcement, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def sent(self) -> int:
+        return sum(notice.state == "sent" for notice in self.notices)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form as it was filled in, with the faults of its fields."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+def new_id() -> str:
+    """An id for a work. The form carries it, so that sending the form twice plans one work."""
+    return f"M-{secrets.token_hex(5).upper()}"
+
+
+def works(t: Transaction, now: int) -> tuple[list[Work], list[Work]]:
+    """Coming and running work by start, and past or cancelled work, newest first."""
+    coming: list[Work] = []
+    past: list[Work] = []
+    for one in t.maintenances():
+        work = Work(one, tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id)))
+        (coming if one.end > now and one.state == "planned" else past).append(work)
+    return coming, past[::-1]
+
+
+def choices_of(portfolio: Portfolio | None) -> list[tuple[str, list[str]]]:
+    """What a work can touch, to choose from: (customer's name, services) for every customer with an agreement, and
+    the resources, each of which stands for all that it carries."""
+    if portfolio is None:
+        return []
+    names = {party.id: party.name for party in portfolio.customers}
+    found: dict[str, set[str]] = {}
+    for agreement in portfolio.agreements:
+        found.setdefault(names.get(agreement.customer, agreement.customer), set()).update(agreement.services)
+    groups = [(customer, sorted(services)) for customer, services in sorted(found.items())]
+    resources = sorted(resource.id for resource in portfolio.resources)
+    return [*groups, ("Resources, with all that they carry", resources)] if resources else groups
+
+
+def zones_of(portfolio: Portfolio | None) -> tuple[list[str], list[str]]:
+    """The time zones that the portfolio names, and all others."""
+    used = {"UTC"}
+    if portfolio is not None:
+        used |= {agreement.time_zone.key for agreement in portfolio.agreements}
+        used |= {portfolio.provider.time_zone.key} if portfolio.provider else set()
+    return sorted(used), [zone for zone in _every_zone() if zone not in used]
+
+
+@cache
+def _every_zone() -> tuple[str, ...]:
+    return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+
+
+def read_form(
+    values: Mapping[str, str], services: Sequence[str], portfolio: Portfolio | None, now: int
+) -> Maintenance | Form:
+    """The work that the form describes, or the form again with what is wrong with it."""
+    faults: dict[str, str] = {}
+    for name, what in (("title", "Say what will be done."), ("approved_by", "Name who approved the work.")):
+        if not values[name]:
+            faults[name] = what
+        elif len(values[name]) > LONGEST_LINE or not values[name].isprintable():
+            faults[name] = f"Use at most {LONGEST_LINE} printable characters."
+    description = "\n".join(values["description"].splitlines())
+    if len(description) > LONGEST_TEXT or not description.replace("\n", "").isprintable():
+        faults["description"] = f"Use at most {LONGEST_TEXT:,} printable characters."
+    start, end = _instant(values, "start", faults), _instant(values, "end", faults)
+    if start is not None and end is not None and end <= start:
+        faults["end"] = "The end is later than the start."
+    elif end is not None and end <= now:
+        faults["end"] = "This is over already: a plan is for work to come."
+    known = {service for _, group in choices_of(portfolio) for service in group}
+    chosen = tuple(sorted(set(services)))
+    if not chosen:
+        faults["services"] = "Choose at least one service."
+    elif not known.issuperset(chosen):
+        faults["services"] = f"{sorted(set(chosen) - known)[0]} is neither a service of an agreement nor a resource."
+    if faults or start is None or end is None:
+        return Form(values, chosen, faults)
+    return Maintenance(
+        id=values["id"] if _OWN_ID.fullmatch(values["id"]) else new_id(),
+        title=values["title"],
+        start=start,
+        end=end,
+        services=chosen,
+        approved_by=values["approved_by"],
+        planned_at=now,
+        description=description,
+    )
+
+
+def _instant(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:
+    """A field's local time in the chosen zone. A local time that a clock change skips or repeats is a fault."""
+    if values["zone"] not in available_timezones():
+        faults["zone"] = "Choose a time zone."
+        return None
+    try:
+        wall = datetime.fromisoformat(values[name])
+    except ValueError:
+        faults[name] = "Give a date and a time."
+        return None
+    if wall.tzinfo is not None or not 1990 <= wall.year < 2200:
+        faults[name] = "Give a date and a local time."
+        return None
+    zone = ZoneInfo(values["zone"])
+    first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        faults[name] = f"The clock change in {values['zone']} skips this time: choose another, or use UTC."
+        return None
+    if first.utcoffset() != second.utcoffset():
+        faults[name] = f"The clock change in {values['zone']} makes this time happen twice: give it in UTC."
+        return None
+    return to_microseconds(first)

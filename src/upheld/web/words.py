@@ -1,0 +1,331 @@
+"""Figures, instants and states in words, as the pages show them. Pure; instants in microseconds UTC."""
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from upheld.agreements.credits import AnyTier, AttainedTier
+from upheld.agreements.model import Aggregate, Agreement, Availability, Notice, Objective, Period, Ratio, ServiceHours
+from upheld.agreements.units import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Bound,
+    decimal_text,
+    format_share,
+    parse_instant,
+    to_datetime,
+)
+from upheld.assessment.verdict import Verdict
+
+STATUS = {"met": "Met", "at_risk": "At risk", "violated": "Violated", "no_data": "No data"}
+CASE_STATE = {
+    "detected": "Detected",
+    "analysed": "Analysed",
+    "acting": "Being worked on",
+    "restored": "Restored",
+    "confirming": "Waiting for the customer",
+    "reopened": "Reopened by the customer",
+    "closed": "Closed",
+    "withdrawn": "Withdrawn",
+}
+OUTCOME = {
+    "confirmed": "the customer confirmed the solution",
+    "unanswered": "the customer did not answer",
+    "withdrawn": "restated figures: the promise was kept",
+}
+NOTICE_KIND = {
+    "degradation": "Degradation",
+    "violation": "Violation",
+    "restoration": "Restoration",
+    "question": "Question to the customer",
+    "reminder": "Reminder of the question",
+    "reopened": "Case reopened",
+    "closed": "Case closed",
+    "withdrawn": "Case withdrawn",
+    "maintenance": "Announcement",
+    "maintenance_reminder": "Reminder",
+    "maintenance_cancelled": "Cancellation",
+}
+NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
+ACTION_STATE = {"requested": "Requested", "done": "Done", "failed": "Failed"}
+_SIZES = (("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def instant(at: int) -> str:
+    """2026-06-01 14:05 UTC; seconds only where they are not zero."""
+    moment = to_datetime(at)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment.second else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def local(at: int, zone: ZoneInfo) -> str:
+    """A day in a zone, with the time where it is not midnight: `2026-01-01`."""
+    moment = to_datetime(at).astimezone(zone)
+    return f"{moment:%Y-%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def humane(text: str) -> str:
+    """A sentence whose RFC 3339 instants in UTC are written as `instant` writes them."""
+    return _RFC3339.sub(lambda match: instant(parse_instant(match[0])), text)
+
+
+def span(duration: int) -> str:
+    """A length of time for people, in its two largest units: `1 h 5 min`; cut off, never rounded up."""
+    parts = []
+    rest = max(duration, 0)
+    for unit, size in _SIZES:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "less than 1 s"
+
+
+def relative(at: int, now: int) -> str:
+    """`5 min ago`, `in 3 days`, `just now`."""
+    distance = abs(now - at)
+    if distance < 10 * SECOND:
+        return "just now"
+    at_place = next(n for n, (_, size) in enumerate(_SIZES) if distance >= size)
+    if distance < 2 * _SIZES[at_place][1] and at_place + 1 < len(_SIZES):
+        at_place += 1  # 1 h 20 min says more than 1 h
+    size = _SIZES[at_place][1]
+    words = span(distance // size * size)
+    return f"in {words}" if at > now else f"{words} ago"
+
+
+def figure(attained: str | None, target: Fraction | Bound) -> str:
+    """What was attained, cut off to as few digits as still tell it from the target: a share as percent, another
+    figure in its metric's unit. `–` where nothing was measured."""
+    if attained is None:
+        return "–"
+    if isinstance(target, Bound):
+        return _digits(Fraction(attained), Fraction(target.limit), 1)
+    return f"{_digits(Fraction(attained) * 100, target * 100, 2)} %"
+
+
+def _digits(value: Fraction, promised: Fraction, least: int) -> str:
+    if value == int(value):
+        return str(int(value))
+    for places in range(least, 13):
+        text = decimal_text(value, places)
+        if (Fraction(text) < promised) == (value < promised) and (Fraction(text) == promised) == (value == promised):
+            return text
+    return decimal_text(value, 12)
+
+
+def promise(objective: Objective) -> str:
+    """`at least 99.9 %`, `p95 at most 40`."""
+    if isinstance(objective.target, Bound):
+        assert isinstance(objective.indicator, Aggregate)
+        return f"{objective.indicator.aggregate} {_kept(objective.target)}"
+    return f"at least {format_share(objective.target)}"
+
+
+def _kept(bound: Bound) -> str:
+    sides = {"<=": "at most", "<": "below", ">=": "at least", ">": "above", "==": "exactly", "!=": "other than"}
+    return f"{sides[bound.operator]} {bound.limit}"
+
+
+def _missed(bound: Bound) -> str:
+    sides = {"<=": "above", "<": "at least", ">=": "below", ">": "at most", "==": "other than", "!=": "exactly"}
+    return f"{sides[bound.operator]} {bound.limit}"
+
+
+def share_spent(verdict: Verdict) -> Fraction | None:
+    """Spent over budget, 1 and more where it is used up; None where there is no budget."""
+    if verdict.budget is None or verdict.spent is None:
+        return None
+    budget, spent = Fraction(verdict.budget), Fraction(verdict.spent)
+    if budget == 0:
+        return Fraction(0) if spent == 0 else Fraction(1)
+    return spent / budget
+
+
+def budget_words(verdict: Verdict, objective: Objective) -> str:
+    """`33 min of 43 min 12 s` for slots, `12 of 500 events` for events."""
+    if verdict.budget is None or verdict.spent is None:
+        return "no budget: judged on one figure"
+    if isinstance(objective.indicator, Ratio) and objective.indicator.weighting == "events":
+        return f"{int(Fraction(verdict.spent)):,} of {int(Fraction(verdict.budget)):,} events"
+    slot = objective.indicator.slot
+    spent, budget = int(Fraction(verdict.spent) * slot), int(Fraction(verdict.budget) * slot)
+    return f"{'none' if spent == 0 else span(spent)} of {span(budget) if budget else 'none'}"
+
+
+def period_name(agreement: Agreement, period: Period, start: int) -> str:
+    """`June 2026`, `week 23 of 2026`, `the last 28 days`, in the agreement's zone."""
+    if period.rolling is not None:
+        return f"last {span(period.rolling)}"
+    day = to_datetime(start).astimezone(agreement.time_zone).date()
+    match period.calendar:
+        case "day":
+            return f"{day:%-d %b %Y}"
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"week {week} of {year}"
+        case "month":
+            return f"{day:%B %Y}"
+        case "quarter":
+            return f"Q{(day.month + 2) // 3} {day.year}"
+    return str(day.year)
+
+
+def period_words(period: Period) -> str:
+    if period.rolling is not None:
+        return f"over the trailing {span(period.rolling)}, assessed at the end of each slot"
+    return f"in each calendar {period.calendar}"
+
+
+# -- an agreement in words ------------------------------------------------------------------------------------
+
+
+def objective_words(objective: Objective) -> list[str]:
+    """What is promised and how it is judged, as short sentences."""
+    indicator = objective.indicator
+    slot = span(indicator.slot)
+    sentences = [_promised(objective)]
+    if isinstance(indicator, Availability):
+        sentences.append(f"Each {slot} is a slot; {_bad_when(indicator)}.")
+        if indicator.consecutive > 1 or indicator.recovery > 1:
+            sentences.append(
+                f"An outage counts from its first slot once it is {indicator.consecutive} slots long, and ends after "
+                f"{indicator.recovery} good {'slot' if indicator.recovery == 1 else 'slots in a row'}."
+            )
+    sentences.append(
+        {
+            "exclude": "A slot without data does not count.",
+            "bad": "A slot without data counts as bad.",
+            "good": "A slot without data counts as good.",
+        }[indicator.missing]
+    )
+    if objective.warning is not None:
+        sentences.append(f"At risk once {_warned(objective)}.")
+    return sentences
+
+
+def _promised(objective: Objective) -> str:
+    indicator, when = objective.indicator, period_words(objective.period)
+    if isinstance(indicator, Availability):
+        return f"{sentence(promise(objective))} of the time good, {when}."
+    if isinstance(indicator, Ratio):
+        what = "of all events" if indicator.weighting == "events" else "as the mean of the slots"
+        return f"{sentence(promise(objective))} of {indicator.metric} good, {what}, {when}."
+    assert isinstance(objective.target, Bound)
+    return f"{sentence(indicator.aggregate)} of {indicator.metric} {_kept(objective.target)}, {when}."
+
+
+def _bad_when(indicator: Availability) -> str:
+    if indicator.error_rate_over is not None:
+        least = f" and there are at least {indicator.min_total} events" if indicator.min_total else ""
+        limit = format_share(indicator.error_rate_over)
+        return f"it is bad when the error rate of {indicator.metric} is over {limit}{least}"
+    assert indicator.good_when is not None
+    rule = {
+        "any_bad": "any value of",
+        "all_bad": "every value of",
+        "mean": "the mean of",
+        "last": "the last value of",
+    }[indicator.slot_rule]
+    return f"it is bad when {rule} {indicator.metric} is {_missed(indicator.good_when)}"
+
+
+def _warned(objective: Objective) -> str:
+    assert objective.warning is not None
+    parts = []
+    if objective.warning.budget_spent is not None:
+        parts.append(f"{format_share(objective.warning.budget_spent)} of the budget is spent")
+    target = objective.warning.target
+    if target is not None:
+        parts.append(f"it is {_missed(target)}" if isinstance(target, Bound) else f"it is below {format_share(target)}")
+    return " or ".join(parts)
+
+
+def tier_words(tier: AnyTier) -> str:
+    """When a tier of credits holds and what it is worth."""
+    worth = f"{format_share(tier.share)} of the service's charge"
+    if isinstance(tier, AttainedTier):
+        floor = f"from {format_share(tier.lowest)} to " if tier.lowest else ""
+        return f"{floor}below {format_share(tier.below)} attained: {worth}"
+    return f"{'at least' if tier.inclusive else 'more than'} {span(tier.limit)} of bad time: {worth}"
+
+
+def notice_terms(agreement: Agreement) -> list[str]:
+    """What the agreement promises to tell, whom and how soon."""
+    notices = agreement.notices
+    named = {"violation": notices.violation, "degradation": notices.degradation, "restoration": notices.restoration}
+    terms = [f"{sentence(kind)}: {_told(notice)}." for kind, notice in named.items() if notice is not None]
+    work = notices.maintenance
+    if work is not None:
+        reminder = f", with a reminder {span(work.reminder)} before" if work.reminder else ""
+        terms.append(f"Planned work: {_people(work.to)} at least {span(work.lead_time)} before it starts{reminder}.")
+    asked = agreement.confirmation
+    terms.append(
+        f"Once restored: {_people(asked.to)}, with the question whether the problem is solved and a reminder after "
+        f"{span(asked.remind_after)}. Without an answer the case is closed after {span(asked.close_after)}."
+    )
+    return terms
+
+
+def _told(notice: Notice) -> str:
+    soon = f" within {span(notice.within)}" if notice.within else ""
+    return f"{_people(notice.to)}{soon}"
+
+
+def _people(roles: Sequence[str]) -> str:
+    return " and ".join(roles)
+
+
+def hours_words(hours: ServiceHours | None) -> str:
+    if hours is None:
+        return "always"
+    days = [f"{_WEEKDAYS[n]} {_minute(open_[0])}–{_minute(open_[1])}" for n, open_ in enumerate(hours.hours) if open_]
+    closed = f", except public holidays ({hours.holidays})" if hours.holidays else ""
+    return ", ".join(days) + closed
+
+
+def _minute(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def counted(objective: Objective) -> str:
+    """What a verdict of this objective counts."""
+    if isinstance(objective.indicator, Ratio):
+        return "Events"
+    return f"Slots of {span(objective.indicator.slot)}"
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital first letter; the rest stays as it is, unlike with `capitalize`."""
+    return text[:1].upper() + text[1:]
+
+
+def plain(value: float) -> str:
+    """A measured value for people: at most six significant digits, never in scientific notation."""
+    return format(Decimal(f"{value:.6g}"), "f")
+
+
+def money(amount: Decimal | str, currency: str) -> str:
+    return f"{Decimal(amount):,} {currency}"
+
+
+# -- texts ----------------------------------------------------------------------------------------------------
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
+
+
+def linked(text: str, escape: Callable[[str], str]) -> str:
+    """Plain text as HTML, its web addresses as links that open in a new tab."""
+    parts, done = [], 0
+    for match in _LINK.finditer(text):
+        url = escape(match[0])
+        parts.append(escape(text[done : match.start()]))
+        parts.append(f'<a href="{url}" target="_blank" rel="noopener noreferrer">{url}</a>')
+        done = match.end()
+    return "".join([*parts, escape(text[done:])])

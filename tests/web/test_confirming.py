@@ -1,0 +1,137 @@
+"""The customer's page: looking answers nothing, a button answers once, and a link says no more than it must."""
+
+import re
+
+import pytest
+from a_morning import RIVAL, World, text_of
+
+from upheld.agreements.units import DAY
+from upheld.app import DEFAULT_TENANT
+from upheld.notices.links import Question
+
+
+def test_the_question_names_the_facts_and_nothing_else(morning: World) -> None:
+    case = morning.case()
+    answer = morning.stranger().get(morning.confirm_path(case))
+    words = text_of(answer.text)
+    assert answer.status_code == 200
+    assert "Is the problem solved?" in words
+    assert "Service vpn-0042" in words
+    assert "Disturbed since 1 June 2026, 08:00 CEST (UTC+02:00)" in words
+    assert "Good again since 1 June 2026, 08:14 CEST (UTC+02:00)" in words
+    assert f"Reference {case.id}" in words
+    assert re.findall(r'name="solved" value="(\w+)"', answer.text) == ["yes", "no"]
+    for secret in ("vpn-0043", "agg-switch", "acme-vpn-gold", "am@northern", "Riverbank", "79.71", "Overview"):
+        assert secret not in answer.text
+
+
+def test_looking_answers_nothing(morning: World) -> None:
+    before = morning.everything()
+    client = morning.stranger()
+    path = morning.confirm_path(morning.case())
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        client.request(method, path)
+        client.request(method, f"{path}?solved=yes")
+    assert morning.everything() == before
+
+
+def test_the_page_is_not_indexed_kept_or_referred_to(morning: World) -> None:
+    answer = morning.stranger().get(morning.confirm_path(morning.case()))
+    assert "noindex" in answer.headers["x-robots-tag"]
+    assert 'name="robots" content="noindex' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "set-cookie" not in answer.headers
+
+
+def test_yes_closes_the_case(world: World) -> None:
+    client, path = world.stranger(), world.confirm_path(world.case())
+    answer = client.post(path, data={"solved": "yes", "comment": " All good "})
+    assert "Thank you" in text_of(answer.text)
+    case = world.case()
+    assert (case.state, case.outcome) == ("closed", "confirmed")
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        (confirmed,) = [e for e in t.events(case.id) if e.type == "confirmed"]
+    assert (confirmed.data["comment"], confirmed.data["contact"]) == ("All good", "customer.noc/1")
+    again = text_of(client.get(path).text)
+    assert "This has been answered: solved" in again
+    assert "Yes, it is solved" not in again
+
+
+def test_no_reopens_the_case_and_says_what_happens_next(world: World) -> None:
+    client, path = world.stranger(), world.confirm_path(world.case())
+    answer = client.post(path, data={"solved": "no", "comment": "Still dropping"})
+    assert "open again and has been escalated" in text_of(answer.text)
+    assert (world.case().state, world.case().level) == ("reopened", 1)
+    assert "not solved" in text_of(client.get(path).text)
+
+
+def test_a_second_answer_changes_nothing(world: World) -> None:
+    client, path = world.stranger(), world.confirm_path(world.case())
+    client.post(path, data={"solved": "yes"})
+    before = world.everything()
+    answer = client.post(path, data={"solved": "no"})
+    assert "This has been answered: solved" in text_of(answer.text)
+    assert world.everything() == before
+
+
+def test_an_older_link_points_to_the_newer_one(world: World) -> None:
+    case = world.case()
+    path = world.confirm_path(case)
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    before = world.everything()
+    for answer in (world.stranger().get(path), world.stranger().post(path, data={"solved": "yes"})):
+        assert "link in our newest mail" in text_of(answer.text)
+    assert world.everything() == before
+
+
+def test_a_link_that_comes_too_late_says_so(world: World) -> None:
+    path = world.confirm_path(world.case())
+    world.clock.at += 4 * DAY
+    while world.application.performer.work():
+        pass
+    assert world.case().outcome == "unanswered"
+    words = text_of(world.stranger().post(path, data={"solved": "yes"}).text)
+    assert "We had no answer in the time" in words
+    assert world.case().outcome == "unanswered"
+
+
+def test_a_service_that_broke_again_is_not_asked_about(world: World) -> None:
+    path = world.confirm_path(world.case())
+    world.pass_minutes(2, vpn_0042=0.0)
+    assert world.case().state == "acting"
+    assert "It has broken again since we asked" in text_of(world.stranger().get(path).text)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_invalid_link_is_explained_and_tells_nothing(morning: World, method: str) -> None:
+    path = morning.confirm_path(morning.case())
+    for broken in (path[:-3], path + "x", "/confirm/abc", "/confirm/" + "a" * 5000):
+        answer = morning.stranger().request(method, broken, data={"solved": "yes"} if method == "POST" else None)
+        assert answer.status_code == 404
+        assert "This link cannot be used" in answer.text
+        assert "vpn-0042" not in answer.text
+
+
+def test_a_link_to_a_case_that_is_not_the_tenants_leads_nowhere(morning: World) -> None:
+    question = Question(RIVAL, morning.case().id, 1, "customer.noc/1")
+    path = morning.application.links.question_url(question).removeprefix("http://testserver")
+    assert "This link cannot be used" in morning.stranger().get(path).text
+    assert "This link cannot be used" in morning.stranger().post(path, data={"solved": "yes"}).text
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({}, "choose one of the two answers"),
+        ({"solved": "maybe"}, "choose one of the two answers"),
+        ({"solved": "yes", "comment": "x" * 2001}, "below 2000 characters"),
+    ],
+)
+def test_an_answer_that_is_none_is_asked_for_again(morning: World, data: dict[str, str], fault: str) -> None:
+    before = morning.everything()
+    answer = morning.stranger().post(morning.confirm_path(morning.case()), data=data)
+    assert answer.status_code == 400
+    assert fault in answer.text
+    assert morning.everything() == before

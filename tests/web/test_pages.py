@@ -1,0 +1,400 @@
+"""What the console's pages say, and that no tenant sees anything of another."""
+
+import re
+from pathlib import Path
+
+import pytest
+from a_morning import RIVAL, START, World, csrf, text_of
+from fastapi.testclient import TestClient
+
+from upheld.agreements.units import DAY, HOUR, MINUTE
+from upheld.app import DEFAULT_TENANT, Application, Settings
+from upheld.server import create_app
+
+HIDDEN = ("hidden", "Hidden")
+
+
+def page(world: World, path: str) -> str:
+    answer = world.operator().get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+# -- overview
+
+
+def test_the_overview_shows_every_promise_with_its_verdict(morning: World) -> None:
+    words = text_of(page(morning, "/"))
+    assert "2 open cases" in words
+    assert "1 violated" in words
+    assert "1 at risk" in words
+    assert "5 promises watched" in words
+    assert "In 1 day 15 h Firmware of agg-switch-3" in words
+    row = "Violated vpn-0042 availability 79.71 % at least 99.5 % 277 % 14 min of 5 min 2 s 1 Jun 2026"
+    assert f"{row} {morning.case().id}" in words
+    assert "Met vpn-0042 latency 21.5 p95 at most 40 no budget 1 Jun 2026 none" in words
+    assert "At risk vpn-0043 latency 37.2 p95 at most 40" in words
+    assert "Riverbank Savings riverbank-web" in words
+    assert "Met web-riverbank requests 99.97 % at least 99.9 % 30 % 480 of 1,600 events June 2026" in words
+
+
+def test_the_overview_can_be_limited_to_a_status(morning: World) -> None:
+    words = text_of(page(morning, "/?show=violated"))
+    assert "vpn-0042 availability" in words
+    assert "latency" not in words
+    assert "Riverbank" not in words
+
+
+def test_the_overview_refreshes_itself_and_keeps_its_limit(morning: World) -> None:
+    html = page(morning, "/?show=at_risk")
+    assert 'hx-get="/?show=at_risk"' in html
+    assert 'hx-trigger="every 5s"' in html
+
+
+def test_without_agreements_the_overview_says_what_to_do_next(tmp_path: Path) -> None:
+    application = Application(Settings(database_url=f"sqlite:///{tmp_path / 'new.db'}"))
+    client = TestClient(create_app(application))
+    client.post("/login", data={"key": application.first_key()})
+    words = text_of(client.get("/").text)
+    assert "No agreement is in force yet" in words
+    assert "upheld apply portfolio.yaml --url http://127.0.0.1:8470" in words
+    assert "No case is open" in text_of(client.get("/cases").text)
+    assert "nothing to plan for yet" in text_of(client.get("/maintenance").text)
+    assert "No ticket has been opened" in text_of(client.get("/tickets").text)
+    assert "Mailbox" not in client.get("/").text
+    assert client.get("/mailbox").status_code == 404
+
+
+# -- cases
+
+
+def test_the_cases_are_listed_newest_first_with_what_is_due(morning: World) -> None:
+    words = text_of(page(morning, "/cases"))
+    newest, older = morning.case("vpn-0042").id, morning.case("vpn-0043").id
+    assert words.index(newest) < words.index(older)
+    assert (
+        f"{newest} Violation vpn-0042 availability Acme Logistics GmbH Waiting for the customer "
+        "2026-06-01 06:05 UTC 20 min ago 0 Remind the customer due in 23 h"
+    ) in words
+
+
+def test_a_case_tells_its_whole_story(morning: World) -> None:
+    case = morning.case()
+    words = text_of(page(morning, f"/cases/{case.id}"))
+    for said in (
+        "At least 99.5 % of the time good, in each calendar day.",
+        "it is bad when any value of reachable is below 1",
+        "79.71 % Violated",
+        "At risk since 2026-06-01 06:03 UTC",
+        "Violated since 2026-06-01 06:06 UTC",
+        "55 good, 14 bad, 420 without data, 12 excluded",
+        "Case opened: degradation",
+        "The degradation became a violation",
+        "Service restored Since 2026-06-01 06:14 UTC",
+        "Customer asked whether the problem is solved",
+        "agg-switch-3 : 1 of the 2 services that it carries were bad at the same time",
+        "Optics of agg-switch-3 port 7 replaced",
+        "Ticket opened",
+        "Violation to customer.noc email: noc@acme.example 2026-06-01 06:11 UTC Sent In time",
+        "Is the problem with vpn-0042 solved?",
+        "time has passed",
+        "Credit known at the period’s end",
+    ):
+        assert said in words, said
+
+
+def test_the_evidence_stands_as_a_table_too(morning: World) -> None:
+    words = text_of(page(morning, f"/cases/{morning.case().id}"))
+    assert "51 measurements between 0 and 1; bad for 14 min in 1 interval." in words
+    assert "2026-06-01 06:00 UTC 2026-06-01 06:14 UTC 14 min Bad reachable not &gt;= 1 0 0" in words
+    assert "2026-06-01 05:20 UTC 2026-06-01 05:32 UTC 12 min Does not count customer_cause" in words
+
+
+def test_a_case_after_a_no_can_be_put_to_the_customer_again(world: World) -> None:
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
+    client = world.operator()
+    html = client.get(f"/cases/{case.id}").text
+    assert "Reopened by the customer" in html
+    assert "Still slow" in html
+    assert "Escalation level 1" in html
+    answer = client.post(f"/cases/{case.id}/ask", data={"csrf": csrf(html)})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}")
+    assert (world.case().state, world.case().asked) == ("confirming", 2)
+
+
+def test_an_ended_case_says_how_it_ended(world: World) -> None:
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    client = world.operator()
+    assert "The customer confirmed the solution" in text_of(client.get("/cases").text)
+    words = text_of(client.get(f"/cases/{case.id}").text)
+    assert "Ended 2026-06-01 06:25 UTC just now : the customer confirmed the solution" in words
+    assert "Next step" not in words
+
+
+# -- agreements, tickets
+
+
+def test_an_agreement_is_told_in_words_with_its_verdicts(morning: World) -> None:
+    words = text_of(page(morning, "/agreements/acme-vpn-gold"))
+    for said in (
+        "Valid from 2026-01-01, open-ended",
+        "Europe/Berlin",
+        "vpn-0042 1,200.00 EUR a period",
+        "Violation: customer.noc and account-manager within 15 min.",
+        "Planned work: customer.noc at least 5 days before it starts, with a reminder 1 day before.",
+        "Below 99.5 % attained: 10 % of the service's charge",
+        "P95 of rtt_ms at most 40, in each calendar day.",
+        "At risk once it is above 35.",
+        "1 Jun 2026 vpn-0042 Violated 79.71 %",
+        "Planned maintenance, customer cause, once approved.",
+    ):
+        assert said.replace("'", "&#39;") in words, said
+
+
+def test_tickets_lead_to_their_cases(morning: World) -> None:
+    html = page(morning, "/tickets")
+    assert "SLA degradation: vpn-0042, availability (acme)" in html
+    assert f'href="/cases/{morning.case().id}"' in html
+
+
+# -- maintenance
+
+FORM = {
+    "title": "New line card",
+    "description": "Short interruptions",
+    "start": "2026-06-20T23:00",
+    "end": "2026-06-21T01:30",
+    "zone": "Europe/Berlin",
+    "services": ["vpn-0042", "web-riverbank"],
+    "approved_by": "K. Lang",
+}
+
+
+def test_coming_work_says_for_each_agreement_whether_it_is_excluded_and_why(morning: World) -> None:
+    words = text_of(page(morning, "/maintenance"))
+    assert "Counts acme-vpn-gold Announced 2026-06-01 06:21 UTC, 1d 15h 39m before the start" in words
+    assert "Does not count acme-vpn-gold Announced 2026-06-01 06:21 UTC, 8d 15h 39m before the start" in words
+    assert "Does not count riverbank-web" in words
+    assert "2 of 2 sent" in words
+
+
+def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:
+    client = world.operator()
+    token = csrf(client.get("/maintenance").text)
+    answer = client.post("/maintenance", data={**FORM, "csrf": token})
+    assert answer.status_code == 303
+    done = client.get(answer.headers["location"]).text
+    assert "“New line card” is planned. 2 notices are on the way" in text_of(done)
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        (work,) = [m for m in t.maintenances() if m.title == "New line card"]
+    assert work.start == START + 19 * DAY + 16 * HOUR  # 23:00 in Berlin's summer is 21:00 UTC
+    assert work.end - work.start == 150 * MINUTE
+    assert (work.services, work.approved_by) == (("vpn-0042", "web-riverbank"), "K. Lang")
+    cancelled = client.post(f"/maintenance/{work.id}/cancel", data={"csrf": token})
+    words = text_of(client.get(cancelled.headers["location"]).text)
+    assert "“New line card” is cancelled" in words
+    assert "Past and cancelled New line card Cancelled" in words
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"title": ""}, "Say what will be done."),
+        ({"approved_by": " "}, "Name who approved the work."),
+        ({"start": ""}, "Give a date and a time."),
+        ({"start": "yesterday"}, "Give a date and a time."),
+        ({"end": "2026-06-20T23:00"}, "The end is later than the start."),
+        ({"start": "2026-05-01T00:00", "end": "2026-05-01T01:00"}, "This is over already"),
+        ({"start": "2026-06-20T23:00+02:00"}, "Give a date and a local time."),
+        ({"zone": "Mars/Base"}, "Choose a time zone."),
+        ({"services": []}, "Choose at least one service."),
+        ({"services": ["hidden-line"]}, "hidden-line is neither a service of an agreement nor a resource."),
+        ({"start": "2027-03-28T02:30", "end": "2027-03-28T05:00"}, "skips this time"),
+        ({"start": "2026-10-25T02:30", "end": "2026-10-25T05:00"}, "makes this time happen twice"),
+    ],
+)
+def test_a_form_that_cannot_be_is_shown_again_with_its_fault(
+    morning: World, change: dict[str, object], fault: str
+) -> None:
+    before = morning.everything()
+    client = morning.operator()
+    data = {**FORM, **change, "csrf": csrf(client.get("/maintenance").text)}
+    answer = client.post("/maintenance", data=data)
+    assert answer.status_code == 422
+    assert fault in answer.text
+    assert 'value="K. Lang"' in answer.text or "approved_by" in change
+    assert morning.everything() == before
+
+
+def test_what_is_typed_into_a_form_is_never_markup(world: World) -> None:
+    client = world.operator()
+    title = "<script>alert(1)</script>"
+    token = csrf(client.get("/maintenance").text)
+    answer = client.post("/maintenance", data={**FORM, "title": title, "csrf": token})
+    html = client.get(answer.headers["location"]).text
+    assert title not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_work_on_a_resource_reaches_all_that_it_carries(world: World) -> None:
+    client = world.operator()
+    token = csrf(client.get("/maintenance").text)
+    answer = client.post("/maintenance", data={**FORM, "services": ["agg-switch-3"], "csrf": token})
+    words = text_of(client.get(answer.headers["location"]).text)
+    assert "“New line card” is planned. 1 notice is on the way" in words
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        (work,) = [m for m in t.maintenances() if m.title == "New line card"]
+        (notice,) = t.notices(maintenance_id=work.id)
+    assert "vpn-0042" in notice.text
+    assert "vpn-0043" in notice.text
+
+
+def test_a_form_that_is_sent_twice_plans_one_work(world: World) -> None:
+    client = world.operator()
+    html = client.get("/maintenance").text
+    found = re.search(r'name="id" value="(M-[0-9A-F]{10})"', html)
+    assert found is not None
+    for _ in range(2):
+        answer = client.post("/maintenance", data={**FORM, "id": found[1], "csrf": csrf(html)})
+        assert answer.headers["location"] == f"/maintenance?done={found[1]}"
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        assert len([m for m in t.maintenances() if m.title == "New line card"]) == 1
+        assert len(t.notices(maintenance_id=found[1])) == 2
+
+
+def test_work_that_is_over_cannot_be_cancelled(world: World) -> None:
+    world.clock.at += 3 * DAY
+    client = world.operator()
+    html = client.get("/maintenance").text
+    assert "Past and cancelled Firmware of agg-switch-3 Over" in text_of(html)
+    before = world.everything()
+    answer = client.post("/maintenance/MW-SOON/cancel", data={"csrf": csrf(html)})
+    assert answer.status_code == 409
+    assert "over already" in answer.text
+    assert world.everything() == before
+
+
+# -- mailbox
+
+
+def test_the_mailbox_shows_what_was_caught(morning: World) -> None:
+    client = morning.operator()
+    html = client.get("/mailbox").text
+    assert f"vpn-0042: is the problem solved? [{morning.case().id}]" in html
+    assert "with maintenance.ics" in text_of(html)
+    found = re.search(r'href="(/mailbox/[^"]+)">vpn-0042: is the problem solved', html)
+    assert found is not None
+    mail = client.get(found[1]).text
+    assert "Assurance &lt;sla@assurance.example&gt;" in mail
+    assert re.search(r'<a href="http://testserver/confirm/[^"]+" target="_blank" rel="noopener noreferrer">', mail)
+    assert f'sandbox="allow-popups allow-popups-to-escape-sandbox" src="{found[1]}/html"' in mail
+    framed = client.get(f"{found[1]}/html")
+    assert framed.text.startswith('<base target="_blank">')
+    assert framed.headers["content-security-policy"].startswith("sandbox allow-popups")
+    assert "script-src" not in framed.headers["content-security-policy"]
+    assert client.get("/mailbox/no-such-mail").status_code == 404
+    assert client.get("/mailbox/no-such-mail/html").status_code == 404
+
+
+def test_an_attachment_is_listed(morning: World) -> None:
+    client = morning.operator()
+    found = re.search(r'href="(/mailbox/[^"]+)">Planned maintenance', client.get("/mailbox").text)
+    assert found is not None
+    assert re.search(r"Attachments maintenance\.ics text/calendar, [\d,]+ bytes", text_of(client.get(found[1]).text))
+
+
+# -- whose data
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/cases", "/agreements/acme-vpn-gold", "/maintenance", "/tickets", "/mailbox", "/cases/{case}"]
+)
+def test_no_page_shows_anything_of_another_tenant(morning: World, path: str) -> None:
+    html = page(morning, path.format(case=morning.case().id))
+    visible = text_of(html)
+    assert not any(word in visible for word in HIDDEN)
+
+
+def test_the_other_tenant_sees_its_own_and_nothing_else(morning: World) -> None:
+    client = morning.operator(morning.rival_key)
+    own, foreign = morning.case("hidden-line", RIVAL), morning.case()
+    assert "hidden-line" in client.get("/").text
+    assert "Hidden work" in client.get("/maintenance").text
+    assert client.get(f"/cases/{own.id}").status_code == 200
+    for path in ("/", "/cases", f"/cases/{own.id}", "/maintenance", "/tickets", "/mailbox"):
+        assert not any(word in client.get(path).text for word in ("vpn-0042", "acme", "Acme", "northern")), path
+    for path in (f"/cases/{foreign.id}", "/agreements/acme-vpn-gold"):
+        assert client.get(path).status_code == 404
+
+
+def test_the_other_tenants_mails_cannot_be_opened(morning: World) -> None:
+    found = re.search(r'href="(/mailbox/[^"]+)"', morning.operator().get("/mailbox").text)
+    assert found is not None
+    rival = morning.operator(morning.rival_key)
+    assert rival.get(found[1]).status_code == 404
+    assert rival.get(f"{found[1]}/html").status_code == 404
+
+
+def test_nothing_of_another_tenant_can_be_changed(world: World) -> None:
+    before = world.everything()
+    rival = world.operator(world.rival_key)
+    token = csrf(rival.get("/").text)
+    assert rival.post("/maintenance/MW-SOON/cancel", data={"csrf": token}).status_code == 404
+    assert rival.post(f"/cases/{world.case().id}/ask", data={"csrf": token}).status_code == 404
+    assert world.everything() == before
+
+
+# -- errors, headers, files
+
+
+def test_an_unknown_address_is_answered_with_a_page(morning: World) -> None:
+    answer = morning.operator().get("/no/such/page")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert 'aria-label="Main"' in answer.text
+    unknown = morning.operator().get("/cases/C-NONE")
+    assert unknown.status_code == 404
+    assert "There is no such case." in unknown.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/cases", "/cases/{case}", "/agreements/acme-vpn-gold", "/maintenance", "/tickets", "/mailbox", "/login"],
+)
+def test_no_page_needs_more_than_its_own_files(morning: World, path: str) -> None:
+    answer = morning.operator().get(path.format(case=morning.case().id), follow_redirects=True)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", answer.text)
+    scripts = re.findall(r"<script\b([^>]*)>", answer.text)
+    assert all('src="/static/' in attributes or 'type="application/json"' in attributes for attributes in scripts)
+    assert all(
+        address.startswith("/")
+        for address in re.findall(r'<(?:link|script|img|iframe)[^>]*(?:href|src)="([^"]+)"', answer.text)
+    )
+
+
+def test_only_a_page_with_a_chart_loads_the_chart_library(morning: World) -> None:
+    assert "echarts" not in page(morning, "/")
+    assert "echarts" in page(morning, f"/cases/{morning.case().id}")
+
+
+def test_pages_are_never_cached_and_files_are_kept_for_good(morning: World) -> None:
+    client = morning.operator()
+    answer = client.get("/")
+    assert answer.headers["cache-control"] == "no-store"
+    found = re.search(r'href="(/static/upheld\.css\?v=\w+)"', answer.text)
+    assert found is not None
+    css = morning.stranger().get(found[1])
+    assert css.status_code == 200
+    assert css.headers["content-type"].startswith("text/css")
+    assert "immutable" in css.headers["cache-control"]
+    assert "immutable" not in client.get("/static/upheld.css?v=old").headers["cache-control"]
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../pages.py", "..%2fpages.py", "%2e%2e/pages.py", "vendor"])
+def test_static_gives_its_own_files_only(morning: World, name: str) -> None:
+    assert morning.stranger().get(f"/static/{name}").status_code in (303, 404)
