@@ -86,7 +86,7 @@ class Sessions:
         """Whose cookie it is; None where it is forged, has run out, or was issued in the future."""
         try:
             key_id, tenant, role, issued_at = self._cookies.loads(cookie)
-        except BadData:
+        except (BadData, ValueError):  # a ValueError where it is not even text
             return None
         if not 0 <= now - issued_at < self.lifetime:
             return None

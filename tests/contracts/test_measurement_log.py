@@ -111,7 +111,7 @@ MEASUREMENTS = st.builds(
 _tenants = (f"tenant-{n}" for n in itertools.count())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(MEASUREMENTS, max_size=6), max_size=5), start=st.integers(0, 3), end=st.integers(0, 6))
 def test_a_series_is_what_holds_of_all_that_was_delivered(
     store: SqlStore, batches: list[list[Measurement]], start: int, end: int

@@ -38,7 +38,7 @@ def findings(
     return {
         "affected": affected,
         "cause_candidates": _candidates(service, affected, resources),
-        "changes": _recent(service, changes, maintenances, now),
+        "changes": _recent(_beneath(service, resources), changes, maintenances, now),
     }
 
 
@@ -59,25 +59,27 @@ def _candidates(service: str, affected: Sequence[str], resources: Sequence[Resou
 
 
 def _recent(
-    service: str, changes: Sequence[Change], maintenances: Sequence[Maintenance], now: int
+    names: frozenset[str], changes: Sequence[Change], maintenances: Sequence[Maintenance], now: int
 ) -> list[dict[str, Any]]:
     found = [
-        (c.at, {"id": c.id, "at": format_instant(c.at), "summary": c.summary, "author": c.author, "kind": "change"})
+        (c.at, c.id, c.summary, c.author, "change")
         for c in changes
-        if now - LOOK_BACK <= c.at <= now and (service in c.services or not c.services)
+        if now - LOOK_BACK <= c.at <= now and (not c.services or names.intersection(c.services))
     ]
     found += [
-        (
-            m.start,
-            {
-                "id": m.id,
-                "at": format_instant(m.start),
-                "summary": m.title,
-                "author": m.approved_by,
-                "kind": "maintenance",
-            },
-        )
+        (m.start, m.id, m.title, m.approved_by, "maintenance")
         for m in maintenances
-        if m.state == "planned" and m.start <= now and m.end >= now - LOOK_BACK and service in m.services
+        if m.state == "planned" and m.start <= now and m.end >= now - LOOK_BACK and names.intersection(m.services)
     ]
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+    return [
+        {"id": name, "at": format_instant(at), "summary": summary, "author": author, "kind": kind}
+        for at, name, summary, author, kind in sorted(found, reverse=True)
+    ]
+
+
+def _beneath(service: str, resources: Sequence[Resource]) -> frozenset[str]:
+    """The service's name and those of the resources that carry it, however deep: what a change may be told of."""
+    names = {service}
+    while found := {r.id for r in resources if r.id not in names and names.intersection(r.carries)}:
+        names |= found
+    return frozenset(names)

@@ -92,9 +92,19 @@ async def raw_body(request: Request, kind: Annotated[str, Depends(content_type)]
 RawBody = Annotated[tuple[str, bytes], Depends(raw_body)]
 
 
-def check_services(portfolio: Portfolio | None, services: tuple[str, ...], field: str = "services") -> None:
-    """Refuses services that no agreement in force names, by their names."""
-    known = {service for agreement in portfolio.agreements for service in agreement.services} if portfolio else set()
-    unknown = [repr(service) for service in services if service not in known]
+def check_service(portfolio: Portfolio | None, service: str) -> None:
+    """Refuses a service that no agreement in force names."""
+    if service not in _services(portfolio):
+        raise field_problem("service", f"no agreement in force names {service!r}")
+
+
+def check_touched(portfolio: Portfolio | None, names: tuple[str, ...]) -> None:
+    """Refuses, by their names, what is neither a service of an agreement in force nor a resource that carries some."""
+    known = _services(portfolio) | ({resource.id for resource in portfolio.resources} if portfolio else set())
+    unknown = [repr(name) for name in names if name not in known]
     if unknown:
-        raise field_problem(field, f"no agreement in force names {', '.join(unknown[:8])}")
+        raise field_problem("services", f"no agreement or resource in force names {', '.join(unknown[:8])}")
+
+
+def _services(portfolio: Portfolio | None) -> set[str]:
+    return {service for agreement in portfolio.agreements for service in agreement.services} if portfolio else set()

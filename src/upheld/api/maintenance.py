@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from upheld.api.documents import notice_document, record_document
-from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_services, json_body
+from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
@@ -39,7 +39,7 @@ def router(application: Application) -> APIRouter:
     def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
         """Plans a work and announces it; the answer holds the notices. The same work under the same `id` again
         answers 200 and announces nothing anew."""
-        check_services(process.portfolio(caller.tenant), wanted.services)
+        check_touched(process.portfolio(caller.tenant), wanted.services)
         work = _work(wanted, application.clock.now())
         with store.transaction(caller.tenant, writing=False) as t:
             known = t.maintenance(work.id)

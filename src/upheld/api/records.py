@@ -9,7 +9,7 @@ from pydantic import Field
 
 from upheld.analysis.model import Change
 from upheld.api.documents import record_document
-from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_services, json_body
+from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_service, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
@@ -45,7 +45,7 @@ def router(application: Application) -> APIRouter:
         """Grants an exclusion; what it touches is assessed anew. The same under the same `id` again changes nothing."""
         portfolio = process.portfolio(caller.tenant)
         if wanted.service != EVERY_SERVICE:
-            check_services(portfolio, (wanted.service,), "service")
+            check_service(portfolio, wanted.service)
         agreements = {agreement.id for agreement in portfolio.agreements} if portfolio else set()
         if wanted.agreement is not None and wanted.agreement not in agreements:
             raise field_problem("agreement", f"no agreement {wanted.agreement!r} is in force")
@@ -75,7 +75,7 @@ def router(application: Application) -> APIRouter:
     @routes.post("/changes", status_code=201, dependencies=[Depends(json_body)])
     def change(caller: Asking, wanted: ChangeInput) -> dict[str, Any]:
         """Records a change. A case that opens soon after, on one of its services, names it as a possible cause."""
-        check_services(process.portfolio(caller.tenant), wanted.services)
+        check_touched(process.portfolio(caller.tenant), wanted.services)
         made = Change(
             id=wanted.id or f"CH-{secrets.token_hex(5).upper()}",
             at=wanted.at,

@@ -18,6 +18,7 @@ app = typer.Typer(
 app.add_typer(files.commands)
 app.add_typer(server.commands)
 app.add_typer(server.maintenance, name="maintenance")
+app.add_typer(server.key_commands, name="key")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import httpx
 
 commands = typer.Typer()
+key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
 maintenance = typer.Typer(help="Planned maintenance: announce it, list it, cancel it.", no_args_is_help=True)
 
 ServerUrl = Annotated[str, typer.Option("--url", envvar="UPHELD_URL", help="Where the server is.")]
@@ -94,6 +95,32 @@ def apply(
     body = {"content": portfolio.read_bytes(), "headers": {"Content-Type": "application/yaml"}}
     answer = _ask("PUT", url, key, "/v1/agreements", **body)
     typer.echo(f"{portfolio} is in force as version {answer['version']}")
+
+
+@key_commands.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="What the key is for, such as the source that uses it.")],
+    role: Annotated[str, typer.Option(help="operator, or ingest for a source that may only deliver measurements.")],
+    database_url: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of the store [default: as serve has it].", show_default=False)
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="The tenant that it opens.")] = "default",
+) -> None:
+    """Make an API key, and print its secret this once."""
+    from upheld.access import new_key
+    from upheld.app import Settings
+    from upheld.clock import SystemClock
+    from upheld.store import UnusableStore, open_store
+
+    try:
+        secret, key = new_key(tenant, name, role, SystemClock().now())
+        store = open_store(database_url or Settings().database_url)
+    except (ValueError, UnusableStore) as error:
+        refuse(str(error))
+    if tenant not in store.tenants():
+        store.add_tenant(tenant, tenant)
+    store.add_key(key)
+    typer.echo(secret)
 
 
 @maintenance.command("add")

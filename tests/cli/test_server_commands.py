@@ -1,0 +1,122 @@
+"""The commands that run a server and speak to one, against a real server."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from upheld.demo.mail import start_mail_catcher
+
+PORTFOLIO = """
+agreements:
+  - id: gold
+    customer: acme
+    valid: {from: 2026-01-01}
+    services: [line-1]
+    objectives:
+      - id: availability
+        indicator: {kind: availability, metric: up, good_when: ">= 1"}
+        period: {calendar: month}
+        target: 99.9 %
+    notices: {maintenance: {lead_time: 2d, to: [customer.noc]}}
+customers:
+  - {id: acme, name: Acme, contacts: {noc: [{email: noc@acme.example}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A running server's directory and environment, with the key that its first start printed."""
+    directory = tmp_path_factory.mktemp("server")
+    relay = start_mail_catcher(directory / "mail")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "UPHELD_PORT": str(port), "UPHELD_SMTP_PORT": str(relay.port), "UPHELD_URL": url}
+    with (directory / "output").open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "upheld.cli", "serve"], cwd=directory, env=environment, stdout=output, stderr=output
+        )
+    deadline = time.monotonic() + 60
+    while not _ready(url):
+        assert time.monotonic() < deadline, (directory / "output").read_text()
+        time.sleep(0.1)
+    environment["UPHELD_KEY"] = re.findall(r"uph_\S+", (directory / "output").read_text())[0]
+    (directory / "portfolio.yaml").write_text(PORTFOLIO)
+    yield directory, environment
+    server.terminate()
+    assert server.wait(timeout=30) is not None
+    relay.stop()
+
+
+def _ready(url):
+    try:
+        return httpx.get(f"{url}/health/ready").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def upheld(place, *arguments, **environment):
+    directory, own = place
+    command = [sys.executable, "-m", "upheld.cli", *arguments]
+    return subprocess.run(
+        command, cwd=directory, env={**own, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_work_is_planned_listed_and_cancelled(place):
+    applied = upheld(place, "apply", "portfolio.yaml")
+    assert (applied.stdout, applied.returncode) == ("portfolio.yaml is in force as version 1\n", 0), applied.stderr
+    window = ["--start", "2030-06-01T22:00:00Z", "--end", "2030-06-02T02:00:00Z"]
+    what = ["--title", "Switch upgrade", "--service", "line-1", "--approved-by", "change board", "--id", "work-1"]
+    added = upheld(place, "maintenance", "add", *what, *window)
+    assert added.stdout.splitlines() == [
+        "work-1: Switch upgrade, 2030-06-01T22:00:00Z to 2030-06-02T02:00:00Z",
+        "  recorded  noc@acme.example",
+    ], added.stderr
+    deadline = time.monotonic() + 30
+    while "gold: earned" not in (listed := upheld(place, "maintenance", "list").stdout):
+        assert time.monotonic() < deadline, listed
+        time.sleep(0.5)
+    assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 is cancelled; 1 told\n"
+    assert "cancelled" in upheld(place, "maintenance", "list").stdout
+
+
+def test_what_the_server_refuses_is_said_and_ends_with_2(place):
+    naive = ["--start", "2030-06-01T22:00:00", "--end", "2030-06-02T02:00:00Z"]
+    done = upheld(place, "maintenance", "add", "--title", "x", "--service", "line-1", "--approved-by", "me", *naive)
+    assert done.returncode == 2
+    assert "start: " in done.stderr
+    assert "time zone" in done.stderr
+
+
+def test_a_wrong_portfolio_is_refused_with_its_lines_before_it_is_sent(place):
+    directory, _ = place
+    (directory / "wrong.yaml").write_text(PORTFOLIO.replace("99.9 %", "99.9"))
+    done = upheld(place, "apply", "wrong.yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("wrong.yaml:11: agreements[0].objectives[0].target: ")
+
+
+def test_a_key_that_is_not_ours_is_refused(place):
+    done = upheld(place, "maintenance", "list", UPHELD_KEY="uph_" + "x" * 43)
+    assert done.returncode == 2
+    assert "xxxx" not in done.stderr
+
+
+def test_a_server_that_is_not_there_ends_with_3(place):
+    assert upheld(place, "maintenance", "list", UPHELD_URL="http://127.0.0.1:1").returncode == 3
+
+
+def test_a_key_for_a_source_may_only_deliver(place):
+    made = upheld(place, "key", "add", "collector", "--role", "ingest")
+    assert made.returncode == 0, made.stderr
+    done = upheld(place, "maintenance", "list", UPHELD_KEY=made.stdout.strip())
+    assert done.returncode == 2
+    assert upheld(place, "key", "add", "collector", "--role", "king").returncode == 2
