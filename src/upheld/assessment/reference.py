@@ -5,6 +5,7 @@ budget a slot spends and how much it leaves, and the thresholds are looked for s
 """
 
 import math
+import statistics
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,7 +140,7 @@ def _is_bad(indicator: Availability, measurements: Sequence[Measurement]) -> boo
         case "all_bad":
             return all(not indicator.good_when.holds(v) for v in values)
         case "mean":
-            return not indicator.good_when.holds(math.fsum(values) / len(values))
+            return not indicator.good_when.holds(statistics.mean(values))
         case "last":
             return not indicator.good_when.holds(values[-1])
 
@@ -260,7 +261,8 @@ def _assess_term(
     if not periods:
         return []
     width = term.indicator.slot
-    granted = grants(term, exclusions, first * width, max(periods[-1].last, last) * width)
+    begin = min(first * width, periods[0].start)  # a period may begin before its first slot does
+    granted = grants(term, exclusions, begin, max(periods[-1].last, last) * width)
     timeline = _timeline(term, measurements, granted, first, last)
     if term.period.rolling is not None:
         return [(_rolling_verdict(term, timeline, periods[0], granted, since // width), None)]
@@ -300,7 +302,9 @@ def _crossings(
     A run that began in the window may be counted only after it, so the look goes on past the window's end."""
     width = term.indicator.slot
     at_risk_at = violated_at = None
-    tally = Tally(base=sum(not _excluded(n, width, granted) for n in range(window.first, window.last)))
+    tally = Tally()
+    if not _weighs_events(term):  # the events to come are not known, the slots to come are
+        tally.base = sum(not _excluded(n, width, granted) for n in range(window.first, window.last))
     standing = _stands(term, tally)
     counted: dict[int, list[Slot]] = {}
     for slot in ended:
@@ -357,18 +361,30 @@ def _weighs_events(term: Term) -> bool:
 
 
 def aggregate(name: str, ordered: Sequence[float]) -> float:
-    """mean, min, max, sum or pNN of values in ascending order (at least one). A sum is the exact sum rounded once;
-    a percentile is the nearest-rank one."""
+    """mean, min, max, sum or pNN of values in ascending order (at least one). A sum or a mean is the exact one,
+    rounded once; a percentile is the nearest-rank one."""
     match name:
         case "min":
             return ordered[0]
         case "max":
             return ordered[-1]
         case "sum":
-            return math.fsum(ordered)
+            return exact_sum(ordered)
         case "mean":
-            return math.fsum(ordered) / len(ordered)
+            return statistics.mean(ordered)  # the exact mean, rounded once: that of equal values is their value
     return ordered[max(math.ceil(Fraction(name[1:]) / 100 * len(ordered)), 1) - 1]
+
+
+def exact_sum(values: Sequence[float]) -> float:
+    """The exact sum of finite values, rounded once; infinite where it is beyond every float."""
+    try:
+        return math.fsum(values)
+    except OverflowError:  # maybe on the way only
+        total = sum(map(Fraction, values), Fraction(0))
+    try:
+        return float(total)
+    except OverflowError:
+        return math.inf if total > 0 else -math.inf
 
 
 def _events(slots: Iterable[Slot]) -> tuple[int, int]:

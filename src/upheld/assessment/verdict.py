@@ -62,6 +62,15 @@ class Verdict:
         return self.agreement, self.objective, self.service, self.period_start
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a service does by one objective right now: the end of its last slot that was bad, and the end of its last
+    slot with data (microseconds UTC; None where there was none)."""
+
+    bad_until: int | None
+    seen_until: int | None
+
+
 def to_document(verdict: Verdict) -> dict[str, Any]:
     """The verdict as JSON has it: instants as RFC 3339, the credit as {amount, currency} or None."""
     return {

@@ -1,0 +1,358 @@
+"""The running account of one term: its timeline, its windows, and the verdict that each of them has come to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from upheld.agreements.model import Aggregate, Availability
+from upheld.agreements.terms import Term
+from upheld.assessment import budget, figures
+from upheld.assessment.budget import Course
+from upheld.assessment.columns import Series, grown
+from upheld.assessment.credit import Earned
+from upheld.assessment.exact import Flags, Numbers
+from upheld.assessment.grants import Grants, grants
+from upheld.assessment.reference import Standing
+from upheld.assessment.timeline import BAD, GOOD, Span, Timeline, weighs_events
+from upheld.assessment.verdict import Condition, Status, Verdict
+from upheld.assessment.windows import Window, ceil_slot, windows
+from upheld.assessment.wording import evidence_of, verdict_of
+from upheld.measurements.exclusions import Exclusion
+
+Exclusions = frozenset[Exclusion]
+NEVER = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Draft:
+    """A window's verdict, but for its credit; and what it earns, where it is over and credits are promised."""
+
+    window: Window
+    verdict: Verdict
+    earned: Earned | None = None
+
+
+class Account(Protocol):
+    """What both kinds of account have in common.
+
+    `drafts` holds the draft of each window by its start, earliest first. `wake_at` is the instant from which time
+    alone may change one of them. `update` lets time pass to `as_of`, given at which times its series has rows that
+    are new and, where they are others, its exclusions; it returns the drafts that it has made anew."""
+
+    term: Term
+    drafts: dict[int, Draft]
+    wake_at: int
+    exclusions: Exclusions
+
+    def update(self, as_of: int, touched: Numbers | None, exclusions: Exclusions) -> list[Draft]: ...
+    def condition(self) -> Condition: ...
+
+
+def open_account(term: Term, series: Series, begin: int, lateness: int) -> Account:
+    """An empty account that looks at the periods from `begin` on (microseconds UTC)."""
+    if term.period.rolling is not None:
+        return RollingAccount(term, series, begin)
+    return CalendarAccount(term, series, begin, lateness if term.lateness is None else term.lateness)
+
+
+@dataclass(slots=True)
+class Period:
+    """A calendar window with what does not count in it; `base` counts its slots that are not excluded."""
+
+    window: Window
+    granted: Grants
+    base: int
+    over: bool = False
+
+
+class CalendarAccount:
+    """Windows that follow each other; those that are over and untouched are left as they are."""
+
+    def __init__(self, term: Term, series: Series, begin: int, patience: int) -> None:
+        self.term, self._series, self._patience = term, series, patience
+        self._begin = max(begin, term.valid_from)
+        self._ended = term.valid_to is not None and self._begin >= term.valid_to  # before anything is looked at
+        first = 0 if self._ended else windows(term, self._begin, self._begin + 1)[0].first
+        self._timeline = Timeline(term, series, first)
+        self._periods: list[Period] = []
+        self._unsettled: set[int] = set()
+        self.drafts: dict[int, Draft] = {}
+        self.exclusions: Exclusions = frozenset()
+        self.wake_at = NEVER if self._ended else self._begin + 1
+
+    def update(self, as_of: int, touched: Numbers | None, exclusions: Exclusions) -> list[Draft]:
+        width, timeline = self.term.indicator.slot, self._timeline
+        changed = exclusions ^ self.exclusions
+        self.exclusions = exclusions
+        if self._ended:
+            return []
+        dirty, ranges = self._grant_anew(changed)
+        known = len(self._periods)
+        self._open_periods(as_of)
+        dirty.update(range(known, len(self._periods)))
+        last = _last_slot(self.term, as_of)
+        if touched is not None:
+            slots = np.unique(touched // width)
+            slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
+            ranges += [(int(slots[0]), int(slots[-1]) + 1)] if len(slots) else []
+            dirty.update(self._periods_of(slots))
+        if last > timeline.last:
+            dirty.update(self._periods_of(np.array([timeline.last, last - 1])))
+            ranges.append((timeline.last, last))
+        waited = timeline.undecided
+        for first, behind in _merged(ranges):
+            dirty.update(self._periods_of(timeline.rewrite(first, behind)))
+        decided = self.term.valid_to is not None and last * width >= self.term.valid_to
+        if decided:  # nothing follows that could decide it
+            timeline.undecided = timeline.undecided[:0]
+        self._unsettled.update(self._periods_of(waited), self._periods_of(timeline.undecided))
+        return self._draft_anew(dirty, as_of)
+
+    def condition(self) -> Condition:
+        return _condition(self.term, self._timeline)
+
+    def _open_periods(self, as_of: int) -> None:
+        term = self.term
+        cursor = self._periods[-1].window.end if self._periods else self._begin
+        if cursor >= as_of or (term.valid_to is not None and cursor >= term.valid_to):
+            return
+        for window in windows(term, cursor, as_of):
+            self._periods.append(self._granted(window))
+
+    def _granted(self, window: Window) -> Period:
+        granted = grants(self.term, self.exclusions, window.start, window.over_at)
+        return Period(window, granted, self._timeline.exclude(window.first, window.last, granted.covered))
+
+    def _grant_anew(self, changed: Iterable[Exclusion]) -> tuple[set[int], list[tuple[int, int]]]:
+        """Applies what exclusions have changed; returns the periods they touch and the slots to rewrite."""
+        dirty = {
+            i
+            for x in changed
+            for i, p in enumerate(self._periods)
+            if x.start < p.window.over_at and x.end > p.window.start
+        }
+        ranges = []
+        for i in dirty:
+            window = self._periods[i].window
+            self._periods[i] = self._granted(window)
+            ranges.append((window.first, min(window.last, self._timeline.last)))
+        return dirty, [(first, last) for first, last in ranges if first < last]
+
+    def _periods_of(self, slots: Numbers) -> set[int]:
+        """The periods in which these slots start."""
+        if not len(slots):
+            return set()
+        firsts = np.array([p.window.first for p in self._periods], np.int64)
+        return set(np.unique(np.searchsorted(firsts, slots, "right") - 1).tolist())
+
+    def _draft_anew(self, dirty: set[int], as_of: int) -> list[Draft]:
+        made = []
+        undecided = self._periods_of(self._timeline.undecided)
+        for i in sorted(dirty | self._unsettled):
+            period = self._periods[i]
+            over = as_of >= period.window.over_at
+            final = over and i not in undecided and as_of >= period.window.end + self._patience
+            before = self.drafts.get(period.window.start)
+            if i in dirty or before is None or over != period.over:
+                period.over = over
+                draft = self._draft(period, final)
+            elif final != before.verdict.final:
+                draft = replace(before, verdict=replace(before.verdict, final=final))
+            else:
+                continue
+            self.drafts[period.window.start] = draft
+            (self._unsettled.discard if final else self._unsettled.add)(i)
+            made.append(draft)
+        self.wake_at = self._next_change(as_of)
+        return made
+
+    def _next_change(self, as_of: int) -> int:
+        """The first instant after `as_of` at which a slot or the patience ends, or a period begins."""
+        term = self.term
+        instants = [NEVER]
+        cursor = self._periods[-1].window.end if self._periods else self._begin
+        if term.valid_to is None or cursor < term.valid_to:
+            instants.append(cursor + 1)
+        for i in self._unsettled:
+            window = self._periods[i].window
+            next_slot = (max(self._timeline.last, window.first) + 1) * term.indicator.slot
+            instants += [min(next_slot, window.over_at), window.over_at, window.end + self._patience]
+        return min(instant for instant in instants if instant > as_of)
+
+    def _draft(self, period: Period, final: bool) -> Draft:
+        term, window = self.term, period.window
+        span = self._timeline.span(window.first, window.last)
+        if isinstance(term.indicator, Aggregate):
+            course = figures.calendar_course(term, figures.values_in(term, self._series, span))
+        else:
+            course = budget.calendar_course(term, span, period.base)
+        standing = course.standing
+        at_risk_at = _first_end(course.number, course.at_risk, term)
+        if isinstance(term.indicator, Aggregate) or weighs_events(term):
+            violated_at = window.over_at if period.over and standing.missed else None  # until then it can recover
+        else:
+            violated_at = _first_end(course.number, course.missed, term)
+        status: Status = "met"
+        if standing.attained is None:
+            status, at_risk_at, violated_at = "no_data", None, None
+        elif violated_at is not None:
+            status = "violated"
+        elif not period.over and standing.at_risk:
+            status = "at_risk"
+        evidence = evidence_of(term, window, span, period.granted)
+        verdict = verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, final)
+        return Draft(window, verdict, _earned(term, window, standing, verdict) if period.over else None)
+
+
+class RollingAccount:
+    """The one window that ends with the last slot that has ended. How each earlier window stood is kept, so that it
+    is known since when the present standing holds."""
+
+    def __init__(self, term: Term, series: Series, begin: int) -> None:
+        assert term.period.rolling is not None
+        width = term.indicator.slot
+        self.term, self._series, self._begin = term, series, begin
+        self._length = term.period.rolling // width
+        start = max(begin // width * width - term.period.rolling, term.valid_from)
+        self._timeline = Timeline(term, series, ceil_slot(start, width))
+        self._missed, self._at_risk = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+        self._known = self._timeline.first  # standings are kept of the windows that end before this slot
+        self.drafts: dict[int, Draft] = {}
+        self.exclusions: Exclusions = frozenset()
+        self.wake_at = term.valid_from + 1
+
+    def update(self, as_of: int, touched: Numbers | None, exclusions: Exclusions) -> list[Draft]:
+        width, timeline = self.term.indicator.slot, self._timeline
+        changed = exclusions ^ self.exclusions
+        self.exclusions = exclusions
+        ranges = []
+        for x in changed:
+            first, behind = max(x.start // width, timeline.first), min(ceil_slot(x.end, width), timeline.last)
+            ranges += [(first, behind)] if first < behind else []
+        last = _last_slot(self.term, as_of)
+        if last > timeline.last:
+            ranges.append((timeline.last, last))
+        for first, behind in _merged(ranges):
+            granted = grants(self.term, exclusions, first * width, behind * width)
+            timeline.exclude(first, behind, granted.covered)
+        if touched is not None:
+            slots = touched // width
+            slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
+            ranges += [(int(slots[0]), int(slots[-1]) + 1)] if len(slots) else []
+        for first, behind in _merged(ranges):
+            outside = timeline.rewrite(first, behind)
+            self._known = min([self._known, first, *outside[:1].tolist()])
+        self.wake_at = self._next_change(as_of)
+        return self._draft_anew(as_of, bool(ranges or changed))
+
+    def condition(self) -> Condition:
+        return _condition(self.term, self._timeline)
+
+    def _next_change(self, as_of: int) -> int:
+        width, valid_to = self.term.indicator.slot, self.term.valid_to
+        if valid_to is not None and as_of >= ceil_slot(valid_to, width) * width:
+            return NEVER
+        return max(as_of // width + 1, ceil_slot(self.term.valid_from, width)) * width
+
+    def _draft_anew(self, as_of: int, changed: bool) -> list[Draft]:
+        periods = windows(self.term, self._begin, as_of)
+        if not periods:
+            self.drafts = {}
+            return []
+        window = periods[0]
+        before = self.drafts.get(window.start)
+        if before is not None and before.window == window and not changed:
+            return []
+        self.drafts = {window.start: Draft(window, self._verdict(window))}
+        return list(self.drafts.values())
+
+    def _verdict(self, window: Window) -> Verdict:
+        term = self.term
+        span = self._timeline.span(window.first, window.last)
+        granted = grants(term, self.exclusions, window.start, window.over_at)
+        evidence = evidence_of(term, window, span, granted)
+        standing = self._stand(window)
+        if standing.attained is None:
+            return verdict_of(term, window, span, evidence, standing, "no_data", None, None, False)
+        status: Status = "violated" if standing.missed else "at_risk" if standing.at_risk else "met"
+        at_risk_at, violated_at = self._since(self._at_risk, window), self._since(self._missed, window)
+        return verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, False)
+
+    def _stand(self, window: Window) -> Standing:
+        """How the window stands; the standings of all windows that end with a slot before its last are kept too."""
+        first, newest = self._timeline.first, window.last - 1
+        if newest < first:
+            return self._course(np.zeros(0, np.int64), self._timeline.span(first, first)).standing
+        begin = min(max(self._known, self._begin // self.term.indicator.slot, first), newest)
+        number = np.arange(begin, newest + 1)
+        course = self._course(number, self._timeline.span(begin - self._length + 1, newest + 1))
+        size = newest + 1 - first
+        self._missed, self._at_risk = grown(self._missed, size), grown(self._at_risk, size)
+        self._missed[begin - first : size], self._at_risk[begin - first : size] = course.missed, course.at_risk
+        self._known = newest + 1
+        return course.standing
+
+    def _course(self, number: Numbers, span: Span) -> Course:
+        term = self.term
+        if isinstance(term.indicator, Aggregate):
+            values = figures.values_in(term, self._series, span)
+            if not len(number):
+                return figures.calendar_course(term, values)
+            return figures.rolling_course(term, values, number, self._length)
+        if not len(number):
+            return budget.calendar_course(term, span, 0)
+        return budget.rolling_course(term, span, number, self._length)
+
+    def _since(self, flags: Flags, window: Window) -> int | None:
+        """The end of the first slot of those up to the window's last for which the flag has held without a break."""
+        first, width = self._timeline.first, self.term.indicator.slot
+        earliest = max(self._begin // width - first, 0)
+        end = start = window.last - first
+        step = 256
+        while start > earliest:
+            begin = max(start - step, earliest)
+            breaks = np.flatnonzero(~flags[begin:start])
+            if len(breaks):
+                start = begin + int(breaks[-1]) + 1
+                break
+            start, step = begin, step * 2
+        return (first + start + 1) * width if start < end else None
+
+
+def _last_slot(term: Term, as_of: int) -> int:
+    """The slots of the term before this number have ended."""
+    last = as_of // term.indicator.slot
+    return last if term.valid_to is None else min(last, ceil_slot(term.valid_to, term.indicator.slot))
+
+
+def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open ranges in order, those that touch joined."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _first_end(number: Numbers, flags: Flags, term: Term) -> int | None:
+    """The end of the first slot whose flag is set."""
+    found = int(np.argmax(flags)) if len(flags) else 0
+    return (int(number[found]) + 1) * term.indicator.slot if len(flags) and flags[found] else None
+
+
+def _earned(term: Term, window: Window, standing: Standing, verdict: Verdict) -> Earned | None:
+    if not term.tiers or not isinstance(standing.attained, Fraction):
+        return None
+    bad_time = verdict.bad * term.indicator.slot if isinstance(term.indicator, Availability) else 0
+    return Earned(term, (window.start, window.end), standing.attained, bad_time)
+
+
+def _condition(term: Term, timeline: Timeline) -> Condition:
+    width = term.indicator.slot
+    bad, seen = timeline.last_bad(), timeline.last_where(GOOD, BAD)
+    return Condition(None if bad is None else (bad + 1) * width, None if seen is None else (seen + 1) * width)
