@@ -102,13 +102,12 @@ class CalendarAccount:
         if last > timeline.last:
             dirty.update(self._periods_of(np.array([timeline.last, last - 1])))
             ranges.append((timeline.last, last))
-        waited = timeline.undecided
         for first, behind in _merged(ranges):
             dirty.update(self._periods_of(timeline.rewrite(first, behind)))
         decided = self.term.valid_to is not None and last * width >= self.term.valid_to
         if decided:  # nothing follows that could decide it
             timeline.undecided = timeline.undecided[:0]
-        self._unsettled.update(self._periods_of(waited), self._periods_of(timeline.undecided))
+        self._unsettled.update(self._periods_of(timeline.undecided))
         return self._draft_anew(dirty, as_of)
 
     def condition(self) -> Condition:
@@ -243,8 +242,8 @@ class RollingAccount:
             slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
             ranges += [(int(slots[0]), int(slots[-1]) + 1)] if len(slots) else []
         for first, behind in _merged(ranges):
-            outside = timeline.rewrite(first, behind)
-            self._known = min([self._known, first, *outside[:1].tolist()])
+            timeline.rewrite(first, behind)
+            self._known = min(self._known, first)  # a window that ended before cannot know of it
         self.wake_at = self._next_change(as_of)
         return self._draft_anew(as_of, bool(ranges or changed))
 
