@@ -1,6 +1,7 @@
 """The laws of assessment: the fast model is the reference model, however its input comes in. See DESIGN: rule 2."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import pyarrow as pa
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import SERVICES, World, laws, worlds
 
+from upheld.agreements.model import Aggregate, Ratio
 from upheld.agreements.terms import Term
-from upheld.agreements.units import HOUR, MINUTE
+from upheld.agreements.units import HOUR, MINUTE, Bound
 from upheld.assessment import budget, reference, timeline
 from upheld.assessment.advance import State, advance, assess, conditions, start, verdicts
 from upheld.assessment.verdict import Verdict
@@ -116,10 +118,20 @@ def test_conditions_tell_the_last_bad_slot_and_the_last_slot_with_data(world: Wo
     for term in world.terms:
         slots = reference_slots(term, world, since)
         width = term.indicator.slot
-        bad = [(s.number + 1) * width for s in slots if s.bad]
+        bad = [(s.number + 1) * width for s in slots if s.bad or misses_softly(term, s)]
         seen = [(s.number + 1) * width for s in slots if s.state not in ("missing", "excluded")]
         assert found[term.key].bad_until == (bad[-1] if bad else None)
         assert found[term.key].seen_until == (seen[-1] if seen else None)
+
+
+def misses_softly(term: Term, slot: reference.Slot) -> bool:
+    """Whether a slot's own figures miss the softer target of its term."""
+    soft = term.warning.target if term.warning is not None else None
+    if isinstance(term.indicator, Aggregate) and isinstance(soft, Bound):
+        return term.indicator.aggregate != "sum" and any(not soft.holds(m.value or 0.0) for m in slot.measurements)
+    if isinstance(term.indicator, Ratio) and isinstance(soft, Fraction):
+        return slot.state == "value" and slot.spends > 1 - soft
+    return False
 
 
 def reference_slots(term: Term, world: World, since: int) -> list[reference.Slot]:

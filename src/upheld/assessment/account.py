@@ -353,5 +353,5 @@ def _earned(term: Term, window: Window, standing: Standing, verdict: Verdict) ->
 
 def _condition(term: Term, timeline: Timeline) -> Condition:
     width = term.indicator.slot
-    bad, seen = timeline.last_bad(), timeline.last_where(GOOD, BAD)
+    bad, seen = timeline.last_failing(), timeline.last_where(GOOD, BAD)
     return Condition(None if bad is None else (bad + 1) * width, None if seen is None else (seen + 1) * width)

@@ -1,7 +1,7 @@
 """The timeline of a term: what each of its slots is, in arrays by slot. DESIGN rules 4 and 5."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -112,9 +112,24 @@ class Timeline:
         """The number of the last slot that has one of these states."""
         return self._last(lambda s: np.isin(s.state, states))
 
-    def last_bad(self) -> int | None:
-        """The number of the last slot that counts as bad."""
-        return self._last(lambda s: s.bad)
+    def last_failing(self) -> int | None:
+        """The number of the last slot that counts as bad or, where a softer target is set, misses that by itself: as
+        long as slots do, what is at risk has not been restored."""
+        term = self._term
+        soft = term.warning.target if term.warning is not None else None
+        if soft is None or isinstance(term.indicator, Availability):  # there a slot is good or bad, whatever the target
+            return self._last(lambda s: s.bad)
+        softly, width = replace(term, target=soft), term.indicator.slot
+
+        def failing(span: Span) -> Flags:
+            rows = self._series.between(span.first * width, (span.first + len(span)) * width)
+            columns = columns_of(softly, rows)
+            misses = np.zeros(len(span), np.bool_)
+            misses[columns.number[columns.bad] - span.first] = True
+            flags: Flags = (misses | span.bad) & (span.state != EXCLUDED)
+            return flags
+
+        return self._last(failing)
 
     def _last(self, chosen: Callable[[Span], Flags]) -> int | None:
         """The last chosen slot, looked for backwards in steps that double: most often it is near."""

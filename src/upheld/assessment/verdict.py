@@ -64,8 +64,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a service does by one objective right now: the end of its last slot that was bad, and the end of its last
-    slot with data (microseconds UTC; None where there was none)."""
+    """How a service does by one objective right now: the end of its last slot that was bad, or missed the softer target
+    where one is set, and the end of its last slot with data (microseconds UTC; None where there was none)."""
 
     bad_until: int | None
     seen_until: int | None
