@@ -1,6 +1,7 @@
 """Wiring only: settings, and the parts put together to one application."""
 
 import logging
+import re
 import secrets
 import sys
 import threading
@@ -8,11 +9,12 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
 from upheld.agreements.units import MINUTE, SECOND
@@ -29,7 +31,17 @@ from upheld.store import open_store
 
 log = structlog.get_logger()
 
+_SECRETS = (
+    re.compile(r"(whsec_)[\w+/=-]+"),
+    re.compile(r"\b(uph_)[\w-]+"),
+    re.compile(r"(/confirm/)[\w.~%-]+"),
+    re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)"),
+)
+"""What may stand in a log as little as anywhere: signing secrets, API keys, signed links, passwords in URLs."""
+
 DEFAULT_TENANT = "default"
+SENDERS = 4
+"""Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
 TICK = 0.5
 """Seconds between two looks at the log and the agenda."""
 
@@ -130,7 +142,8 @@ class Application:
 
     def start(self) -> None:
         """Starts assessing and performing in the background."""
-        for name, step in (("assessment", self._pulse_all), ("agenda", self.performer.work)):
+        senders = [(f"sender {n}", self.performer.send) for n in range(SENDERS)]
+        for name, step in (("assessment", self.assess), ("timers", self.performer.keep_time), *senders):
             thread = threading.Thread(target=self._repeat, args=(name, step), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -141,9 +154,13 @@ class Application:
         for thread in self._threads:
             thread.join(timeout=10)
 
-    def _pulse_all(self) -> int:
+    def assess(self) -> int:
+        """Assesses what has come in for each tenant."""
         for tenant in self.store.tenants():
-            self.process.pulse(tenant)
+            try:
+                self.process.pulse(tenant)
+            except Exception:  # one tenant that cannot be assessed must not hold up the others
+                log.exception("assessment failed", tenant=tenant)
         return 0
 
     def _repeat(self, name: str, step: Callable[[], int]) -> None:
@@ -165,19 +182,31 @@ class Application:
 
 
 def configure_logging(level: str) -> None:
-    """Structured logs on standard error: readable in a terminal, one JSON object a line elsewhere."""
+    """Structured logs on standard error: readable in a terminal, one JSON object a line elsewhere. Tracebacks come
+    without the values of variables, and whatever looks like a secret is blotted out: they may be anywhere."""
     terminal = sys.stderr.isatty()
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
-            *([] if terminal else [structlog.processors.dict_tracebacks]),
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+            *([] if terminal else [tracebacks]),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if terminal
+            else structlog.processors.JSONRenderer(),
+            _blotted,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _blotted(_: object, __: str, line: Any) -> str:
+    text = str(line)  # the renderer before has made it one
+    for secret in _SECRETS:
+        text = secret.sub(r"\1...", text)
+    return text
 
 
 def _clock(settings: Settings, store: Store) -> Clock:

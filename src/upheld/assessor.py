@@ -11,12 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upheld.agreements.terms import Term
+from upheld.agreements.units import DAY
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import MeasurementLog
 
 BATCHES_AT_ONCE = 500
+HISTORY = 400 * DAY
+"""How far back measurements are assessed that are older than the portfolio."""
+LEAP = 31 * DAY
+"""How much further back than an older measurement the state begins: history often comes newest first."""
 
 
 class Assessor:
@@ -27,9 +32,11 @@ class Assessor:
         self._version: int | None = None
         self._terms: Sequence[Term] = ()
         self._state: State | None = None
-        self._since = 0
+        self._since = self._floor = 0
         self._position = 0
         self._exclusions: Sequence[Exclusion] | None = None
+        self._changed: dict[tuple[str, str, str, int], Verdict] = {}
+        self._conditions: Mapping[tuple[str, str, str], Condition] | None = None
 
     @property
     def version(self) -> int | None:
@@ -37,40 +44,41 @@ class Assessor:
         return self._version
 
     def adopt(self, version: int, terms: Sequence[Term], since: int) -> None:
-        """Assess these terms from now on, from `since` (or the earliest measurement, if that is earlier)."""
-        self._version, self._terms = version, terms
+        """Assess these terms from now on, from `since`, or from the earliest measurement if that is earlier, but no
+        more than `HISTORY` before `since`."""
+        self._version, self._terms, self._floor = version, terms, since - HISTORY
         self._restart(since)
 
     def advance(self, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
         """Takes in what the log has and what `exclusions` (all of them) say, lets time pass to `as_of` (microseconds
         UTC), and returns the verdicts that have changed."""
-        changed: dict[tuple[str, str, str, int], Verdict] = {}
         while (batch := self._next_batch()) is not None:
-            for verdict in self._take(batch, exclusions, as_of):
-                changed[verdict.key] = verdict
-        for verdict in self._take(None, exclusions, as_of):
-            changed[verdict.key] = verdict
+            self._take(batch, exclusions, as_of)
+        self._take(None, exclusions, as_of)
+        changed, self._changed = self._changed, {}
         return list(changed.values())
 
     def conditions(self) -> Mapping[tuple[str, str, str], Condition]:
         """How each (agreement, objective, service) is right now."""
-        return {} if self._state is None else conditions(self._state)
+        if self._conditions is None:
+            self._conditions = {} if self._state is None else conditions(self._state)
+        return self._conditions
 
-    def _take(self, batch: pa.Table | None, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
+    def _take(self, batch: pa.Table | None, exclusions: Sequence[Exclusion], as_of: int) -> None:
         assert self._state is not None, "adopt comes first"
         news = None if exclusions == self._exclusions else exclusions
         self._state, changes = advance(self._state, batch, as_of, news)
-        self._exclusions = exclusions
-        return changes
+        self._exclusions, self._conditions = exclusions, None
+        self._changed |= {verdict.key: verdict for verdict in changes}
 
     def _next_batch(self) -> pa.Table | None:
         news = list(islice(self._log.read(self._tenant, self._position), BATCHES_AT_ONCE))
         if not news:
             return None
         table = pa.concat_tables([batch for _, batch in news]).unify_dictionaries()
-        earliest = pc.min(table.column("time")).as_py()
-        if earliest is not None and earliest < self._since:
-            self._restart(earliest)
+        earliest = max(pc.min(table.column("time")).as_py(), self._floor)
+        if earliest < self._since:
+            self._restart(max(earliest - LEAP, self._floor))
             return self._next_batch()
         self._position = news[-1][0]
         return table

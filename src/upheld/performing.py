@@ -6,7 +6,7 @@ lease, and the receiver knows a doubled message by its id.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,9 @@ from upheld.process import Process
 from upheld.reactions import ACT, CLOSE, REMIND, SEND
 
 log = structlog.get_logger()
+
+AT_ONCE = 4
+"""Sendings that one worker claims at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,21 @@ class Performer:
             REMIND_MAINTENANCE: self._remind_of_maintenance,
         }
 
-    def work(self, limit: int = 100) -> int:
-        """Performs up to `limit` entries that are due; returns how many it took on."""
-        entries = self._store.claim(self._clock.now(), self._lease, limit)
+    def work(self) -> int:
+        """Performs entries that are due, of every kind; returns how many it took on."""
+        return self.send() + self.keep_time()
+
+    def send(self) -> int:
+        """Performs a few entries that reach outside. A slow receiver holds up only who performs them: few at a time,
+        so that a lease outlasts their time limits."""
+        return self._perform([SEND, ACT], AT_ONCE)
+
+    def keep_time(self) -> int:
+        """Performs timers that have run out. They wait for no receiver."""
+        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT)], 100)
+
+    def _perform(self, kinds: Sequence[str], limit: int) -> int:
+        entries = self._store.claim(self._clock.now(), self._lease, limit, kinds)
         for entry in entries:
             try:
                 self._kinds[entry.kind](entry)
@@ -94,12 +109,13 @@ class Performer:
 
     def _deliver(self, tenant: str, notice: Notice) -> None:
         if notice.channel == "email":
-            self._mailer.send(notice)
+            self._mailer.send(tenant, notice)
             return
         secret = _secret(self._process.portfolio(tenant), notice)
         if secret is None:
             raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
-        self._webhooks.post(notice.address, secret, notice.id, self._clock.now(), notice.payload or {})
+        outside_id = f"{tenant}/{notice.id}"  # two tenants may have notices, as of one work's id, with the same id
+        self._webhooks.post(notice.address, secret, outside_id, self._clock.now(), notice.payload or {})
 
     def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
         again = None if permanent else next_attempt(entry.attempts, self._clock.now())
@@ -126,9 +142,7 @@ class Performer:
             return self._step_failed(entry, action, fault)
         now = self._clock.now()
         done = replace(action, state="done", done_at=now, reference=reference, attempts=entry.attempts, error=None)
-        self._finish(entry, lambda t: t.save_action(done))
-        self._process.command(entry.tenant, action.case_id, StepDone(action.id, reference))
-        return None
+        return self._process.record_step(entry.tenant, entry.id, done, StepDone(action.id, reference))
 
     def _open_ticket(self, tenant: str, action: Action) -> str:
         if self._ticket_system is None:
@@ -143,14 +157,13 @@ class Performer:
     def _step_failed(self, entry: AgendaEntry, action: Action, fault: DeliveryError) -> None:
         again = None if fault.permanent else next_attempt(entry.attempts, self._clock.now())
         action = replace(action, attempts=entry.attempts, error=str(fault))
+        if again is None:
+            failed = replace(action, state="failed")
+            return self._process.record_step(entry.tenant, entry.id, failed, StepFailed(action.id, str(fault)))
         with self._store.transaction(entry.tenant) as t:
-            if again is not None:
-                t.save_action(action)
-                t.retry(entry.id, again, str(fault))
-                return
-            t.save_action(replace(action, state="failed"))
-            t.give_up(entry.id, str(fault))
-        self._process.command(entry.tenant, action.case_id, StepFailed(action.id, str(fault)))
+            t.save_action(action)
+            t.retry(entry.id, again, str(fault))
+        return None
 
     # -- timers ---------------------------------------------------------------------------------------------------
 

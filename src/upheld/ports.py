@@ -72,10 +72,11 @@ class Transaction(Protocol):
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
-        """Replaces the row of the same version, or adds the row of a new one."""
+        """Adds the row of a new version, or replaces the row of the same one; `cause`, why the version came about, stays
+        as it was first given."""
 
-    def forget_older_verdicts(self, key: tuple[str, str, str, int]) -> None:
-        """Drops the verdicts of the same (agreement, objective, service) of earlier periods: a rolling window that
+    def forget_other_verdicts(self, key: tuple[str, str, str, int]) -> None:
+        """Drops the verdicts of the same (agreement, objective, service) of other periods: a rolling window that
         has moved on leaves only its newest."""
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None: ...
@@ -93,11 +94,8 @@ class Transaction(Protocol):
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
         """Newest first."""
 
-    def case_for_period(self, key: tuple[str, str, str, int]) -> Case | None:
-        """The newest case, open or ended, that was opened for the verdict of that key."""
-
-    def latest_case(self, agreement: str, objective: str, service: str) -> Case | None:
-        """The newest case, open or ended, of an objective of a service."""
+    def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
+        """Every case, open or ended, of an objective of a service, newest first."""
 
     def events(self, case_id: str) -> Sequence[Event]: ...
 
@@ -130,12 +128,21 @@ class Transaction(Protocol):
 
     def save_announcement(self, announcement: Announcement) -> None: ...
     def announcements(self, maintenance_id: str) -> Sequence[Announcement]: ...
-    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion) -> None:
-        """Adds it; the same id again changes nothing."""
+    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
+        """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;
+        once it was revoked, the same id is granted anew, and the earlier grant and its revocation are kept."""
 
-    def revoke_exclusion(self, exclusion_id: str, at: int) -> None: ...
+    def revoke_exclusion(self, exclusion_id: str, at: int) -> None:
+        """Takes back the grant that stands; none changes nothing."""
+
+    def exclusion(self, exclusion_id: str) -> Exclusion | None:
+        """The one of that id, if it stands."""
+
     def exclusions(self) -> Sequence[Exclusion]:
-        """Those not revoked."""
+        """Those that stand."""
+
+    def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
+        """Those that stand and were earned by a maintenance, by their ids."""
 
     def add_change(self, change: Change) -> None: ...
     def changes(self, since: int) -> Sequence[Change]: ...
@@ -158,9 +165,10 @@ class Store(Protocol):
         """With `writing=False` it waits for no writer, and what it tries to write fails. A thread has one writing
         transaction at a time."""
 
-    def claim(self, now: int, lease: int, limit: int) -> Sequence[AgendaEntry]:
+    def claim(self, now: int, lease: int, limit: int, kinds: Sequence[str] | None = None) -> Sequence[AgendaEntry]:
         """Takes up to `limit` due entries of any tenant for `lease` microseconds, by a conditional update: no two
-        workers get the same one, and one whose worker died is free again when the lease is over."""
+        workers get the same one, and one whose worker died is free again when the lease is over. `kinds` limits it to
+        entries of these kinds."""
 
     def add_tenant(self, tenant: str, name: str) -> None: ...
     def tenants(self) -> Sequence[str]: ...
@@ -200,8 +208,8 @@ class DeliveryError(Exception):
 
 
 class Mailer(Protocol):
-    def send(self, notice: Notice) -> None:
-        """Hands the notice to the relay, under a Message-ID made of its id. Raises DeliveryError."""
+    def send(self, tenant: str, notice: Notice) -> None:
+        """Hands a tenant's notice to the relay, under a Message-ID made of both. Raises DeliveryError."""
 
 
 class Webhooks(Protocol):

@@ -1,5 +1,8 @@
 """The whole of HTTP: the API, the pages, and the layers around both."""
 
+import contextlib
+import errno
+import socket
 from importlib.metadata import version
 
 import uvicorn
@@ -36,15 +39,33 @@ def create_app(application: Application) -> FastAPI:
     return app
 
 
-def serve(application: Application) -> None:
-    """Listens until told to stop. uvicorn's own access log stays off: it would hold the tokens of signed links."""
-    settings = application.settings
-    uvicorn.run(
+class CannotListen(Exception):
+    """The address and port cannot be listened on, and why."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises CannotListen."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, UnicodeError, OverflowError) as fault:
+        if isinstance(fault, OSError) and fault.errno == errno.EADDRINUSE:
+            raise CannotListen(f"port {port} of {host} is taken: give another with --port") from None
+        why = fault.strerror if isinstance(fault, OSError) else fault
+        raise CannotListen(f"cannot listen on port {port} of {host}: {why}; see --host and --port") from None
+
+
+def serve(application: Application, listener: socket.socket) -> None:
+    """Answers on a listening socket until told to stop. uvicorn's own access log stays off: it would hold the tokens of
+    signed links."""
+    config = uvicorn.Config(
         create_app(application),
-        host=settings.host,
-        port=settings.port,
+        host=application.settings.host,
+        port=application.settings.port,
         access_log=False,
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
     )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

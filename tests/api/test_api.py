@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
 from upheld.clock import SystemClock
+from upheld.maintenance.model import Maintenance
 
 from .conftest import PORTFOLIO, House
 
@@ -336,20 +338,28 @@ def test_a_maintenance_sent_twice_under_one_id_is_planned_once(north: TestClient
     is_problem(north.post("/v1/maintenance", json={**WORK, "id": "CHG-7", "title": "Another"}), 409)
 
 
-def test_a_cancelled_maintenance_tells_whom_it_had_told(north: TestClient) -> None:
-    north.post("/v1/maintenance", json={**WORK, "id": "CHG-8"})
+def test_a_cancelled_maintenance_tells_whom_it_had_told(house: House, north: TestClient) -> None:
+    planned = north.post("/v1/maintenance", json={**WORK, "id": "CHG-8"}).json()
+    with house.application.store.transaction(house.tenant("north")) as t:
+        for notice in t.notices(maintenance_id="CHG-8"):
+            t.save_notice(replace(notice, state="sent", sent_at=NOW))
     cancelled = north.delete("/v1/maintenance/CHG-8").json()
     assert cancelled["state"] == "cancelled"
     assert {n["kind"] for n in cancelled["notices"]} == {"maintenance_cancelled"}
+    assert [n["address"] for n in cancelled["notices"]] == [n["address"] for n in planned["notices"]]
     assert north.get("/v1/maintenance/CHG-8").json()["state"] == "cancelled"
     assert north.delete("/v1/maintenance/CHG-8").json()["notices"] == []
     is_problem(north.post("/v1/maintenance", json={**WORK, "id": "CHG-8"}), 409)
 
 
-def test_a_maintenance_that_is_over_cannot_be_cancelled(north: TestClient) -> None:
-    past = {"start": instant(NOW - 3 * HOUR), "end": instant(NOW - 2 * HOUR), "id": "CHG-9"}
-    assert north.post("/v1/maintenance", json={**WORK, **past}).status_code == 201
+def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: House, north: TestClient) -> None:
+    start, end = NOW - 3 * HOUR, NOW - 2 * HOUR
+    work = Maintenance("CHG-9", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
+    house.application.process.plan_maintenance(house.tenant("north"), work)
     is_problem(north.delete("/v1/maintenance/CHG-9"), 409)
+    same = {**WORK, "start": instant(start), "end": instant(end)}
+    assert north.post("/v1/maintenance", json={**same, "id": "CHG-9"}).status_code == 200
+    assert "this is over already" in is_problem(north.post("/v1/maintenance", json=same), 422)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -359,6 +369,14 @@ def test_a_maintenance_that_is_over_cannot_be_cancelled(north: TestClient) -> No
         ("/v1/maintenance", WORK, {"services": []}, "services", "at least 1"),
         ("/v1/maintenance", WORK, {"start": "2026-06-01T00:00:00"}, "start", "no time zone"),
         ("/v1/maintenance", WORK, {"end": WORK["start"]}, "end", "later than start"),
+        ("/v1/maintenance", WORK, {"end": instant(NOW + 52 * DAY)}, "end", "at most 31 days long"),
+        (
+            "/v1/maintenance",
+            WORK,
+            {"start": "2199-01-01T00:00:00Z", "end": "2199-01-01T01:00:00Z"},
+            "start",
+            "the year",
+        ),
         ("/v1/maintenance", WORK, {"end": 5}, "end", "RFC 3339"),
         ("/v1/maintenance", WORK, {"approved_by": ""}, "approved_by", "at least 1"),
         ("/v1/maintenance", WORK, {"approver": "me"}, "approver", "allowed: start, end, title"),
@@ -401,9 +419,21 @@ def test_an_exclusion_restates_what_it_touches(house: House, north: TestClient) 
     assert verdict["excluded"] == 60
 
 
+def test_an_exclusion_that_another_id_has_does_not_stand_in_for_it(north: TestClient) -> None:
+    other = {**EXCLUSION, "reason": "customer_cause"}
+    for body in ({**EXCLUSION, "id": "X-1"}, {**other, "id": "X-2"}):
+        assert north.post("/v1/exclusions", json=body).status_code == 201
+    is_problem(north.post("/v1/exclusions", json={**other, "id": "X-1"}), 409)
+    assert len(north.get("/v1/exclusions").json()["exclusions"]) == 2
+    same = north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-3"})
+    assert (same.status_code, same.json()["id"]) == (201, "X-3")
+
+
 def test_an_exclusion_under_a_used_id_is_a_conflict_unless_it_is_the_same(north: TestClient) -> None:
     first = north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1"})
-    assert north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1"}).json() == first.json()
+    again = north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
     is_problem(north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1", "service": "vpn-2"}), 409)
     assert len(north.get("/v1/exclusions").json()["exclusions"]) == 1
 

@@ -25,10 +25,11 @@ from .conftest import PORTFOLIO
 LIMIT = 100_000
 START = """
 from upheld.app import Application, Settings
-from upheld.server import serve
-application = Application(Settings())
+from upheld.server import listen, serve
+settings = Settings()
+application = Application(settings)
 print(application.first_key(), flush=True)
-serve(application)
+serve(application, listen(settings.host, settings.port))
 """
 ROW = {
     "service": "vpn-1",

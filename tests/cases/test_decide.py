@@ -18,6 +18,7 @@ from upheld.cases.decide import (
     Remind,
     StepDone,
     StepFailed,
+    Withdraw,
     decide,
     new_case,
 )
@@ -53,7 +54,7 @@ def types(case: Case, command: Command, now=100 * MINUTE) -> list[str]:
     return [event.type for event in decide(case, command, now)[1]]
 
 
-RESTORED = Observed(bad_until=0, seen_until=STABLE, stable=STABLE)
+RESTORED = Observed(bad_until=0, good_for=STABLE, stable=STABLE)
 NOT_SOLVED = Answer(1, "noc@acme.example", False, "still slow")
 SOLVED = Answer(1, "noc@acme.example", True, "")
 
@@ -79,7 +80,39 @@ def test_a_violation_in_the_next_period_is_told_in_the_same_case():
 
 
 def test_a_rolling_window_that_moves_on_is_not_violated_again():
-    assert types(after(), Assessed(verdict(period_start="2026-06-01T00:01:00Z"), restated=False)) == []
+    case = rolling_case()
+    moved = verdict(period_start="2026-06-01T00:01:00Z", violated_at="2026-06-10T10:07:00Z")
+    assert types(case, Assessed(moved, restated=False, rolling=True)) == []
+
+
+def test_a_rolling_window_that_recovered_is_violated_again():
+    case, _ = decide(rolling_case(), Assessed(verdict("met"), restated=False, rolling=True), MINUTE)
+    assert case.state == "acting"
+    assert types(case, Assessed(verdict(), restated=False, rolling=True)) == ["violated_again"]
+
+
+def test_a_period_that_was_told_is_not_told_again_when_another_changes():
+    case, _ = decide(after(), Assessed(verdict(period_start="2026-07-01T00:00:00Z"), restated=False), MINUTE)
+    final = verdict(final=True)
+    assert types(case, Assessed(final, restated=False)) == []
+
+
+def test_a_case_of_two_periods_is_withdrawn_only_when_neither_is_bad_any_more():
+    july = "2026-07-01T00:00:00Z"
+    case, _ = decide(after(), Assessed(verdict(period_start=july), restated=False), MINUTE)
+    case, events = decide(case, Assessed(verdict("met", period_start=july), restated=True), MINUTE)
+    assert [e.type for e in events] == ["figures_changed"]
+    assert types(case, Assessed(verdict("met"), restated=True)) == ["withdrawn"]
+
+
+def test_a_case_whose_promise_is_not_in_force_any_more_is_withdrawn_with_the_reason():
+    case, (event,) = decide(after(), Withdraw("not promised any more"), MINUTE)
+    assert (case.state, case.outcome, event.data["reason"]) == ("withdrawn", "withdrawn", "not promised any more")
+
+
+def rolling_case() -> Case:
+    case = new_case("C-1", verdict(), 0, 0, rolling=True)
+    return decide(case, Open(verdict(), {}), 0)[0]
 
 
 def test_a_restatement_that_takes_the_violation_back_withdraws_the_case():
@@ -88,14 +121,13 @@ def test_a_restatement_that_takes_the_violation_back_withdraws_the_case():
 
 
 def test_the_customer_is_asked_only_after_a_stable_time():
-    almost = Observed(bad_until=0, seen_until=STABLE - 1, stable=STABLE)
+    almost = Observed(bad_until=0, good_for=STABLE - 1, stable=STABLE)
     assert types(after(), almost) == []
     assert types(after(), RESTORED) == ["restored", "asked"]
 
 
-def test_silence_of_the_measurements_is_not_restoration():
-    assert types(after(), Observed(bad_until=0, seen_until=None, stable=STABLE)) == []
-    assert types(after(), Observed(bad_until=MINUTE, seen_until=MINUTE, stable=STABLE)) == []
+def test_time_without_good_measurements_is_not_restoration():
+    assert types(after(), Observed(bad_until=0, good_for=0, stable=STABLE)) == []
 
 
 def test_yes_closes_the_case_as_confirmed():
@@ -112,13 +144,13 @@ def test_no_reopens_and_escalates():
 
 def test_after_a_no_good_figures_alone_do_not_ask_again():
     case = after(RESTORED, NOT_SOLVED)
-    assert types(case, replace(RESTORED, seen_until=90 * MINUTE)) == []
+    assert types(case, replace(RESTORED, good_for=90 * MINUTE)) == []
     assert types(case, AskAgain("noc")) == ["restored", "asked"]
 
 
 def test_after_a_no_a_new_outage_that_ends_asks_again():
     case = after(RESTORED, NOT_SOLVED)
-    again = Observed(bad_until=50 * MINUTE, seen_until=60 * MINUTE, stable=STABLE)
+    again = Observed(bad_until=50 * MINUTE, good_for=10 * MINUTE, stable=STABLE)
     assert types(case, again) == ["restored", "asked"]
 
 
@@ -149,7 +181,7 @@ def test_a_timer_of_an_earlier_question_does_nothing():
 
 def test_a_service_that_breaks_while_the_customer_is_asked_is_acted_on_again():
     case = after(RESTORED)
-    assert types(case, Observed(bad_until=MINUTE, seen_until=MINUTE, stable=STABLE)) == ["broke_again"]
+    assert types(case, Observed(bad_until=MINUTE, good_for=0, stable=STABLE)) == ["broke_again"]
 
 
 def test_an_outcome_of_a_step_is_noted_even_after_the_end():
@@ -167,11 +199,13 @@ COMMANDS = st.one_of(
         Assessed,
         st.builds(verdict, st.sampled_from(["met", "at_risk", "violated", "no_data"])),
         st.booleans(),
+        st.booleans(),
     ),
+    st.builds(Withdraw, st.just("not promised any more")),
     st.builds(
         Observed,
         st.one_of(st.none(), st.integers(0, 60 * MINUTE)),
-        st.one_of(st.none(), st.integers(0, 90 * MINUTE)),
+        st.integers(0, 90 * MINUTE),
         st.just(STABLE),
     ),
     st.builds(Answer, st.integers(0, 3), st.just("noc"), st.booleans(), st.text(max_size=3)),

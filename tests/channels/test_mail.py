@@ -20,6 +20,7 @@ from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 from upheld.ports import DeliveryError, Mailer
 
 AT = instant("2026-06-01T22:45:00Z")
+TENANT = "north"
 SENDER = "Northern Networks <sla@north.example>"
 NOTICE = plan_case_notices(
     "violation", case(), AGREEMENT, CUSTOMER, PROVIDER, AT, due_by=None, occasion="violation-1", links=None
@@ -101,12 +102,12 @@ def announcement(**changes: Any) -> Notice:
 
 def failure(port: int, notice: Notice = NOTICE, **settings: Any) -> DeliveryError:
     with pytest.raises(DeliveryError) as fault:
-        mailer(port, **settings).send(notice)
+        mailer(port, **settings).send(TENANT, notice)
     return fault.value
 
 
 def test_a_notice_arrives_as_text_and_html(relay: Relay, inbox: Inbox) -> None:
-    mailer(relay()).send(NOTICE)
+    mailer(relay()).send(TENANT, NOTICE)
     (message,) = inbox.messages
     assert inbox.envelopes == [("sla@north.example", ["noc@acme.example"])]
     assert (message["From"], message["To"]) == (SENDER, "noc@acme.example")
@@ -122,7 +123,7 @@ def test_a_notice_arrives_as_text_and_html(relay: Relay, inbox: Inbox) -> None:
 
 def test_an_announcement_carries_its_calendar_entry(relay: Relay, inbox: Inbox) -> None:
     notice = announcement()
-    mailer(relay()).send(notice)
+    mailer(relay()).send(TENANT, notice)
     (message,) = inbox.messages
     (part,) = message.iter_attachments()
     assert part.get_content_type() == "text/calendar"
@@ -133,7 +134,7 @@ def test_an_announcement_carries_its_calendar_entry(relay: Relay, inbox: Inbox) 
 
 
 def test_a_cancellation_says_so_to_the_calendar(relay: Relay, inbox: Inbox) -> None:
-    mailer(relay()).send(announcement(state="cancelled", sequence=1))
+    mailer(relay()).send(TENANT, announcement(state="cancelled", sequence=1))
     (part,) = inbox.messages[0].iter_attachments()
     assert part["Content-Type"].params["method"] == "CANCEL"
     assert Calendar.from_ical(part.get_payload(decode=True))["METHOD"] == "CANCEL"
@@ -141,11 +142,20 @@ def test_a_cancellation_says_so_to_the_calendar(relay: Relay, inbox: Inbox) -> N
 
 def test_a_notice_sent_twice_has_one_message_id(relay: Relay, inbox: Inbox) -> None:
     port = relay()
-    mailer(port).send(NOTICE)
-    mailer(port).send(NOTICE)
+    mailer(port).send(TENANT, NOTICE)
+    mailer(port).send(TENANT, NOTICE)
     first, second = inbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Message-ID"].endswith("@north.example>")
+
+
+def test_the_same_notice_of_another_tenant_is_another_message_and_thread(relay: Relay, inbox: Inbox) -> None:
+    port = relay()
+    mailer(port).send(TENANT, NOTICE)
+    mailer(port).send("south", NOTICE)
+    one, other = inbox.messages
+    assert one["Message-ID"] != other["Message-ID"]
+    assert one["References"] != other["References"]
 
 
 def test_all_messages_of_a_case_are_one_thread(relay: Relay, inbox: Inbox) -> None:
@@ -155,7 +165,7 @@ def test_all_messages_of_a_case_are_one_thread(relay: Relay, inbox: Inbox) -> No
         replace(NOTICE, id="case-7f3a/closed/customer.noc/0"),
         replace(NOTICE, case_id="case-other"),
     ):
-        mailer(port).send(notice)
+        mailer(port).send(TENANT, notice)
     one, same, other = inbox.messages
     assert one["Message-ID"] != same["Message-ID"]
     assert one["References"] == one["In-Reply-To"] == same["References"]
@@ -192,7 +202,7 @@ def test_a_relay_that_breaks_off_is_temporary(relay: Relay, inbox: Inbox) -> Non
 @pytest.mark.parametrize("answer", ["500 rude", "421 tired"])
 def test_a_bad_farewell_does_not_undo_a_delivery(relay: Relay, inbox: Inbox, answer: str) -> None:
     inbox.answers["QUIT"] = answer
-    mailer(relay()).send(NOTICE)
+    mailer(relay()).send(TENANT, NOTICE)
     assert len(inbox.messages) == 1
 
 
@@ -218,7 +228,7 @@ def test_an_address_beyond_ascii_goes_where_the_relay_takes_it(relay: Relay, inb
     beyond = replace(NOTICE, address="störung@acme.example")
     fault = failure(relay(enable_SMTPUTF8=False), beyond)
     assert (fault.permanent, "ASCII" in str(fault)) == (True, True)
-    mailer(relay(enable_SMTPUTF8=True)).send(beyond)
+    mailer(relay(enable_SMTPUTF8=True)).send(TENANT, beyond)
     assert inbox.envelopes[0][1] == ["störung@acme.example"]
 
 
@@ -232,7 +242,7 @@ class Door:
 
 def test_a_login_goes_over_tls_that_proves_the_relays_name(relay: Relay, inbox: Inbox, trusted: Any) -> None:
     port = relay(tls_context=trusted.issue("127.0.0.1"), authenticator=Door(), auth_required=True)
-    mailer(port, username="upheld", password="right-password", starttls=True).send(NOTICE)
+    mailer(port, username="upheld", password="right-password", starttls=True).send(TENANT, NOTICE)
     assert len(inbox.messages) == 1
 
 
@@ -242,6 +252,23 @@ def test_a_wrong_password_is_temporary_and_not_repeated(relay: Relay, inbox: Inb
     assert (fault.permanent, "535" in str(fault)) == (False, True)
     assert "wrong-password" not in str(fault)
     assert inbox.messages == []
+
+
+@pytest.mark.parametrize("password", ["wröng-password", "wrong-\npassword", "wr\udcffong-password"])
+def test_a_password_that_cannot_be_sent_is_temporary_and_not_repeated(
+    relay: Relay, inbox: Inbox, trusted: Any, password: str
+) -> None:
+    port = relay(tls_context=trusted.issue("127.0.0.1"), authenticator=Door(), auth_required=True)
+    fault = failure(port, username="upheld", password=password, starttls=True)
+    assert (fault.permanent, "did not let us in" in str(fault)) == (False, True)
+    assert "ong-" not in str(fault)
+    assert inbox.messages == []
+
+
+def test_a_relay_that_has_no_name_to_look_up_is_temporary() -> None:
+    with pytest.raises(DeliveryError, match="cannot be reached") as fault:
+        SmtpMailer("a" * 64 + ".example", 25, SENDER).send(TENANT, NOTICE)
+    assert not fault.value.permanent
 
 
 def test_a_relay_under_another_name_gets_nothing(relay: Relay, inbox: Inbox, trusted: Any) -> None:

@@ -124,6 +124,14 @@ def test_no_data_ends_with_0_and_is_said(place):
     assert "2 verdicts: 1 met, 1 no data" in done.stdout.decode()
 
 
+def test_no_data_ends_with_1_where_that_is_asked_for(place):
+    later = ("--as-of", "2026-06-02T02:00:00+02:00")
+    assert upheld("assess", "agreements.yaml", "good.csv", *later, "--fail-on-no-data").returncode == 1
+    assert upheld("assess", "agreements.yaml", "good.csv", "--fail-on-no-data").returncode == 0
+    before = ("--as-of", "2020-01-01T00:00:00Z")
+    assert upheld("assess", "agreements.yaml", "good.csv", *before, "--fail-on-no-data").returncode == 1
+
+
 def test_that_there_is_no_verdict_is_said(place):
     done = upheld("assess", "agreements.yaml", "good.csv", "--as-of", "2020-01-01T00:00:00Z", "--format", "json")
     assert (done.returncode, done.stdout) == (0, b"[]\n")
@@ -200,16 +208,101 @@ def test_exclusions_count_from_their_file(place):
     assert strict.stderr == b"x.csv:3: service: 'line' is a service that no agreement names\n"
 
 
-def test_what_is_replaced_or_left_out_is_said_and_never_silent(place):
-    (place / "more.csv").write_text(hours([0, 1]) + hours([1], service="line").split("\n", 1)[1])
-    done = upheld("assess", "agreements.yaml", "good.csv", "more.csv")
+def test_what_is_left_out_or_contradicts_itself_is_said_and_never_silent(place):
+    stray = hours([1], START - timedelta(days=2000), service="line").split("\n", 1)[1]
+    (place / "more.csv").write_text(hours([0, 1]) + stray)
+    done = upheld("assess", "agreements.yaml", "good.csv", "more.csv", "--format", "json")
     assert done.stderr.decode().splitlines() == [
-        "upheld: 1 measurement was replaced by a later row of the same service, metric and time",
         "upheld: 1 measurement of a service that no agreement names left out: line",
+        "upheld: 2 measurements contradict each other: other figures of the same service, metric, time and known_at; the "
+        "greatest hold. Give known_at to say which is later",
     ]
+    assert upheld("assess", "agreements.yaml", "more.csv", "good.csv", "--format", "json").stdout == done.stdout
     strict = upheld("assess", "agreements.yaml", "good.csv", "more.csv", "--strict")
     assert (strict.returncode, strict.stdout) == (2, b"")
     assert strict.stderr == b"more.csv:4: service: 'line' is a service that no agreement names\n"
+
+
+LONG_VALID = AGREEMENTS.replace("2026-06-01", "2020-01-01")
+
+
+def test_what_no_agreement_names_opens_no_periods(place):
+    (place / "long.yaml").write_text(LONG_VALID)
+    stray = hours([1], START - timedelta(days=2000), service="line").split("\n", 1)[1]
+    (place / "stray.csv").write_text(hours([1] * 24) + stray)
+    done = upheld("assess", "long.yaml", "stray.csv", "--format", "json")
+    assert [v["period_start"] for v in json.loads(done.stdout)] == ["2026-05-31T22:00:00Z"]
+
+
+def test_what_is_known_only_later_changes_nothing_of_what_was_known(place):
+    (place / "long.yaml").write_text(LONG_VALID)
+    (place / "late.csv").write_text(
+        "service,metric,time,value,known_at\nvpn,up,2026-03-01T00:00:00Z,1,2026-08-01T00:00:00Z\n"
+    )
+    then = ("--known-by", "2026-07-01T00:00:00Z", "--format", "json")
+    plain = upheld("assess", "long.yaml", "good.csv", *then)
+    assert len(json.loads(plain.stdout)) == 1
+    assert upheld("assess", "long.yaml", "good.csv", "late.csv", *then) == plain
+
+
+def test_where_nothing_is_left_to_assess_there_is_no_good_end(place):
+    (place / "line.csv").write_text(hours([1], service="line"))
+    done = upheld("assess", "agreements.yaml", "line.csv")
+    assert (done.returncode, done.stdout, done.stderr.decode().splitlines()) == (
+        2,
+        b"",
+        [
+            "upheld: 1 measurement of a service that no agreement names left out: line",
+            "upheld: no measurement is left to assess; give --as-of to assess without any",
+        ],
+    )
+    done = upheld("assess", "agreements.yaml", "good.csv", "--known-by", "2026-01-01T00:00:00Z")
+    assert done.stderr == (
+        b"upheld: no measurement is left to assess, as known by 2026-01-01T00:00:00Z; give --as-of to assess without any\n"
+    )
+    done = upheld("assess", "agreements.yaml", "line.csv", "--as-of", "2026-06-03T00:00:00+02:00", "--format", "json")
+    assert [(v["period_start"], v["status"]) for v in json.loads(done.stdout)] == [("2026-06-01T22:00:00Z", "no_data")]
+
+
+def test_measurements_of_another_form_are_said(place):
+    counts = "service,metric,time,good,total\nvpn,up,2026-06-01T00:00:00Z,1,1\n"
+    (place / "counts.csv").write_text(counts)
+    done = upheld("assess", "agreements.yaml", "good.csv", "counts.csv")
+    assert done.stderr.startswith(
+        b"upheld: 1 measurement of no use, with counts where the objectives read values: vpn up\n"
+    )
+    strict = upheld("assess", "agreements.yaml", "counts.csv", "--strict")
+    assert (strict.returncode, strict.stderr) == (2, b"counts.csv:2: good: counts where the objectives read values\n")
+
+
+def test_an_exclusion_for_an_agreement_that_there_is_not_is_said(place):
+    (place / "x.csv").write_text(
+        "service,start,end,reason,approved_by,agreement\n"
+        "vpn,2026-06-01T10:00:00+02:00,2026-06-01T11:00:00+02:00,planned_maintenance,joan,gould\n"
+    )
+    done = upheld("assess", "agreements.yaml", "bad.csv", "--exclusions", "x.csv")
+    assert done.stderr == b"upheld: 1 exclusion of an agreement that there is not left out: gould\n"
+    strict = upheld("assess", "agreements.yaml", "bad.csv", "--exclusions", "x.csv", "--strict")
+    assert (strict.returncode, strict.stderr) == (
+        2,
+        b"x.csv:2: agreement: 'gould' is not an agreement (did you mean gold?)\n",
+    )
+
+
+def test_a_period_that_is_not_over_is_said_and_can_be_closed(place):
+    (place / "short.csv").write_text(hours([1] * 10 + [0] * 2 + [1] * 11))  # the last hour of the day is missing
+    done = upheld("assess", "agreements.yaml", "short.csv")
+    assert done.stderr == b"upheld: 1 period is not over at 2026-06-01T21:00:00Z; give --as-of to close them\n"
+    assert ("so far" in done.stdout.decode(), "EUR" in done.stdout.decode()) == (True, False)
+    closed = upheld("assess", "agreements.yaml", "short.csv", "--as-of", "2026-06-02T00:00:00+02:00")
+    assert closed.stderr == b""
+    assert ("so far" in closed.stdout.decode(), "120.00 EUR" in closed.stdout.decode()) == (False, True)
+
+
+def test_an_instant_beyond_all_calendars_is_refused(place):
+    done = upheld("assess", "agreements.yaml", "good.csv", "--as-of", "9999-12-31T23:59:59Z")
+    assert done.returncode == 2
+    assert "9999-12-31T23:59:59Z lies outside of the years 1970 to 2261" in done.stderr.decode()
 
 
 def test_a_report_can_be_printed_as_it_was_known(place):

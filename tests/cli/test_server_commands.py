@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 
+from upheld.cli.server import standing
 from upheld.demo.mail import start_mail_catcher
 
 PORTFOLIO = """
@@ -84,8 +85,66 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     while "gold: earned" not in (listed := upheld(place, "maintenance", "list").stdout):
         assert time.monotonic() < deadline, listed
         time.sleep(0.5)
-    assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 is cancelled; 1 told\n"
-    assert "cancelled" in upheld(place, "maintenance", "list").stdout
+    assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 is cancelled; 1 notice on the way\n"
+    assert "  gold: cancelled: its minutes count\n" in upheld(place, "maintenance", "list").stdout
+    assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 was already cancelled\n"
+    assert upheld(place, "maintenance", "cancel", "work-2").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "decided_at", "notice", "earned", "services", "said"),
+    [
+        ("planned", "2030-05-01T00:00:00Z", "recorded", False, [], "not decided yet: the announcement is on its way"),
+        ("planned", "2030-05-01T00:00:00Z", "failed", False, [], "not earned: why"),
+        ("planned", "2030-06-01T22:00:00Z", "recorded", False, [], "not earned: why"),
+        (
+            "planned",
+            "2030-05-01T00:00:00Z",
+            "recorded",
+            False,
+            ["line-1"],
+            "not decided yet: the announcement is on its way",
+        ),
+        ("planned", "2030-05-01T00:00:00Z", "sent", False, ["line-1"], "earned in part: why"),
+        ("planned", "2030-05-01T00:00:00Z", "sent", True, ["line-1"], "earned: why"),
+        ("cancelled", "2030-05-01T00:00:00Z", "sent", True, ["line-1"], "cancelled: its minutes count"),
+    ],
+)
+def test_whether_a_window_counts_is_told_in_words(state, decided_at, notice, earned, services, said):
+    announcement = {
+        "agreement": "gold", "decided_at": decided_at, "earned": earned, "services": services, "reason": "why",
+    }  # fmt: skip
+    notices = [
+        {"agreement": "gold", "kind": "maintenance", "state": notice},
+        {"agreement": "silver", "kind": "maintenance", "state": "recorded"},
+        {"agreement": "gold", "kind": "maintenance_reminder", "state": "recorded"},
+    ]
+    work = {"state": state, "start": "2030-06-01T22:00:00Z", "notices": notices}
+    assert standing(work, announcement) == said
+
+
+def test_links_lead_to_where_the_server_listens(monkeypatch):
+    from typer.testing import CliRunner
+
+    from upheld import app as wiring
+    from upheld.cli import app
+
+    class Seen(Exception):
+        pass
+
+    def see(settings):
+        raise Seen(settings.public_url)
+
+    monkeypatch.setattr(wiring, "Application", see)
+    monkeypatch.delenv("UPHELD_PUBLIC_URL", raising=False)
+
+    def public_url(*arguments):
+        return str(CliRunner().invoke(app, ["serve", *arguments]).exception)
+
+    assert public_url("--port", "8471") == "http://127.0.0.1:8471"
+    assert public_url("--host", "0.0.0.0", "--port", "8471") == "http://127.0.0.1:8471"
+    monkeypatch.setenv("UPHELD_PUBLIC_URL", "https://sla.example")
+    assert public_url("--port", "8471") == "https://sla.example"
 
 
 def test_what_the_server_refuses_is_said_and_ends_with_2(place):
@@ -120,3 +179,21 @@ def test_a_key_for_a_source_may_only_deliver(place):
     done = upheld(place, "maintenance", "list", UPHELD_KEY=made.stdout.strip())
     assert done.returncode == 2
     assert upheld(place, "key", "add", "collector", "--role", "king").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_taken_port_is_said_in_one_sentence_before_anything_starts(tmp_path, command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = upheld((tmp_path, dict(os.environ)), command, "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr == f"upheld: port {port} of 127.0.0.1 is taken: give another with --port\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7", "a" * 70])
+def test_an_address_that_is_not_ours_is_refused(tmp_path, host):
+    done = upheld((tmp_path, dict(os.environ)), "serve", "--host", host, "--port", "0")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"upheld: cannot listen on port 0 of {host}: ")
+    assert "Traceback" not in done.stderr

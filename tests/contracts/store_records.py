@@ -121,7 +121,7 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
 
 
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
-    announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE)
+    announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
     return replace(announcement, **changes)  # type: ignore[arg-type]
 
 

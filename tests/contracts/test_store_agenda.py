@@ -37,6 +37,7 @@ def test_a_claim_takes_what_is_due_of_every_tenant_soonest_first(three_due: SqlS
 
 
 def test_a_claim_takes_no_more_than_its_limit(three_due: SqlStore) -> None:
+    assert three_due.claim(JUNE + 9, LEASE, 10, ["another kind"]) == []
     assert ids(three_due.claim(JUNE + 9, LEASE, 2)) == ["first", "second"]
     assert ids(three_due.claim(JUNE + 9, LEASE, 2)) == ["third"]
     assert three_due.claim(JUNE + 9, LEASE, 2) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from store_records import (
     DAY,
     JUNE,
@@ -179,7 +180,7 @@ def test_a_verdict_is_replaced_in_its_version_and_kept_in_older_ones(store: SqlS
     with store.transaction("t") as t:
         assert t.verdict(KEY) is None
         t.put_verdict(first, 10, "time passed")
-        t.put_verdict(corrected, 11, "time passed")
+        t.put_verdict(corrected, 11, "the cause of a version stays")
         t.put_verdict(restated, 12, "late data")
         assert t.verdict(KEY) == restated
         assert t.verdicts() == [restated]
@@ -201,14 +202,14 @@ def test_verdicts_are_filtered_and_sorted_by_their_key(store: SqlStore) -> None:
         assert t.verdicts(VerdictFilter(customer="bolt", agreement="bolt", newest_only=True)) == [other_agreement]
 
 
-def test_forgetting_older_verdicts_leaves_the_newer_and_the_other_objectives(store: SqlStore) -> None:
+def test_forgetting_other_verdicts_leaves_the_one_and_the_other_objectives(store: SqlStore) -> None:
     here = [a_verdict(period_start=JUNE + n * DAY) for n in range(3)]
     others = [a_verdict(objective="latency"), a_verdict(service="vpn-2"), a_verdict(agreement="bolt")]
     with store.transaction("t") as t:
         for verdict in [*here, replace(here[0], version=2), *others]:
             t.put_verdict(verdict, 1, "")
-        t.forget_older_verdicts(here[1].key)
-        assert sorted(t.verdicts(), key=repr) == sorted([*here[1:], *others], key=repr)
+        t.forget_other_verdicts(here[1].key)
+        assert sorted(t.verdicts(), key=repr) == sorted([here[1], *others], key=repr)
         assert t.verdict_versions(here[0].key) == []
 
 
@@ -229,7 +230,7 @@ def test_cases_and_notices_and_tickets_come_newest_first_and_no_more_than_asked_
         assert t.tickets(limit=1) == tickets[:2:-1]
 
 
-def test_cases_are_found_by_state_by_objective_and_by_period(store: SqlStore) -> None:
+def test_cases_are_found_by_state_and_by_objective(store: SqlStore) -> None:
     ended = a_case(id="ended", state="closed", opened_at=JUNE)
     newer = a_case(id="open", state="acting", opened_at=JUNE + 1, period_start=JUNE + 30 * DAY)
     with store.transaction("t") as t:
@@ -240,10 +241,8 @@ def test_cases_are_found_by_state_by_objective_and_by_period(store: SqlStore) ->
         assert t.cases([]) == []
         assert t.open_case("acme-gold", "availability", "vpn-1") == newer
         assert t.open_case("acme-gold", "availability", "vpn-2") is None
-        assert t.case_for_period(KEY) == ended
-        assert t.case_for_period((*KEY[:3], JUNE + 1)) is None
-        assert t.latest_case(*KEY[:3]) == newer
-        assert t.latest_case("acme-gold", "latency", "vpn-1") is None
+        assert t.cases_of(*KEY[:3]) == [newer, ended]
+        assert t.cases_of("acme-gold", "latency", "vpn-1") == []
 
 
 def test_the_events_of_a_case_come_in_their_order(store: SqlStore) -> None:
@@ -286,14 +285,49 @@ def test_maintenances_come_by_start_and_without_those_that_are_over(store: SqlSt
         assert t.maintenances(ending_after=JUNE) == [long, coming]
 
 
-def test_a_revoked_exclusion_is_gone_and_cannot_be_added_again(store: SqlStore) -> None:
+def test_a_revoked_exclusion_is_gone(store: SqlStore) -> None:
     with store.transaction("t") as t:
         t.add_exclusion("one", an_exclusion())
         t.add_exclusion("two", an_exclusion("-two", start=JUNE + 1))
         t.revoke_exclusion("one", JUNE + DAY)
         t.revoke_exclusion("unknown", JUNE + DAY)
-        t.add_exclusion("one", an_exclusion())
         assert t.exclusions() == [an_exclusion("-two", start=JUNE + 1)]
+        assert t.exclusion("one") is None
+        assert t.exclusion("two") == an_exclusion("-two", start=JUNE + 1)
+
+
+def test_a_revoked_exclusion_can_be_granted_anew_and_each_grant_is_kept(store: SqlStore) -> None:
+    first, again = an_exclusion(known_at=JUNE), an_exclusion("-again", known_at=JUNE + 2)
+    with store.transaction("regranted") as t:
+        t.add_exclusion("one", first)
+        t.revoke_exclusion("one", JUNE + 1)
+        t.add_exclusion("one", again)
+        t.add_exclusion("one", first)  # it stands: nothing happens
+        assert t.exclusions() == [again]
+        t.revoke_exclusion("one", JUNE + 3)
+        t.revoke_exclusion("one", JUNE + 4)
+        assert t.exclusions() == []
+        t.add_exclusion("one", replace(again, known_at=JUNE + 3))  # in the same instant
+        assert t.exclusions() == [replace(again, known_at=JUNE + 3)]
+    x = tables.exclusions.c
+    kept = select(x.reason, x.known_at, x.revoked_at).where(x.tenant == "regranted").order_by(x.granted)
+    with store._engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(kept)] == [
+            (first.reason, JUNE, JUNE + 1),
+            (again.reason, JUNE + 2, JUNE + 3),
+            (again.reason, JUNE + 3, None),
+        ]
+
+
+def test_the_exclusions_that_a_maintenance_has_earned_are_found_by_their_ids(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.add_exclusion("by hand", an_exclusion())
+        t.add_exclusion("earned", an_exclusion("-a"), "work-1")
+        t.add_exclusion("taken back", an_exclusion("-b"), "work-1")
+        t.add_exclusion("other", an_exclusion("-c"), "work-2")
+        t.revoke_exclusion("taken back", JUNE)
+        assert t.exclusions_earned("work-1") == {"earned": an_exclusion("-a")}
+        assert t.exclusions_earned("work-3") == {}
 
 
 def test_changes_are_those_since_an_instant_that_instant_included(store: SqlStore) -> None:

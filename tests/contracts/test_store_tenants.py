@@ -35,9 +35,8 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "verdict_versions": (lambda t: t.verdict_versions(KEY), lambda mark: [(a_verdict(mark), JUNE, "first")]),
     "case": (lambda t: t.case("case-1"), a_case),
     "open_case": (lambda t: t.open_case(*KEY[:3]), a_case),
-    "latest_case": (lambda t: t.latest_case(*KEY[:3]), a_case),
+    "cases_of": (lambda t: t.cases_of(*KEY[:3]), lambda mark: [a_case(mark)]),
     "cases": (lambda t: t.cases(), lambda mark: [a_case(mark)]),
-    "case_for_period": (lambda t: t.case_for_period(KEY), a_case),
     "events": (lambda t: t.events("case-1"), lambda mark: [an_event(mark)]),
     "action": (lambda t: t.action("action-1"), an_action),
     "actions": (lambda t: t.actions("case-1"), lambda mark: [an_action(mark)]),
@@ -47,7 +46,12 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
     "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),
     "announcements": (lambda t: t.announcements("work-1"), lambda mark: [an_announcement(mark)]),
+    "exclusion": (lambda t: t.exclusion("exclusion-1"), an_exclusion),
     "exclusions": (lambda t: t.exclusions(), lambda mark: [an_exclusion(mark)]),
+    "exclusions_earned": (
+        lambda t: list(t.exclusions_earned("work-1").values()),
+        lambda mark: [an_exclusion(mark)],
+    ),
     "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
     "agenda": (lambda t: t.agenda(), lambda mark: [an_entry(mark, tenant=mark)]),
 }
@@ -62,7 +66,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_notice(a_notice(mark))
     t.save_maintenance(a_maintenance(mark))
     t.save_announcement(an_announcement(mark))
-    t.add_exclusion("exclusion-1", an_exclusion(mark))
+    t.add_exclusion("exclusion-1", an_exclusion(mark), "work-1")
     t.add_change(a_change(mark))
     t.schedule(an_entry(mark))
 
@@ -71,7 +75,7 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.put_verdict(a_verdict("-touched"), JUNE, "touched")
-    t.forget_older_verdicts((*KEY[:3], JUNE + DAY))
+    t.forget_other_verdicts((*KEY[:3], JUNE + DAY))
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
     t.save_action(an_action("-touched"))
     t.save_notice(a_notice("-touched"))

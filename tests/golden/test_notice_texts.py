@@ -23,6 +23,7 @@ RENEW = os.environ.get("UPHELD_RENEW_GOLDEN") == "1"
 AT = instant("2026-06-01T22:45:00Z")
 RESTORED = instant("2026-06-01T22:44:00Z")
 CLOSED = instant("2026-06-02T07:15:30Z")
+SOLVED = instant("2026-06-02T09:30:00Z")
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
 CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
 MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
@@ -48,6 +49,14 @@ CASES: dict[str, tuple[NoticeKind, Case]] = {
     ),
     "question": ("question", case(state="confirming", restored_at=RESTORED, asked=1)),
     "reminder": ("reminder", case(state="confirming", restored_at=RESTORED, asked=1)),
+    "restoration-after-a-no": (
+        "restoration",
+        case(state="restored", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=1),
+    ),
+    "question-after-a-no": (
+        "question",
+        case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2),
+    ),
     "reopened": ("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
     "closed": ("closed", case(state="closed", restored_at=RESTORED, closed_at=CLOSED, outcome="confirmed")),
     "closed-unanswered": (

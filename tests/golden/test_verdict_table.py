@@ -62,8 +62,9 @@ def test_the_table_tells_status_figures_and_credit_within_80_columns():
         "vpn-0043, 2026-06",
         "acme-vpn-gold latency at risk 38.25 -",
         "vpn-0043, 2026-06 06-02 02:33",
+        "so far",
         "acme-vpn-gold no data - ░░░░░░░░░░",
-        "availability 43,200 missing 0 of 0",
+        "availability so far 43,200 missing 0 of 0",
         "vpn-0043, 2026-06",
     ]
     assert words[-1] == "4 verdicts: 1 met, 1 at risk, 1 violated, 1 no data"
@@ -79,6 +80,20 @@ def test_with_more_room_a_verdict_has_two_lines():
 
 def test_attained_never_looks_better_than_it_is():
     assert attained_text(replace(VIOLATED, attained="0.999999999999")) == "99.9999 %"
+
+
+@pytest.mark.parametrize(
+    ("attained", "text"),
+    [
+        ("38.250000000000003", "38.250000000000003"),
+        ("1" + 30 * "0", "1e30"),
+        ("-17976931348623157" + 292 * "0", "-1.7976931348623157e308"),
+        ("0." + 323 * "0" + "5", "5e-324"),
+        ("Infinity", "∞"),
+    ],
+)
+def test_a_measured_figure_of_any_size_is_readable(attained, text):
+    assert attained_text(replace(VIOLATED, attained=attained, budget=None)) == text
 
 
 @pytest.mark.parametrize(

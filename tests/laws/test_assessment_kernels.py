@@ -2,7 +2,7 @@
 
 import itertools
 import math
-import statistics
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from worlds import laws
+from worlds import laws, unhurried
 
 from upheld.agreements.model import Availability
-from upheld.agreements.units import parse_bound
+from upheld.agreements.units import Bound, decimal_text
 from upheld.assessment import budget, exact, reference
 from upheld.assessment.columns import Series, series_in
 from upheld.assessment.runs import count_runs
 from upheld.measurements.model import Measurement, holding, to_table
+
+pytestmark = unhurried
 
 # -- runs -----------------------------------------------------------------------------------------------------------
 
@@ -97,30 +99,53 @@ def test_sums_of_ratios_are_compared_exactly_also_where_they_tie(
 
 _floats = st.one_of(
     st.sampled_from([0.1, 0.2, 0.3, 1.0, -1.0, 1e16, 1e-16, 1e308, -1e308, 5e-324, -0.0]),
+    st.sampled_from(
+        [29.5, 65.9, 51.7, 94.2, 34.1, 55.08, 0.30000000000000004, 1e15, 123456.789, 1e-9, 999999999999999.0]
+    ),
+    st.decimals(-1000, 1000, places=2).map(float),
     st.floats(allow_nan=False, allow_infinity=False),
 )
+_operators = st.sampled_from(["<=", ">=", "<", ">", "==", "!="])
 
 
-@laws()
-@given(st.lists(_floats, min_size=1, max_size=8), st.booleans(), st.sampled_from(["<=", ">=", "<", ">", "==", "!="]))
+@laws(2.0)
+@given(st.lists(_floats, min_size=1, max_size=8), st.booleans(), _operators)
 @example([0.1, 0.1, 0.1], True, "<=")
+@example([0.1, 0.2], False, "<=")
+@example([29.5, 65.9, 51.7, 94.2, 34.1], True, "<=")
 @example([1e308, 1e308, -1e308], False, "<=")
-def test_sums_and_means_of_floats_are_the_exact_ones_rounded_once(
+@example([0.1 + 0.2, 5e-324], False, ">=")
+def test_sums_and_means_are_those_of_the_decimals_that_were_written(
     values: list[float], mean: bool, operator: str
 ) -> None:
     array = np.array(values)
 
-    def plain(some: list[float]) -> float:
-        return statistics.mean(some) if mean else reference.exact_sum(some)
+    def plain(some: list[float]) -> Fraction:
+        return sum(map(Fraction, map(repr, some)), Fraction(0)) / (len(some) if mean else 1)
 
-    assert exact.exact_figure(array, mean=mean) == plain(values)
+    found = exact.exact_figure(array, mean=mean, places=12)
+    assert decimal_text(found, 12) == decimal_text(plain(values), 12)
     ranges = list(itertools.combinations(range(len(values) + 1), 2))
     starts, ends = np.array(ranges).T
-    limits = [v for v in (plain(values), *values) if math.isfinite(v)]
+    limits = [repr(v) for v in values] + [decimal_text(plain(values), 340), "0.30000000000000000001"]
     for limit in limits:
-        bound = parse_bound(f"{operator} {limit!r}")
-        found = exact.FloatSums(array).hold(bound, starts, ends, mean=mean)
-        assert found.tolist() == [bound.holds(plain(values[a:b])) for a, b in ranges]
+        bound = Bound(operator, Decimal(limit))
+        met = exact.FloatSums(array).hold(bound, starts, ends, mean=mean)
+        assert met.tolist() == [bound.holds(plain(values[a:b])) for a, b in ranges]
+
+
+@laws()
+@given(st.lists(_floats, max_size=4))
+@example([0.1, 12.25])
+def test_decimals_that_are_short_are_found_as_they_were_written(values: list[float]) -> None:
+    found = exact.short_decimals(np.array(values, np.float64))
+    if found is not None:
+        assert [Fraction(n, 10 ** found[1]) for n in found[0].tolist()] == [Fraction(repr(v)) for v in values]
+    elif values:
+        assert any(
+            -Decimal(repr(v)).as_tuple().exponent > 9 or abs(v) * 10.0**9 * len(values) >= 1e15  # type: ignore[operator]
+            for v in values
+        )
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------

@@ -1,22 +1,27 @@
 """The laws of assessment: the fast model is the reference model, however its input comes in. See DESIGN: rule 2."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import SERVICES, World, laws, worlds
+from worlds import SERVICES, World, laws, unhurried, worlds
 
 from upheld.agreements.model import Aggregate, Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, Bound
 from upheld.assessment import budget, reference, timeline
 from upheld.assessment.advance import State, advance, assess, conditions, start, verdicts
-from upheld.assessment.verdict import Verdict
+from upheld.assessment.grants import PART_OF_A_SLOT
+from upheld.assessment.verdict import Evidence, Verdict
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.measurements.model import Measurement, to_table
+
+pytestmark = unhurried
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,7 +113,7 @@ def test_shards_by_service_give_the_same_verdicts(world: World) -> None:
 
 @laws(0.5)
 @given(worlds())
-def test_conditions_tell_the_last_bad_slot_and_the_last_slot_with_data(world: World) -> None:
+def test_conditions_tell_the_last_bad_slot_and_the_good_time_since(world: World) -> None:
     since = begin_of(world)
     state, _ = advance(
         start(world.terms, since=since, lateness=0), to_table(world.measurements), world.as_of, world.exclusions
@@ -119,9 +124,9 @@ def test_conditions_tell_the_last_bad_slot_and_the_last_slot_with_data(world: Wo
         slots = reference_slots(term, world, since)
         width = term.indicator.slot
         bad = [(s.number + 1) * width for s in slots if s.bad or misses_softly(term, s)]
-        seen = [(s.number + 1) * width for s in slots if s.state not in ("missing", "excluded")]
+        good = [s for s in slots if s.state in ("good", "value") and (not bad or (s.number + 1) * width > bad[-1])]
         assert found[term.key].bad_until == (bad[-1] if bad else None)
-        assert found[term.key].seen_until == (seen[-1] if seen else None)
+        assert found[term.key].good_for == len(good) * width
 
 
 def misses_softly(term: Term, slot: reference.Slot) -> bool:
@@ -146,6 +151,61 @@ def reference_slots(term: Term, world: World, since: int) -> list[reference.Slot
     own = [m for m in held if (m.service, m.metric) == (term.service, term.indicator.metric)]
     granted = reference.grants(term, world.exclusions, first * width, max(last, periods[-1].last) * width)
     return reference._timeline(term, own, granted, first, last).slots
+
+
+@laws(0.5)
+@given(worlds())
+def test_the_evidence_tells_what_is_excluded_slot_by_slot(world: World) -> None:
+    terms = {term.key: term for term in world.terms}
+    for verdict in referred(world):
+        width = terms[verdict.key[:3]].indicator.slot
+        slots = range(-(-verdict.period_start // width), -(-verdict.period_end // width))
+        ended = [n for n in slots if (n + 1) * width <= world.as_of]
+        told = [e for e in verdict.evidence if e.kind == "excluded"]
+        assert all(e.start % width == 0 == e.end % width for e in _joined(told))
+        assert sum(any(e.start <= n * width < e.end for e in _joined(told)) for n in ended) == verdict.excluded
+        for part in (e for e in verdict.evidence if e.reason.endswith(PART_OF_A_SLOT)):
+            assert part.kind == "not_excluded"
+            assert all(part.end <= e.start or e.end <= part.start for e in told)
+
+
+def _joined(told: Sequence[Evidence]) -> list[Evidence]:
+    """Stretches that overlap or touch as one, whatever their reasons."""
+    joined: list[Evidence] = []
+    for e in sorted(told):
+        if joined and e.start <= joined[-1].end:
+            joined[-1] = replace(joined[-1], end=max(e.end, joined[-1].end))
+        else:
+            joined.append(e)
+    return joined
+
+
+@laws(0.5)
+@given(worlds())
+def test_what_was_measured_outside_of_the_validity_changes_nothing(world: World) -> None:
+    for term in world.terms:
+        valid = [
+            m
+            for m in world.measurements
+            if term.valid_from <= m.time and (term.valid_to is None or m.time < term.valid_to)
+        ]
+        since = begin_of(world)
+        found = assess([term], to_table(world.measurements), world.exclusions, world.as_of, since=since)
+        assert found == assess([term], to_table(valid), world.exclusions, world.as_of, since=since)
+
+
+@laws(0.5)
+@given(worlds())
+def test_the_credits_of_a_period_stay_within_the_cap(world: World) -> None:
+    terms, paid = {term.key: term for term in world.terms}, defaultdict[tuple[str, str, int], Fraction](Fraction)
+    for verdict in referred(world):
+        if verdict.credit is not None:
+            assert verdict.credit.amount > 0
+            paid[verdict.agreement, verdict.service, verdict.period_start] += Fraction(verdict.credit.amount)
+    for (agreement, service, _), amount in paid.items():
+        term = next(t for key, t in terms.items() if (key[0], key[2]) == (agreement, service))
+        assert term.charge is not None
+        assert term.cap is None or amount <= term.charge * term.cap
 
 
 def test_time_never_runs_backwards() -> None:

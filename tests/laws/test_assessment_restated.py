@@ -88,8 +88,8 @@ def test_a_credit_withdrawn_makes_room_under_the_cap_for_the_next_objective() ->
     others = {**AVAILABILITY, "metric": "n"}
     told = Told(terms_of({"indicator": AVAILABILITY, **objective}, {"indicator": others, **objective}))
     second = [Measurement("a", "n", m.time, value=m.value) for m in values("0" + "1" * 23)]
-    told.hear([*values("0" + "1" * 23), *second], 24)
-    assert [v.credit and v.credit.amount for v in verdicts(told.state)] == [Decimal("24.69"), Decimal("12.35")]
+    told.hear([*values("0" + "1" * 23), *second], 24)  # the cap is 37.035
+    assert [v.credit and v.credit.amount for v in verdicts(told.state)] == [Decimal("24.69"), Decimal("12.34")]
     changes = told.hear(values("1", 0, known_at=1), 24)
     assert [v.credit and v.credit.amount for v in verdicts(told.state)] == [None, Decimal("24.69")]
     assert len(changes) == 2

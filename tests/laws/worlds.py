@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.terms import Term, compile_terms
-from upheld.agreements.units import HOUR, MINUTE, format_instant
+from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_bound, parse_share
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement
 
 _wanted = os.environ.get("UPHELD_LAWS_EXAMPLES")
+
+unhurried = pytest.mark.timeout(0) if _wanted else pytest.mark.timeout(300)
+"""Laws that are tried as often as somebody asks take as long as that takes."""
 
 
 def laws(share: float = 1.0) -> settings:
@@ -41,11 +45,12 @@ ORIGINS = tuple(
             "2026-03-28T12:00",  # Europe/Berlin changes its clock on 2026-03-29
             "2026-10-24T00:00",  # and back on 2026-10-25
             "2026-01-30T20:00",
-            "1969-12-31T06:00",
+            "1970-01-06T06:00",  # the first instants there are
+            "2011-12-29T00:00",  # Pacific/Apia has no 2011-12-30
         ),
     )
 )
-ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Asia/Beirut")
+ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Asia/Beirut", "Pacific/Apia")
 SLOTS = {"15m": 15 * MINUTE, "1h": HOUR}
 
 
@@ -63,9 +68,13 @@ class World:
 
 # -- agreements -----------------------------------------------------------------------------------------------------
 
-_shares = st.sampled_from(["99.9 %", "99 %", "95 %", "90 %", "66.667 %", "50 %", "50 %", "25 %", "0 %", "100 %"])
-_limits = st.sampled_from(["0", "0.1", "0.3", "0.5", "1", "2.5", "40", "-3"])
-_bounds = st.builds(lambda op, limit: f"{op} {limit}", st.sampled_from(["<=", ">=", "<", ">"]), _limits)
+_PLAIN_SHARES = ("99.9 %", "99 %", "95 %", "90 %", "66.667 %", "50 %", "50 %", "25 %", "0 %", "100 %")
+_FINE_SHARES = ("99.999999999 %", "66.66666667 %", "99.99999999999999999999 %")
+"""Their parts of a whole that no int64 holds, alone or multiplied."""
+_SHARES = _PLAIN_SHARES + _FINE_SHARES
+_LIMITS = ("0", "0.1", "0.2", "0.3", "0.5", "1", "2.5", "40", "-3", "0.30000000000000000001")
+_BOUNDS = tuple(f"{op} {limit}" for op in ("<=", ">=", "<", ">") for limit in _LIMITS)
+_shares, _bounds, _limits = st.sampled_from(_SHARES), st.sampled_from(_BOUNDS), st.sampled_from(_LIMITS)
 _any_bounds = st.builds(lambda op, limit: f"{op} {limit}", st.sampled_from(["<=", ">=", "<", ">", "==", "!="]), _limits)
 _missing = st.sampled_from(["exclude", "exclude", "bad", "good"])
 
@@ -98,12 +107,10 @@ def _indicators(slot: str) -> st.SearchStrategy[dict[str, object]]:
             optional=runs,
         ),
         st.fixed_dictionaries(
-            {
-                "kind": st.just("ratio"),
-                "metric": counts,
-                "weighting": st.sampled_from(["events", "slots"]),
-                **plain,
-            }
+            {"kind": st.just("ratio"), "metric": counts, "weighting": st.just("events"), "slot": st.just(slot)}
+        ),
+        st.fixed_dictionaries(
+            {"kind": st.just("ratio"), "metric": counts, "weighting": st.just("slots"), **plain},
         ),
         st.fixed_dictionaries(
             {
@@ -127,6 +134,21 @@ _TIMED_CREDITS = (
 )
 
 
+@cache
+def _stricter_shares(target: str) -> list[str]:
+    return [share for share in _SHARES if parse_share(share) > parse_share(target)]
+
+
+@cache
+def _stricter_bounds(target: str) -> list[str]:
+    """The bounds of the target's direction that nothing meets which misses it, but for itself."""
+    same = [parse_bound(bound) for bound in _BOUNDS if bound[0] == target[0]]
+    softer, side = parse_bound(target), 1 if target[0] == "<" else -1
+    within = [b for b in same if (b.limit - softer.limit) * side < 0]
+    edge = [b for b in same if b.limit == softer.limit and len(b.operator) < len(softer.operator)]
+    return [str(bound) for bound in within + edge]
+
+
 @st.composite
 def _objectives(draw: st.DrawFn, name: str, narrow: bool) -> dict[str, object]:
     slot = "1h" if narrow else draw(st.sampled_from(["15m", "1h", "1h"]))
@@ -147,8 +169,9 @@ def _objectives(draw: st.DrawFn, name: str, narrow: bool) -> dict[str, object]:
         "target": draw(_bounds if is_bound else _shares),
     }
     warning: dict[str, object] = {}
-    if draw(st.booleans()):
-        warning["target"] = draw(_any_bounds if is_bound else _shares)
+    stricter = _stricter_bounds(str(objective["target"])) if is_bound else _stricter_shares(str(objective["target"]))
+    if stricter and draw(st.booleans()):
+        warning["target"] = draw(st.sampled_from(stricter))
     if not is_bound and draw(st.booleans()):
         warning["budget_spent"] = draw(_shares)
     if warning:
@@ -157,6 +180,12 @@ def _objectives(draw: st.DrawFn, name: str, narrow: bool) -> dict[str, object]:
         timed = _TIMED_CREDITS if indicator["kind"] == "availability" else ()
         objective["credits"] = draw(st.sampled_from(_CREDITS + timed))
     return objective
+
+
+def _of_one_charge(objectives: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The objectives, with credits for those only whose period is that of the first with credits."""
+    periods = [o["period"] for o in objectives if o.get("credits")]
+    return [{**o, "credits": o.get("credits", []) if o["period"] in periods[:1] else []} for o in objectives]
 
 
 @st.composite
@@ -173,7 +202,9 @@ def _agreements(draw: st.DrawFn, name: str, origin: int) -> Agreement:
         "time_zone": draw(st.sampled_from(ZONES)),
         "valid": valid,
         "services": draw(st.sampled_from([["a"], ["b"], ["a", "b"], ["b", "a"]])),
-        "objectives": [draw(_objectives(f"objective {i}", False)) for i in range(draw(st.integers(1, 3)))],
+        "objectives": _of_one_charge(
+            [draw(_objectives(f"objective {i}", False)) for i in range(draw(st.integers(1, 3)))]
+        ),
         "service_hours": draw(
             st.sampled_from(
                 ["always", "always", {"mon-fri": "08:00-18:00"}, {"sat-sun": "00:30-24:00", "wed": "01:00-03:10"}]
@@ -192,7 +223,25 @@ def _agreements(draw: st.DrawFn, name: str, origin: int) -> Agreement:
 
 # -- measurements ---------------------------------------------------------------------------------------------------
 
-_VALUES = (0.0, -0.0, 0.1, 0.2, 0.3, 0.7, 1.0, 1.0, 1.0, 2.5, 40.0, 40.00000000000001, -3.0, 1e16, 1e308, 5e-324)
+_VALUES = (
+    0.0,
+    -0.0,
+    0.1,
+    0.2,
+    0.3,
+    0.7,
+    1.0,
+    1.0,
+    1.0,
+    2.5,
+    40.0,
+    40.00000000000001,
+    0.30000000000000004,
+    -3.0,
+    1e16,
+    1e308,
+    5e-324,
+)
 _COUNTS = ((0, 0), (1, 1), (0, 1), (3, 3), (2, 3), (90, 97), (95, 100), (100, 100), (999, 1000))
 _HUGE = ((2**40, 2**40 + 1), (2**62, 2**62), (2**62 - 5, 2**62), (2**63 - 1, 2**63 - 1))
 

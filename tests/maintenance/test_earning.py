@@ -1,5 +1,6 @@
 """A window becomes an exclusion only where its announcement met the agreement."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -35,8 +36,17 @@ def promising(*roles: str) -> Agreement:
     return AGREEMENT.model_copy(update={"notices": Notices(maintenance=terms)})
 
 
-def decide(*announcements: Told, agreement: Agreement = AGREEMENT, **changes: Any) -> Announcement:
-    return earned(work(**changes), agreement, SERVICES, announcements, NOW)
+def decide(
+    *announcements: Told,
+    agreement: Agreement = AGREEMENT,
+    contacts: Mapping[str, Sequence[str]] = {"customer.noc": ("noc@acme.example",)},
+    **changes: Any,
+) -> Announcement:
+    return earned(work(**changes), agreement, SERVICES, contacts, announcements, NOW)
+
+
+def noc(*addresses: str) -> dict[str, Sequence[str]]:
+    return {"customer.noc": addresses}
 
 
 def test_an_announcement_in_time_earns_the_window() -> None:
@@ -45,28 +55,48 @@ def test_an_announcement_in_time_earns_the_window() -> None:
         "acme-vpn-gold",
         "acme",
         True,
-        "announced 2026-06-10T22:00:00Z, 10d before the start; the agreement wants 10d",
+        "announced 2026-06-10 22:00 UTC, 10 days before the start; the agreement wants 10 days",
         NOW,
+        SERVICES,
     )
 
 
 @pytest.mark.parametrize(
     ("sent_at", "reason"),
     [
-        (IN_TIME + 1, "announced 2026-06-10T22:00:00Z, 9d 23h 59m 59s before the start; the agreement wants 10d"),
-        (START - 9 * DAY - 3 * HOUR, "announced 2026-06-11T19:00:00Z, 9d 3h before the start; the agreement wants 10d"),
-        (START + 2 * MINUTE, "announced 2026-06-20T22:02:00Z, 2m after the start; the agreement wants 10d"),
-        (START + SECOND // 2, "announced 2026-06-20T22:00:00Z, 1s after the start; the agreement wants 10d"),
+        (IN_TIME + 1, "announced 2026-06-10 22:00 UTC, 9 days 23 hours 59 minutes before the start"),
+        (START - 9 * DAY - 3 * HOUR, "announced 2026-06-11 19:00 UTC, 9 days 3 hours before the start"),
+        (START - HOUR - MINUTE - 7 * SECOND, "announced 2026-06-20 20:58 UTC, 1 hour 1 minute before the start"),
+        (START - 7 * SECOND, "announced 2026-06-20 21:59 UTC, 7 seconds before the start"),
+        (START + 2 * MINUTE, "announced 2026-06-20 22:02 UTC, 2 minutes after the start"),
+        (START + SECOND // 2, "announced 2026-06-20 22:00 UTC, less than a second after the start"),
     ],
 )
 def test_an_announcement_too_late_earns_nothing_and_says_by_how_much(sent_at: int, reason: str) -> None:
     decision = decide(told(sent_at=sent_at))
-    assert (decision.earned, decision.reason) == (False, reason)
+    assert (decision.earned, decision.services) == (False, ())
+    assert decision.reason == f"{reason}; the agreement wants 10 days"
 
 
 def test_the_last_contact_decides() -> None:
     late = told(contact="b@acme.example", sent_at=IN_TIME + HOUR)
-    assert not decide(told(), late).earned
+    assert not decide(told(), late, contacts=noc("noc@acme.example", "b@acme.example")).earned
+
+
+def test_who_is_no_contact_any_more_does_not_matter() -> None:
+    assert decide(told(), told(contact="b@acme.example", sent_at=None, failure="no such user")).earned
+
+
+def test_the_contacts_that_the_agreement_has_now_are_to_be_told() -> None:
+    decision = decide(told(), contacts=noc("new@acme.example"))
+    assert not decision.earned
+    assert decision.reason == "customer.noc was not told: the contact has changed since the announcement"
+
+
+@pytest.mark.parametrize("contacts", [{}, noc()])
+def test_a_role_without_a_contact_was_not_told(contacts: Mapping[str, Sequence[str]]) -> None:
+    decision = decide(told(), contacts=contacts)
+    assert (decision.earned, decision.reason) == (False, "customer.noc was not told: nobody is known under it")
 
 
 def test_the_first_delivery_to_a_contact_counts_not_a_repetition() -> None:
@@ -81,18 +111,25 @@ def test_the_first_delivery_to_a_contact_counts_not_a_repetition() -> None:
     ],
 )
 def test_what_was_not_delivered_has_told_nobody(failure: str | None, said: str) -> None:
-    decision = decide(told(), told(contact="b@acme.example", sent_at=None, failure=failure))
+    unsent = told(contact="b@acme.example", sent_at=None, failure=failure)
+    decision = decide(told(), unsent, contacts=noc("noc@acme.example", "b@acme.example"))
     assert (decision.earned, decision.reason) == (False, said)
 
 
 def test_every_role_counts() -> None:
-    decision = decide(told(), agreement=promising("customer.noc", "account-manager"))
-    assert (decision.earned, decision.reason) == (False, "account-manager was not told")
+    contacts = noc("noc@acme.example") | {"account-manager": ("am@north.example",)}
+    decision = decide(told(), agreement=promising("customer.noc", "account-manager"), contacts=contacts)
+    assert not decision.earned
+    assert decision.reason == "account-manager was not told: there is no announcement of this window"
 
 
 def test_a_contact_under_two_roles_is_told_once_for_both() -> None:
     same = told(role="customer.desk", sent_at=None, failure="duplicate: the same contact is told as customer.noc")
-    assert decide(told(), same, agreement=promising("customer.noc", "customer.desk")).earned
+    both = promising("customer.noc", "customer.desk")
+    contacts = noc("noc@acme.example") | {"customer.desk": ("noc@acme.example",)}
+    assert decide(told(), same, agreement=both, contacts=contacts).earned
+    decision = decide(told(sent_at=None), same, agreement=both, contacts=contacts)
+    assert decision.reason == "customer.noc was not told: the announcement is not sent yet"
 
 
 def test_an_agreement_without_terms_earns_nothing() -> None:
@@ -111,14 +148,27 @@ def test_a_cancelled_work_earns_nothing() -> None:
     assert (decision.earned, decision.reason) == (False, "the work was cancelled")
 
 
-@pytest.mark.parametrize(
-    "narrower",
-    [{"start": START + 1}, {"end": work().end - 1}, {"services": frozenset({"vpn-0042"})}],
-)
-def test_an_announcement_of_less_does_not_tell_the_rest(narrower: dict[str, Any]) -> None:
+@pytest.mark.parametrize("narrower", [{"start": START + 1}, {"end": work().end - 1}])
+def test_an_announcement_of_a_narrower_window_does_not_tell_the_rest(narrower: dict[str, Any]) -> None:
     decision = decide(told(**narrower))
     assert not decision.earned
-    assert decision.reason == "customer.noc was told of another window or of fewer services"
+    assert decision.reason == "customer.noc was not told: there is no announcement of this window"
+
+
+def test_a_service_that_was_not_announced_counts_and_the_others_do_not() -> None:
+    decision = decide(told(services=frozenset({"vpn-0042"})))
+    assert (decision.earned, decision.services) == (False, ("vpn-0042",))
+    assert decision.reason == (
+        "vpn-0042: announced 2026-06-10 22:00 UTC, 10 days before the start; the agreement wants 10 days. "
+        "vpn-0043: customer.noc was not told: the announcement did not name this service"
+    )
+    assert [x.service for x in exclusions(work(), decision, known_at=NOW).values()] == ["vpn-0042"]
+
+
+def test_a_service_that_was_announced_later_is_judged_by_its_own_announcement() -> None:
+    first = told(services=frozenset({"vpn-0042"}))
+    assert decide(first, told(sent_at=NOW)).services == ("vpn-0042",)
+    assert decide(first, told(sent_at=IN_TIME)).services == SERVICES
 
 
 def test_an_announcement_of_a_wider_window_tells_this_one_too() -> None:
@@ -126,7 +176,7 @@ def test_an_announcement_of_a_wider_window_tells_this_one_too() -> None:
 
 
 def test_an_earned_window_excludes_each_service_for_this_agreement_only() -> None:
-    granted = exclusions(work(), decide(told()), SERVICES, known_at=NOW)
+    granted = exclusions(work(), decide(told()), known_at=NOW)
     assert list(granted) == [exclusion_id(work(), "acme-vpn-gold", service) for service in SERVICES]
     assert list(granted.values()) == [
         Exclusion(
@@ -143,11 +193,11 @@ def test_an_earned_window_excludes_each_service_for_this_agreement_only() -> Non
 
 
 def test_a_window_that_was_not_earned_excludes_nothing() -> None:
-    assert exclusions(work(), decide(), SERVICES, known_at=NOW) == {}
+    assert exclusions(work(), decide(), known_at=NOW) == {}
 
 
 def test_a_work_that_nobody_approved_does_not_pass_as_approved() -> None:
-    granted = exclusions(work(approved_by=""), decide(told()), SERVICES, known_at=NOW)
+    granted = exclusions(work(approved_by=""), decide(told()), known_at=NOW)
     assert {x.approved_by for x in granted.values()} == {None}
 
 

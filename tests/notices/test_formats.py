@@ -97,3 +97,24 @@ def test_a_figure_is_cut_towards_the_worse() -> None:
 def test_money_has_its_currencys_places() -> None:
     assert money(Decimal("1200.00"), "EUR", BERLIN) == "€1,200.00"
     assert money(Decimal("1200"), "JPY", BERLIN) == "JP¥1,200"
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "lower_is_better", "shown"),
+    [
+        ("1e30", 3, True, "1e30"),
+        ("1.23456e30", 3, True, "1.235e30"),
+        ("1.23456e30", 3, False, "1.234e30"),
+        ("9.9999e30", 3, True, "1e31"),
+        ("-1.7976931348623157e308", 3, False, "-1.798e308"),
+        ("5e-324", 3, True, "0.001"),
+        ("5e-324", 3, False, "0"),
+        ("999999999999999.99999999999999", 12, False, "999,999,999,999,999.999999999999"),
+        ("999999999999999.99999999999999", 12, True, "1,000,000,000,000,000"),
+        ("40.5", 302, True, "40.5"),
+        ("2e-300", 302, True, "2e-300"),
+        ("Infinity", 3, True, "∞"),
+    ],
+)
+def test_a_figure_of_any_size_is_readable(value: str, places: int, lower_is_better: bool, shown: str) -> None:
+    assert figure(Decimal(value), BERLIN, places=places, lower_is_better=lower_is_better) == shown

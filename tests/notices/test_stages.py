@@ -80,7 +80,7 @@ def test_a_notice_of_an_unknown_case_is_stopped() -> None:
 
 def test_a_notice_that_was_sent_is_a_duplicate() -> None:
     sent = replace(notice("violation"), state="sent", sent_at=AT)
-    assert stop_reason(sent, case(), None, AT) == "duplicate: sent already at 2026-06-01T22:45:00Z"
+    assert stop_reason(sent, case(), None, AT) == "duplicate: sent already at 2026-06-01 22:45 UTC"
 
 
 @pytest.mark.parametrize("state", ["failed", "stopped"])

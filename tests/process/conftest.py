@@ -62,8 +62,10 @@ class HandClock:
 class World:
     """One installation. Minutes pass by `deliver`, one measurement each, with the process running after each."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory, self.clock = directory, HandClock(START)
+    source = PORTFOLIO
+
+    def __init__(self, directory: Path, clock_ahead: int = 0) -> None:
+        self.directory, self.clock = directory, HandClock(START + clock_ahead)
         self.relay = start_mail_catcher(directory / "mail")
         self.settings = Settings(
             database_url=f"sqlite:///{directory / 'upheld.db'}",
@@ -147,11 +149,11 @@ def _text(message: Message) -> str:
 
 
 @pytest.fixture
-def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], World]]:
+def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     built: list[World] = []
 
-    def make() -> World:
-        built.append(World(tmp_path_factory.mktemp("world")))
+    def make(clock_ahead: int = 0) -> World:
+        built.append(World(tmp_path_factory.mktemp("world"), clock_ahead))
         return built[-1]
 
     yield make
@@ -160,5 +162,5 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
 
 
 @pytest.fixture
-def world(make_world: Callable[[], World]) -> World:
+def world(make_world: Callable[..., World]) -> World:
     return make_world()

@@ -34,7 +34,7 @@ agreements:
         target: 99.999 %                     # no second of a day may be bad
         warning: {budget_spent: 50 %}
     notices: {violation: {within: 1m, to: [customer.noc]}}
-    confirmation: {to: [customer.noc], remind_after: 6s, close_after: 12s}
+    confirmation: {to: [customer.noc], remind_after: 8s, close_after: 16s}
 customers:
   - {id: acme, name: Acme, contacts: {noc: [{email: noc@acme.example}]}}
 """
@@ -116,14 +116,14 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
     acknowledged: dict[str, float] = {}
     try:
         deadline = time.monotonic() + 150
-        kills = [10, 30, 45, 60, 90]  # after so many measurements, a random moment later
+        kills = [8, 20, 30, 40, 50]  # after so many measurements, a random moment later
         while not _closed(api) and time.monotonic() < deadline:
             if kills and len(acknowledged) >= kills[0]:
                 threading.Timer(chance.random(), server.kill).start()
                 kills.pop(0)
             if not server.runs():
                 server.start()
-            _deliver(api, acknowledged, 0.0 if 15 <= len(acknowledged) < 35 else 1.0)
+            _deliver(api, acknowledged, 0.0 if 12 <= len(acknowledged) < 24 else 1.0)
             time.sleep(0.1)
         (case,) = api.get("/v1/cases").json()["cases"]
         story = api.get(f"/v1/cases/{case['id']}").json()

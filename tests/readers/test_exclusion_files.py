@@ -81,8 +81,8 @@ def test_faults_of_a_csv_file_are_told_with_their_lines(tmp_path):
     )
     assert refusal(written(tmp_path, "x.csv", text)) == [
         "x.csv:2: start: 2026-06-01T10:00:00 has no time zone: write 2026-06-01T00:00:00Z or 2026-06-01T00:00:00+02:00",
-        "x.csv:3: end: is later than start",
-        "x.csv:4: end: is later than start",
+        "x.csv:3: end: must be later than start",
+        "x.csv:4: end: must be later than start",
         "x.csv:5: service: is missing",
         "x.csv:5: end: 'tomorrow' is not an RFC 3339 time such as 2026-06-01T00:00:00Z",
         "x.csv:5: reason: is missing",
@@ -134,6 +134,24 @@ def test_a_service_that_no_agreement_names_can_be_refused(tmp_path, name, place)
     path = written(tmp_path, name)
     assert refusal(path, {"line"}) == [f"{place}: 'vpn' is a service that no agreement names"]
     assert read_exclusions(path, {"vpn"}) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("x.csv", "x.csv:3: agreement"), ("x.yaml", "x.yaml:7: exclusions[1].agreement")]
+)
+def test_an_agreement_that_there_is_not_can_be_refused(tmp_path, name, place):
+    path = written(tmp_path, name)
+    with pytest.raises(InputError) as caught:
+        read_exclusions(path, None, {"golden", "silver"})
+    assert str(caught.value) == f"{tmp_path}/{place}: 'gold' is not an agreement (did you mean golden?)"
+    assert read_exclusions(path, None, {"gold"}) == EXPECTED
+
+
+def test_a_line_that_is_no_header_is_one_fault(tmp_path):
+    assert refusal(written(tmp_path, "x.csv", CSV.split("\n", 1)[1])) == [
+        "x.csv:1: is not a header: 'vpn,2026-06-01T10:00:00Z,2026-06-01T11:00:00Z,planned_maintenance,joan,,' names none of "
+        "the columns service, start, end, reason, approved_by, agreement, known_at"
+    ]
 
 
 def test_an_empty_file_or_one_of_no_known_name_is_told(tmp_path):

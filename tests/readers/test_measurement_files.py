@@ -9,10 +9,12 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
+from upheld.agreements.terms import compile_terms
 from upheld.agreements.units import parse_instant
-from upheld.measurements.model import COLUMNS, Measurement, from_table
+from upheld.measurements.model import COLUMNS, Measurement, from_table, holding
 from upheld.readers.faults import InputError
-from upheld.readers.tables import read_measurements
+from upheld.readers.portfolio import parse_portfolio
+from upheld.readers.tables import forms_read, read_measurements
 
 T0 = parse_instant("2026-06-01T00:00:00Z")
 MINUTE = 60_000_000
@@ -143,6 +145,35 @@ def test_a_single_faulty_line_is_enough(tmp_path, fault):
         assert refusal(csv_file(tmp_path, text))[0].startswith("m.csv:3: ")
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            "api,requests,2026-06-01T00:00:00Z,9223372036854775807,9223372036854775808",
+            "total: 9223372036854775808 is more than 9223372036854775807, the largest count",
+        ),
+        (
+            "api,requests,2026-06-01T00:00:00Z,1," + "9" * 5_000,
+            f"total: {'9' * 5_000} is more than 9223372036854775807, the largest count",
+        ),
+        ("api,requests,2026-06-01T00:00:00Z,+1,1", "good: +1 is not a whole number"),
+        (
+            "api,requests,20260601T000000Z,1,1",
+            "time: '20260601T000000Z' is not an RFC 3339 time such as 2026-06-01T00:00:00Z",
+        ),
+        (
+            "api,requests, 2026-06-01T00:00:00Z,1,1",
+            "time: ' 2026-06-01T00:00:00Z' is not an RFC 3339 time such as 2026-06-01T00:00:00Z",
+        ),
+    ],
+)
+def test_what_columns_cannot_hold_is_told_with_its_line_alone_and_beside_others(tmp_path, row, told):
+    head = "service,metric,time,good,total\n"
+    assert refusal(csv_file(tmp_path, head + row + "\n")) == [f"m.csv:2: {told}"]
+    beside = head + row + "\napi,requests,2026-06-01T00:00:00Z,2,1\n"
+    assert refusal(csv_file(tmp_path, beside)) == [f"m.csv:2: {told}", "m.csv:3: good: 2 is more than total"]
+
+
 def test_a_half_written_last_line_is_told(tmp_path):
     assert refusal(csv_file(tmp_path, HEAD + LINE + "vpn,up,2026-06-01T00:0")) == [
         "m.csv:3: the line has 3 of 4 fields (service, metric, time, value); is it cut off?"
@@ -178,6 +209,13 @@ def test_twenty_faults_are_told_and_the_rest_is_counted(tmp_path):
             ],
         ),
         ("service,metric,time,value,value\n", ["m.csv: value: the column stands twice"]),
+        (
+            LINE,
+            [
+                "m.csv:1: is not a header: 'vpn,up,2026-06-01T00:00:00Z,1' names none of the columns service, metric, time, "
+                "value, good, total, known_at"
+            ],
+        ),
         ("service,metric,time\n", ["m.csv: value: the column is missing; give value, or good and total"]),
         ("service,metric,time,good\n", ["m.csv: total: the column is missing; good and total belong together"]),
         (HEAD + '"vpn,up\n', ["m.csv:2: is not a CSV line: unexpected end of data"]),
@@ -253,6 +291,16 @@ NAN, INF = float("nan"), float("inf")
                 "row 3: value: 1.0 stands beside counts; give value, or good and total",
             ],
         ),
+        (
+            {"value": pa.array([2**53, 2**53 + 1, -(2**53) - 2])},
+            ["row 2: value: 9007199254740993 is a whole number that a 64-bit float does not hold exactly"],
+        ),
+        (
+            {"value": pa.array([2**63, 2**64 - 1, None], pa.uint64())},
+            [
+                "row 2: value: 18446744073709551615 is a whole number that a 64-bit float does not hold exactly",
+            ],
+        ),
         ({"value": [1, 2, 3], "metric": None}, ["metric: the column is missing"]),
     ],
 )  # fmt: skip
@@ -262,7 +310,7 @@ def test_faults_of_parquet_files_are_told_with_their_rows(tmp_path, columns, tol
 
 def test_numbers_of_any_type_are_read(tmp_path):
     path = parquet(tmp_path, value=[True, False, True])
-    assert [m.value for m in from_table(read_measurements([path]).batch)] == [1.0]  # one identity: the last row holds
+    assert [m.value for m in from_table(read_measurements([path]).batch)] == [1.0, 0.0, 1.0]
     path = parquet(tmp_path, good=pa.array([1, 2, 3], pa.uint8()), total=[4.0, 5.0, 6.0], service=["a", "b", "c"])
     assert [(m.good, m.total) for m in from_table(read_measurements([path]).batch)] == [(1, 4), (2, 5), (3, 6)]
 
@@ -270,7 +318,7 @@ def test_numbers_of_any_type_are_read(tmp_path):
 def test_what_is_finer_than_a_microsecond_is_cut_off(tmp_path):
     moments = pa.array([T0 * 1000 + 1999] * 3).cast(pa.timestamp("ns", "UTC"))
     path = parquet(tmp_path, value=[1, 1, 1], time=moments)
-    assert [m.time for m in from_table(read_measurements([path]).batch)] == [T0 + 1]
+    assert {m.time for m in from_table(read_measurements([path]).batch)} == {T0 + 1}
     fine = csv_file(tmp_path, HEAD + "vpn,up,2026-06-01T00:00:00.000001999Z,1\n")
     assert [m.time for m in from_table(read_measurements([fine]).batch)] == [T0 + 1]
 
@@ -297,20 +345,57 @@ def test_a_file_of_no_known_name_or_that_is_not_there_is_told(tmp_path):
     ]
 
 
-def test_a_later_row_or_file_replaces_an_earlier_one_and_is_counted(tmp_path):
-    first = csv_file(tmp_path, HEAD + LINE + "vpn,up,2026-06-01T00:01:00Z,1\n" + LINE.replace(",1\n", ",7\n"), "a.csv")
-    second = csv_file(tmp_path, HEAD + "vpn,up,2026-06-01T00:01:00Z,9\n" + LINE.replace(",1\n", ",7\n"), "b.csv")
-    delivery = read_measurements([first, second])
-    assert {m.time - T0: m.value for m in from_table(delivery.batch)} == {0: 7.0, MINUTE: 9.0}
-    assert delivery.notes == ("2 measurements were replaced by a later row of the same service, metric and time",)
-    turned = read_measurements([second, first])
-    assert {m.time - T0: m.value for m in from_table(turned.batch)} == {0: 7.0, MINUTE: 1.0}
+CONTRADICTION = (
+    "contradict each other: other figures of the same service, metric, time and known_at; the greatest hold. Give "
+    "known_at to say which is later"
+)
 
 
-def test_the_same_row_again_is_no_replacement(tmp_path):
-    delivery = read_measurements([csv_file(tmp_path, HEAD + LINE + LINE)])
-    assert delivery.batch.num_rows == 1
-    assert delivery.notes == ()
+def test_what_contradicts_itself_is_counted_and_no_order_of_rows_or_files_decides(tmp_path):
+    first = csv_file(tmp_path, HEAD + LINE + "vpn,up,2026-06-01T00:01:00Z,9\n" + LINE.replace(",1\n", ",7\n"), "a.csv")
+    second = csv_file(tmp_path, HEAD + "vpn,up,2026-06-01T00:01:00Z,1\n" + LINE.replace(",1\n", ",7\n"), "b.csv")
+    for paths in ([first, second], [second, first]):
+        delivery = read_measurements(paths)
+        assert {m.time - T0: m.value for m in holding(from_table(delivery.batch)).values()} == {0: 7.0, MINUTE: 9.0}
+        assert delivery.notes == (f"5 measurements {CONTRADICTION}",)
+
+
+def test_what_contradicts_itself_is_a_fault_with_its_row_where_strict(tmp_path):
+    first = csv_file(tmp_path, HEAD + "\n" + LINE + "vpn,up,2026-06-01T00:05:00Z,1\n", "a.csv")
+    second = parquet(tmp_path, value=[1, 2, 2], service=["other", "vpn", "other"])
+    said = "known_at: contradicts another row of the same service, metric and time; give known_at to say which is later"
+    assert refusal(first, second, strict=True) == [
+        f"a.csv:3: {said}",
+        *(f"m.parquet: row {row}: {said}" for row in (1, 2, 3)),
+    ]
+
+
+def test_a_correction_is_known_later_and_contradicts_nothing(tmp_path):
+    first = csv_file(tmp_path, HEAD + LINE, "a.csv")
+    text = "service,metric,time,value,known_at\nvpn,up,2026-06-01T00:00:00Z,0,2026-06-02T00:00:00Z\n"
+    second = csv_file(tmp_path, text, "b.csv")
+    for paths in ([first, second], [second, first]):
+        delivery = read_measurements(paths, strict=True)
+        assert [m.value for m in holding(from_table(delivery.batch)).values()] == [0.0]
+        assert delivery.notes == ()
+
+
+def test_the_same_row_again_is_no_contradiction(tmp_path):
+    path = csv_file(tmp_path, HEAD + LINE + LINE)
+    assert read_measurements([path, path], strict=True).notes == ()
+
+
+def test_only_what_was_known_by_then_is_read(tmp_path):
+    text = HEAD.replace("value", "value,known_at") + LINE.replace(",1\n", ",1,\n")
+    late = (
+        "vpn,up,2026-01-01T00:00:00Z,1,2026-08-01T00:00:00Z\n" + "vpn,up,2026-01-01T00:00:00Z,2,2026-08-01T00:00:00Z\n"
+    )
+    path = csv_file(tmp_path, text + late)
+    delivery = read_measurements([path], known_by=T0, strict=True)
+    assert (delivery.earliest, delivery.latest, delivery.notes) == (T0, T0, ())
+    nothing = read_measurements([path], known_by=T0 - 1)
+    assert (nothing.batch.num_rows, nothing.earliest, nothing.latest) == (0, None, None)
+    assert read_measurements([path]).notes == (f"2 measurements {CONTRADICTION}",)
 
 
 def test_known_at_is_kept_and_is_by_default_the_time(tmp_path):
@@ -320,13 +405,14 @@ def test_known_at_is_kept_and_is_by_default_the_time(tmp_path):
     assert delivery.notes == ()
 
 
-KNOWN = {("vpn", "up")}
-STRANGERS = HEAD + LINE + "vpm,up,2026-06-01T00:00:00Z,1\n" * 1 + "vpn,upp,2026-06-03T00:00:00Z,1\n"
+KNOWN = {("vpn", "up"): {"values"}}
+STRANGERS = HEAD + LINE + "vpm,up,2020-06-01T00:00:00Z,1\n" + "vpn,upp,2026-06-03T00:00:00Z,1\n"
 
 
 def test_what_no_objective_reads_is_left_out_and_counted(tmp_path):
     delivery = read_measurements([csv_file(tmp_path, STRANGERS)], KNOWN)
     assert [(m.service, m.metric) for m in from_table(delivery.batch)] == [("vpn", "up")]
+    assert (delivery.earliest, delivery.latest) == (T0, T0)
     assert delivery.notes == (
         "1 measurement of a service that no agreement names left out: vpm",
         "1 measurement of a metric that no objective of its service reads left out: vpn upp",
@@ -340,6 +426,43 @@ def test_a_service_that_no_agreement_names_is_a_fault_where_strict(tmp_path):
     assert refusal(path, known=KNOWN, strict=True) == [
         "m.parquet: row 2: service: 'x' is a service that no agreement names"
     ]
+
+
+def test_measurements_of_a_form_that_no_objective_reads_are_counted_and_faults_where_strict(tmp_path):
+    known = {("vpn", "up"): {"values"}, ("api", "requests"): {"counts"}, ("api", "both"): {"values", "counts"}}
+    text = (
+        CSV
+        + "vpn,up,2026-06-01T00:09:00Z,,1,1\napi,requests,2026-06-01T00:09:00Z,5,,\napi,both,2026-06-01T00:09:00Z,5,,\n"
+    )
+    path = csv_file(tmp_path, text)
+    assert read_measurements([path], known).notes == (
+        "1 measurement of no use, with counts where the objectives read values: vpn up",
+        "1 measurement of no use, with values where the objectives read counts: api requests",
+    )
+    assert refusal(path, known=known, strict=True) == [
+        "m.csv:5: good: counts where the objectives read values",
+        "m.csv:6: value: values where the objectives read counts",
+    ]
+
+
+def test_the_objectives_say_in_which_form_they_read_a_series():
+    def objective(number, indicator, target="99 %"):
+        return f'{{id: o{number}, indicator: {{{indicator}}}, period: {{calendar: day}}, target: "{target}"}}'
+
+    kinds = [
+        'kind: availability, metric: up, good_when: ">= 1"',
+        "kind: availability, metric: requests, error_rate_over: 5 %",
+        "kind: ratio, metric: both",
+    ]
+    listed = [objective(i, kind) for i, kind in enumerate(kinds)]
+    listed.append(objective(3, "kind: aggregate, metric: both, aggregate: max", "<= 4"))
+    head = "agreements: [{id: a, customer: c, valid: {from: 2026-01-01}, services: [vpn], objectives: ["
+    portfolio = parse_portfolio(f"{head}{', '.join(listed)}]}}]", "a.yaml")
+    assert forms_read(compile_terms(portfolio.agreements)) == {
+        ("vpn", "up"): {"values"},
+        ("vpn", "requests"): {"counts"},
+        ("vpn", "both"): {"values", "counts"},
+    }
 
 
 def test_all_files_are_looked_at_before_any_is_refused(tmp_path):

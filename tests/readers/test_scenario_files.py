@@ -124,9 +124,13 @@ def test_the_agreements_can_stand_in_a_file_beside_the_scenario(tmp_path):
          '"28d"'),
         ("start: 2026-06-01T00:00:00Z", "start: 2026-06-01T00:00:00", "s.yaml:11: start: 2026-06-01T00:00:00 has no time zone: "
          "write 2026-06-01T00:00:00Z or 2026-06-01T00:00:00+02:00"),
-        ("at: 2026-06-02", "at: 2026-05-02", "s.yaml:16: expect[0].at: is later than start"),
-        ('_x2 1"}', '_x2 1", known_at: 2026-06-01T00:05:00Z}', "s.yaml:14: series[0].known_at: is not before the last time of the "
-         "series"),
+        ("at: 2026-06-02", "at: 2026-05-02", "s.yaml:16: expect[0].at: must be later than start"),
+        ('_x2 1"}', '_x2 1", known_at: 2026-06-01T00:05:00Z}', "s.yaml:14: series[0].known_at: must not be before the last time of "
+         "the series"),
+        ("1x3 0 _x2 1", "1x3 1/2", "s.yaml:14: series[0].values: has counts where the objectives read values"),
+        ("step: 1m", "step: 5000w", "s.yaml:14: series[0].values: the last lies outside of the years 1970 to 2261"),
+        ("at: 2026-06-02", "at: 9999-06-02", "s.yaml:16: expect[0].at: 9999-06-02T00:00:00Z lies outside of the years 1970 to "
+         "2261"),
         ("expect:", '  - {service: vpn, metric: up, values: "1x4"}\nexpect:', "s.yaml:15: series[1]: tells of a time that the "
          "series on line 14 tells of; give known_at where it corrects that"),
         ("expect:", "exclusions: [{service: x, start: 2026-06-01T00:00:00Z, end: 2026-06-01T01:00:00Z, reason: y}]\nexpect:",

@@ -111,7 +111,7 @@ def test_a_refresh_brings_news_and_keeps_focus_and_scroll(browser: "sync_api.Bro
         assert page.get_by_role("link", name=case.id).count() == 1
         world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
         visit.refresh()
-        page.get_by_role("link", name=case.id).wait_for(state="detached")
+        page.get_by_role("cell", name=f"{case.id} closed").wait_for()
         assert page.evaluate("document.activeElement.textContent") == "riverbank-web"
         assert page.evaluate("window.scrollY") == 150
         assert page.evaluate("document.querySelector('h2').kept") == "yes"

@@ -5,7 +5,7 @@ import re
 import pytest
 from a_morning import RIVAL, World, text_of
 
-from upheld.agreements.units import DAY
+from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
 from upheld.notices.links import Question
 
@@ -86,6 +86,22 @@ def test_an_older_link_points_to_the_newer_one(world: World) -> None:
     assert world.everything() == before
 
 
+def test_what_an_operator_said_is_not_told_as_measured(world: World) -> None:
+    case = world.case()
+    assert "By our measurements it is good again" in text_of(world.stranger().get(world.confirm_path(case)).text)
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.clock.at += HOUR
+    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    words = text_of(world.stranger().get(world.confirm_path(world.case())).text)
+    assert "We consider the problem solved now" in words
+    assert "Considered solved since 1 June 2026, 09:25 CEST" in words
+    assert "measurements" not in words
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        told = [n for n in t.notices(case_id=case.id) if n.recorded_at == world.clock.at]
+    assert {n.kind for n in told} == {"restoration", "question"}
+    assert not any("measurements show" in n.text or "Good again" in n.text for n in told)
+
+
 def test_a_link_that_comes_too_late_says_so(world: World) -> None:
     path = world.confirm_path(world.case())
     world.clock.at += 4 * DAY
@@ -126,7 +142,7 @@ def test_a_link_to_a_case_that_is_not_the_tenants_leads_nowhere(morning: World) 
     [
         ({}, "choose one of the two answers"),
         ({"solved": "maybe"}, "choose one of the two answers"),
-        ({"solved": "yes", "comment": "x" * 2001}, "below 2000 characters"),
+        ({"solved": "yes", "comment": "x" * 2001}, "to 2000 characters; it has 2001."),
     ],
 )
 def test_an_answer_that_is_none_is_asked_for_again(morning: World, data: dict[str, str], fault: str) -> None:

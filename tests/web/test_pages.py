@@ -1,15 +1,20 @@
 """What the console's pages say, and that no tenant sees anything of another."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from a_morning import RIVAL, START, World, csrf, text_of
+from a_morning import PORTFOLIO, RIVAL, RIVAL_PORTFOLIO, START, World, csrf, text_of
 from fastapi.testclient import TestClient
 
 from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT, Application, Settings
+from upheld.cases.model import Event
+from upheld.readers.portfolio import parse_portfolio
 from upheld.server import create_app
+from upheld.web.mails import Attachment
 
 HIDDEN = ("hidden", "Hidden")
 
@@ -98,7 +103,7 @@ def test_a_case_tells_its_whole_story(morning: World) -> None:
         "Violation to customer.noc email: noc@acme.example 2026-06-01 06:11 UTC Sent In time",
         "Is the problem with vpn-0042 solved?",
         "time has passed",
-        "Credit known at the period’s end",
+        "Credit 300.00 EUR so far, provisional; known at the period’s end",
     ):
         assert said in words, said
 
@@ -133,6 +138,72 @@ def test_an_ended_case_says_how_it_ended(world: World) -> None:
     assert "Next step" not in words
 
 
+def test_a_question_is_put_again_only_after_a_no(world: World) -> None:
+    world.pass_minutes(2, vpn_0042=0.0)
+    case = world.case()
+    assert (case.state, case.reopened_at) == ("acting", None)
+    before = world.everything()
+    client = world.operator()
+    client.post(f"/cases/{case.id}/ask", data={"csrf": csrf(client.get("/").text)})
+    assert world.everything() == before
+
+
+def test_a_case_keeps_the_marks_of_earlier_rounds(world: World) -> None:
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.clock.at += 5 * MINUTE
+    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    html = world.operator().get(f"/cases/{case.id}").text
+    found = re.search(r'id="chart-data">(.*?)</script>', html)
+    assert found is not None
+    assert [mark["label"] for mark in json.loads(found[1])["marks"]] == [
+        "at risk",
+        "violated",
+        "restored",
+        "said solved",
+    ]
+    assert "Considered solved since 2026-06-01 06:30 UTC" in text_of(html)
+
+
+def test_the_overview_leads_to_the_case_that_has_ended(world: World) -> None:
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    words = text_of(world.operator().get("/").text)
+    assert f"277 % 14 min of 5 min 2 s 1 Jun 2026 {case.id} closed" in words
+    assert "Met vpn-0042 latency 21.5 p95 at most 40 no budget 1 Jun 2026 none" in words
+
+
+ROLLING_PORTFOLIO = RIVAL_PORTFOLIO.replace("{calendar: day}", "{rolling: 2h}")
+
+
+def test_a_case_of_a_window_that_has_moved_on_shows_what_was_last_told(world: World) -> None:
+    world.process.adopt_portfolio(RIVAL, ROLLING_PORTFOLIO, parse_portfolio(ROLLING_PORTFOLIO, "portfolio.yaml"))
+    world.pass_minutes(10)
+    world.pass_minutes(4, vpn_0042=0.0)
+    world.pass_minutes(8)
+    case = world.case("hidden-line", RIVAL)
+    assert "rolling" in case.periods
+    world.process.answer(RIVAL, case.id, case.asked, "customer.noc/1", True, "")
+    world.pass_minutes(180)
+    assert world.case("hidden-line", RIVAL).state == "closed"
+    html = world.operator(world.rival_key).get(f"/cases/{case.id}").text
+    words = text_of(html)
+    assert "Violated As it was when last told." in words
+    assert "2026-06-01 06:35 UTC 2026-06-01 06:39 UTC 4 min Bad reachable not &gt;= 1 0 0" in words
+    assert "last told Violated" in words
+    assert "none" not in words.split("Violated since")[1][:30]
+    assert "No version is known" not in words
+
+
+def test_a_case_says_how_many_intervals_it_does_not_carry(world: World) -> None:
+    case = world.case()
+    elsewhere = {**case.verdict, "period_start": "2026-05-30T22:00:00Z", "evidence_omitted": 7}
+    told = Event(case.id, case.seq + 1, "figures_changed", world.clock.at, {"verdict": elsewhere, "period": "earlier"})
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        t.save_case(replace(case, seq=told.seq, verdict=elsewhere, state="closed", closed_at=world.clock.at), [told])
+    assert "7 earlier intervals are not shown" in text_of(world.operator().get(f"/cases/{case.id}").text)
+
+
 # -- agreements, tickets
 
 
@@ -147,7 +218,7 @@ def test_an_agreement_is_told_in_words_with_its_verdicts(morning: World) -> None
         "Below 99.5 % attained: 10 % of the service's charge",
         "P95 of rtt_ms at most 40, in each calendar day.",
         "At risk once it is above 35.",
-        "1 Jun 2026 vpn-0042 Violated 79.71 %",
+        "vpn-0042 Period Status Attained Budget spent Bad No data Excluded Credit Version 1 Jun 2026 Violated 79.71 %",
         "Planned maintenance, customer cause, once approved.",
     ):
         assert said.replace("'", "&#39;") in words, said
@@ -157,6 +228,18 @@ def test_tickets_lead_to_their_cases(morning: World) -> None:
     html = page(morning, "/tickets")
     assert "SLA degradation: vpn-0042, availability (acme)" in html
     assert f'href="/cases/{morning.case().id}"' in html
+
+
+def test_earlier_periods_are_folded(world: World) -> None:
+    for _ in range(9):
+        world.clock.at += 24 * HOUR - 10 * MINUTE
+        world.pass_minutes(10)
+    html = world.operator().get("/agreements/acme-vpn-gold").text
+    assert text_of(html).count("3 earlier Period") == 4
+    shown = html.split("<details")[0]
+    assert "10 Jun 2026" in text_of(shown)
+    assert "3 Jun 2026" not in text_of(shown).split("Violated 79.71")[0].split("vpn-0042 Period")[1]
+    assert 'aria-label="10 periods: 1 violated, 9 met"' in html
 
 
 # -- maintenance
@@ -174,10 +257,35 @@ FORM = {
 
 def test_coming_work_says_for_each_agreement_whether_it_is_excluded_and_why(morning: World) -> None:
     words = text_of(page(morning, "/maintenance"))
-    assert "Counts acme-vpn-gold Announced 2026-06-01 06:21 UTC, 1d 15h 39m before the start" in words
-    assert "Does not count acme-vpn-gold Announced 2026-06-01 06:21 UTC, 8d 15h 39m before the start" in words
+    assert "Counts acme-vpn-gold announced 2026-06-01 06:21 UTC, 1 day 15 hours 39 minutes before the start" in words
+    assert "Does not count acme-vpn-gold announced 2026-06-01 06:21 UTC, 8 days 15 hours 39 minutes before" in words
     assert "Does not count riverbank-web" in words
     assert "2 of 2 sent" in words
+
+
+def test_nothing_is_decided_while_the_announcement_is_on_its_way(world: World) -> None:
+    world.plan(DEFAULT_TENANT, "MW-NEW", "New route", 12, ("vpn-0042",))
+    words = text_of(world.operator().get("/maintenance").text)
+    assert "Not decided yet: the announcement is on its way acme-vpn-gold" in words
+    assert "was not told" not in words
+    world.run()
+    assert "Not decided yet" not in text_of(world.operator().get("/maintenance").text)
+
+
+def test_a_cancelled_work_says_that_its_minutes_count(world: World) -> None:
+    world.process.cancel_maintenance(DEFAULT_TENANT, "MW-LATER")
+    words = text_of(world.operator().get("/maintenance").text).split("Past and cancelled")[1]
+    assert words.count("Cancelled: its minutes count") == 2
+    assert "Does not count" not in words
+
+
+def test_a_role_keeps_its_own_letters(world: World) -> None:
+    source = PORTFOLIO.replace("contacts: {noc: [{email: desk@riverbank.example}]}", "contacts: {}")
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    world.plan(DEFAULT_TENANT, "MW-NEW", "New route", 12, ("web-riverbank",))
+    html = world.operator().get("/maintenance").text
+    assert "customer.noc was not told" in html
+    assert "Customer.noc" not in html
 
 
 def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:
@@ -205,8 +313,10 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
         ({"approved_by": " "}, "Name who approved the work."),
         ({"start": ""}, "Give a date and a time."),
         ({"start": "yesterday"}, "Give a date and a time."),
-        ({"end": "2026-06-20T23:00"}, "The end is later than the start."),
+        ({"end": "2026-06-20T22:00"}, "must be later than the start: 2026-06-20 22:00 is not after 2026-06-20 23:00."),
         ({"start": "2026-05-01T00:00", "end": "2026-05-01T01:00"}, "This is over already"),
+        ({"end": "2026-07-22T23:00"}, "A window is at most 31 days long: plan longer work as several."),
+        ({"start": "2036-06-20T23:00", "end": "2036-06-21T01:30"}, "This is more than five years away"),
         ({"start": "2026-06-20T23:00+02:00"}, "Give a date and a local time."),
         ({"zone": "Mars/Base"}, "Choose a time zone."),
         ({"services": []}, "Choose at least one service."),
@@ -291,7 +401,7 @@ def test_the_mailbox_shows_what_was_caught(morning: World) -> None:
     assert re.search(r'<a href="http://testserver/confirm/[^"]+" target="_blank" rel="noopener noreferrer">', mail)
     assert f'sandbox="allow-popups allow-popups-to-escape-sandbox" src="{found[1]}/html"' in mail
     framed = client.get(f"{found[1]}/html")
-    assert framed.text.startswith('<base target="_blank">')
+    assert framed.text.startswith('<!DOCTYPE html><base target="_blank">')
     assert framed.headers["content-security-policy"].startswith("sandbox allow-popups")
     assert "script-src" not in framed.headers["content-security-policy"]
     assert client.get("/mailbox/no-such-mail").status_code == 404
@@ -302,7 +412,34 @@ def test_an_attachment_is_listed(morning: World) -> None:
     client = morning.operator()
     found = re.search(r'href="(/mailbox/[^"]+)">Planned maintenance', client.get("/mailbox").text)
     assert found is not None
-    assert re.search(r"Attachments maintenance\.ics text/calendar, [\d,]+ bytes", text_of(client.get(found[1]).text))
+    mail = client.get(found[1]).text
+    assert re.search(r"Attachments maintenance\.ics text/calendar, [\d,]+ bytes", text_of(mail))
+    link = re.search(r'href="([^"]+/attachments/0)" download="maintenance.ics"', mail)
+    assert link is not None
+    got = client.get(link[1])
+    assert got.content.startswith(b"BEGIN:VCALENDAR")
+    assert got.headers["content-type"].startswith("text/calendar")
+    assert got.headers["content-disposition"] == 'attachment; filename="maintenance.ics"'
+    assert got.headers["content-security-policy"].startswith("sandbox")
+    assert client.get(link[1].removesuffix("0") + "1").status_code == 404
+    assert morning.operator(morning.rival_key).get(link[1]).status_code == 404
+    assert morning.stranger().get(link[1]).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "safe", "told"),
+    [
+        ("../../etc/passwd", "text/html", "etc_passwd", "application/octet-stream"),
+        ('a"; x=".html', "image/svg+xml", "a_x_.html", "application/octet-stream"),
+        ("..", "text/calendar", "attachment", "text/calendar"),
+        ("Wartung für Köln.ics", "text/calendar", "Wartung_f_r_K_ln.ics", "text/calendar"),
+    ],
+)
+def test_an_attachment_is_saved_under_a_harmless_name_and_never_shown(
+    name: str, type_: str, safe: str, told: str
+) -> None:
+    attachment = Attachment(name, type_, b"")
+    assert (attachment.file_name, attachment.media_type) == (safe, told)
 
 
 # -- whose data

@@ -38,6 +38,30 @@ def test_a_measured_figure_has_as_many_digits_as_tell_it_from_its_bound(attained
 
 
 @pytest.mark.parametrize(
+    ("attained", "bound", "shown"),
+    [
+        ("1" + 30 * "0", "<= 40", "1e30"),
+        ("123456" + 30 * "0", "<= 40", "1.234e35"),
+        ("-17976931348623157" + 292 * "0", ">= 40", "-1.798e308"),
+        ("1000001" + 12 * "0", "<= 1e18", "1.000001e18"),  # four digits would say that it is just what was promised
+        ("0." + 323 * "0" + "5", "<= 40", "0"),
+        ("0." + 323 * "0" + "5", "<= 0", "5e-324"),
+        ("Infinity", "<= 40", "∞"),
+    ],
+)
+def test_a_measured_figure_of_any_size_is_readable(attained: str, bound: str, shown: str) -> None:
+    assert words.figure(attained, parse_bound(bound)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1e30, "1e30"), (1.7e308, "1.7e308"), (5e-324, "4.94066e-324"), (1234567.0, "1234570"), (0.0, "0")],
+)
+def test_a_value_of_any_size_is_readable(value: float, shown: str) -> None:
+    assert words.plain(value) == shown
+
+
+@pytest.mark.parametrize(
     ("distance", "shown"),
     [
         (3 * SECOND, "just now"),

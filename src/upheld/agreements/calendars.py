@@ -16,11 +16,13 @@ Interval = tuple[int, int]
 
 def calendar_periods(unit: str, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:
     """Every whole period of `unit` (day, week, month, quarter, year) that overlaps [start, end), in order.
-    A week begins on Monday (ISO 8601)."""
+    A week begins on Monday (ISO 8601). A day that a zone has skipped (Pacific/Apia had no 2011-12-30) is no period."""
     first = _first_day(unit, to_datetime(start).astimezone(zone).date())
     while (begins := local_midnight(first, zone)) < end:
         following = _next_first_day(unit, first)
-        yield begins, local_midnight(following, zone)
+        ends = local_midnight(following, zone)
+        if begins < ends:
+            yield begins, ends
         first = following
 
 
@@ -70,7 +72,8 @@ def _open_intervals(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -
     day = to_datetime(start).astimezone(zone).date() - timedelta(days=1)
     while (midnight := local_midnight(day, zone)) < end:
         span = hours.hours[day.weekday()]
-        if span is not None and day not in closed_days:
+        skipped = local_midnight(day + timedelta(days=1), zone) == midnight  # there was no such day
+        if span is not None and day not in closed_days and not skipped:
             yield _local_minute(day, span[0], zone, midnight), _local_minute(day, span[1], zone, midnight)
         day += timedelta(days=1)
 

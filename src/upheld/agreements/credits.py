@@ -1,8 +1,8 @@
 """Service credits: tiers over attained or over bad time, which of them holds, and the money. DESIGN rule 11."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,12 +15,14 @@ from upheld.agreements.units import format_duration, format_share, parse_duratio
 class AttainedTier:
     """Holds where lowest <= attained < below. `{below: 99.9 %}` is 0 <= attained < 0.999; the printed form
     `{from_attained: 97.90 %, to_attained: 99.69 %}` reads attained cut to the places printed, so that it covers up
-    to but not including 99.70 %."""
+    to but not including 99.70 %. `printed` is the upper bound as printed, `places` how many places of a percentage
+    attained is read with; see `settled_tiers`."""
 
     lowest: Fraction
     below: Fraction
     share: Fraction
-    printed: bool = False
+    printed: Fraction | None = None
+    places: int = 0
 
     def holds(self, attained: Fraction) -> bool:
         return self.lowest <= attained < self.below
@@ -69,7 +71,32 @@ def _parse_printed(value: dict[str, object]) -> AttainedTier:
     if low > high:
         raise ValueError("from_attained is not above to_attained")
     places = max(_places(value["from_attained"]), _places(value["to_attained"]))
-    return AttainedTier(low, high + Fraction(1, 100 * 10**places), parse_share(value["share"]), printed=True)
+    return _read_with(AttainedTier(low, high, parse_share(value["share"]), printed=high, places=places), places)
+
+
+def settled_tiers(tiers: Sequence[AnyTier], target: object) -> tuple[AnyTier, ...]:
+    """The tiers of one objective with this target, the printed ones all read with the same places: the finest of them
+    and of the target, and at least two, so that `to_attained: 99 %` beside a target of 99.9 % ends before 99.01 %.
+
+    Since the target has no finer places, a tier printed to end below it does not reach it. A tier printed to end at
+    the target or above it holds there as it is written: a target may be met and a credit owed, the two are separate."""
+    printed = [t.places for t in tiers if isinstance(t, AttainedTier) and t.printed is not None]
+    places = max(2, *printed, _places_of(target)) if printed else 0
+    return tuple(_read_with(t, places) if isinstance(t, AttainedTier) else t for t in tiers)
+
+
+def _read_with(tier: AttainedTier, places: int) -> AttainedTier:
+    if tier.printed is None:
+        return tier
+    return replace(tier, below=tier.printed + Fraction(1, 100 * 10**places), places=places)
+
+
+def _places_of(target: object) -> int:
+    """How many places the percentage of a share has, as a decimal without trailing zeros."""
+    places = 0
+    while isinstance(target, Fraction) and (target * 100 * 10**places).denominator != 1:
+        places += 1
+    return places
 
 
 def _places(text: object) -> int:
@@ -101,7 +128,7 @@ def check_tiers(tiers: Sequence[AnyTier], *, counts_slots: bool, has_attained: b
 
 
 def _check_pair(worse: AttainedTier, better: AttainedTier) -> None:
-    if worse.printed and better.printed and better.lowest < worse.below:
+    if worse.printed is not None and better.printed is not None and better.lowest < worse.below:
         last = format_share(min(worse.below, better.below))
         raise ValueError(f"credits: two tiers hold from {format_share(better.lowest)} to below {last}")
     if (worse.below, worse.lowest) == (better.below, better.lowest):
@@ -129,8 +156,9 @@ def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int) ->
     return max(held, default=Fraction(0))
 
 
-def to_minor_unit(amount: Fraction, currency: str) -> Decimal:
-    """`amount` rounded half-up to the currency's minor unit (EUR: 0.01, JPY: 1). The one rounding of a credit."""
+def to_minor_unit(amount: Fraction, currency: str, *, cut_off: bool = False) -> Decimal:
+    """`amount` in whole minor units of the currency (EUR: 0.01, JPY: 1): rounded half-up, or cut off."""
     places = get_currency_precision(currency)
-    scaled = Decimal((amount * 10**places * 2 + 1).__floor__() // 2)
-    return scaled.scaleb(-places).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    scaled = amount * 10**places
+    rounded = scaled.__floor__() if cut_off else (scaled * 2 + 1).__floor__() // 2
+    return Decimal(f"{rounded}E-{places}")  # of its text, which no context of `decimal` rounds

@@ -14,12 +14,24 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import list_currencies
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from upheld.agreements.credits import AnyTier, check_tiers, parse_tier
+from upheld.agreements.credits import AnyTier, BadTimeTier, check_tiers, parse_tier, settled_tiers
 from upheld.agreements.units import (
     DAY,
+    HOUR,
     Bound,
+    format_duration,
+    format_share,
     parse_bound,
     parse_duration,
     parse_instant_or_date,
@@ -63,6 +75,13 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_parse_zone)]
 Currency = Annotated[str, BeforeValidator(_parse_currency)]
 MissingPolicy = Literal["exclude", "bad", "good"]
 
+MAX_SLOTS = 10_000_000
+"""So many slots a period may have."""
+
+_DAYS_AT_MOST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+_SET_BACK = 2 * HOUR
+"""By so much a change of clocks lengthens a period at most."""
+
 
 class Document(BaseModel):
     """What every part of an agreement shares: it cannot be changed, and an unknown field is an error."""
@@ -80,9 +99,9 @@ class Availability(Document):
     good_when: Limit | None = None
     slot_rule: Literal["any_bad", "all_bad", "mean", "last"] = "any_bad"
     error_rate_over: Share | None = None
-    min_total: Annotated[int, Field(ge=0)] = 0
-    consecutive: Annotated[int, Field(ge=1)] = 1
-    recovery: Annotated[int, Field(ge=1)] = 1
+    min_total: Annotated[int, Field(ge=0, strict=True)] = 0
+    consecutive: Annotated[int, Field(ge=1, strict=True)] = 1
+    recovery: Annotated[int, Field(ge=1, strict=True)] = 1
 
     @model_validator(mode="after")
     def _one_way_to_tell_bad(self) -> Self:
@@ -103,6 +122,14 @@ class Ratio(Document):
     slot: Duration = 60_000_000
     missing: MissingPolicy = "exclude"
     weighting: Literal["events", "slots"] = "events"
+
+    @model_validator(mode="after")
+    def _missing_can_count(self) -> Self:
+        if self.missing != "exclude" and self.weighting == "events":
+            raise ValueError(
+                f"missing: {self.missing} needs weighting: slots, for a slot without data has no events to count"
+            )
+        return self
 
 
 def _parse_aggregate(text: object) -> str:
@@ -153,6 +180,24 @@ class Warning(Document):
         return self
 
 
+def _parse_tier(value: object) -> AnyTier:
+    tier = parse_tier(value)
+    if not tier.share:
+        raise ValueError("share: must be more than 0 %; leave the tier out")
+    return tier
+
+
+def _is_stricter(warning: Fraction | Bound, target: Fraction | Bound) -> bool:
+    """Whether what misses the target has missed the warning before, and the two are not the same."""
+    if not isinstance(warning, Bound) or not isinstance(target, Bound):
+        return isinstance(warning, Fraction) and isinstance(target, Fraction) and warning > target
+    if warning.operator[0] != target.operator[0]:
+        return False
+    if warning.limit == target.limit:
+        return len(warning.operator) < len(target.operator)  # < 40 is stricter than <= 40
+    return (warning.limit < target.limit) == (target.operator[0] == "<")
+
+
 class Objective(Document):
     """One promise: how it is measured, over which period, with which target, threshold and credits."""
 
@@ -161,16 +206,21 @@ class Objective(Document):
     period: Period
     target: Target
     warning: Warning | None = None
-    credits: tuple[Annotated[AnyTier, BeforeValidator(parse_tier)], ...] = ()
+    credits: tuple[Annotated[AnyTier, BeforeValidator(_parse_tier)], ...] = ()
+
+    @field_validator("credits")
+    @classmethod
+    def _settle(cls, tiers: tuple[AnyTier, ...], info: ValidationInfo) -> tuple[AnyTier, ...]:
+        return settled_tiers(tiers, info.data.get("target"))
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         is_bound = self.indicator.kind == "aggregate"
         wanted = 'a bound in the metric\'s unit, such as "<= 40"' if is_bound else 'a share, such as "99.9 %"'
         if isinstance(self.target, Bound) != is_bound:
-            raise ValueError(f"target: of an objective of kind {self.indicator.kind} is {wanted}")
+            raise ValueError(f"target: of an objective of kind {self.indicator.kind} must be {wanted}")
         if isinstance(self.target, Bound) and self.target.operator in ("==", "!="):
-            raise ValueError("target: is one of <=, <, >=, >")
+            raise ValueError("target: must begin with one of <=, <, >=, >")
         self._check_warning(is_bound, wanted)
         self._check_period()
         check_tiers(self.credits, counts_slots=self.indicator.kind == "availability", has_attained=not is_bound)
@@ -180,25 +230,48 @@ class Objective(Document):
         if self.warning is None:
             return
         if self.warning.target is not None and isinstance(self.warning.target, Bound) != is_bound:
-            raise ValueError(f"warning.target: of an objective of kind {self.indicator.kind} is {wanted}")
+            raise ValueError(f"warning.target: of an objective of kind {self.indicator.kind} must be {wanted}")
+        if isinstance(self.warning.target, Bound) and self.warning.target.operator in ("==", "!="):
+            raise ValueError("warning.target: must begin with one of <=, <, >=, >")
         if self.warning.budget_spent is not None and is_bound:
             raise ValueError("warning.budget_spent: an aggregate has no budget; give warning.target")
+        if self.warning.target is not None and not _is_stricter(self.warning.target, self.target):
+            if isinstance(self.target, Bound):
+                raise ValueError(f"warning.target: must be stricter than the target {self.target}, in its direction")
+            raise ValueError(f"warning.target: must be more than the target {format_share(self.target)}")
 
     def _check_period(self) -> None:
         slot, rolling = self.indicator.slot, self.period.rolling
         if rolling is not None:
             if rolling % slot:
-                raise ValueError("period.rolling: is a whole number of slots")
+                raise ValueError(f"period.rolling: must be a whole number of slots of {format_duration(slot)}")
             if self.credits:
                 raise ValueError("credits: need a calendar period, for a rolling one never ends")
         elif slot > DAY or DAY % slot:
-            raise ValueError("indicator.slot: divides a day evenly, such as 1m, 5m or 1h")
+            raise ValueError("indicator.slot: must divide a day evenly, such as 1m, 5m or 1h")
+        longest = _DAYS_AT_MOST[self.period.calendar] * DAY + _SET_BACK if self.period.calendar else rolling or 0
+        slots = -(-longest // slot)
+        if slots > MAX_SLOTS:
+            smallest = format_duration(_smallest_slot(longest, DAY if rolling is None else rolling))
+            raise ValueError(f"indicator.slot: must be at least {smallest}: a period has at most {MAX_SLOTS:,} slots")
+        for tier in self.credits:
+            if isinstance(tier, BadTimeTier) and not tier.holds(slots * slot):
+                never = f"the tier at {format_duration(tier.limit)} can never hold"
+                raise ValueError(f"credits: {never}, for no {self.period.calendar} is that long")
+
+
+def _smallest_slot(longest: int, divided: int) -> int:
+    """The shortest slot (a part of a day, in whole ms) that cuts `longest` into at most MAX_SLOTS slots and `divided`
+    into a whole number of them; `divided` itself where there is none."""
+    day = DAY // 1_000
+    sizes = (day // parts * 1_000 for parts in range(day, 0, -1) if day % parts == 0)
+    return next((size for size in sizes if size * MAX_SLOTS >= longest and divided % size == 0), divided)
 
 
 class Money(Document):
     """An amount in the currency's major unit, exact."""
 
-    amount: Annotated[Decimal, Field(ge=0)]
+    amount: Annotated[Decimal, Field(ge=0, le=10**12, decimal_places=12)]
     currency: Currency
 
 
@@ -236,7 +309,7 @@ class Confirmation(Document):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.remind_after >= self.close_after:
-            raise ValueError("remind_after is shorter than close_after")
+            raise ValueError("remind_after: must be shorter than close_after")
         return self
 
 
@@ -273,6 +346,8 @@ def _parse_service_hours(value: object) -> ServiceHours | None:
         return value if isinstance(value, ServiceHours) else None
     if not isinstance(value, Mapping):
         raise ValueError('is always, or days with hours such as {mon-fri: "08:00-18:00", holidays: DE}')
+    if not set(value) - {"holidays"}:
+        raise ValueError("names no day; give days with hours such as mon-fri: 08:00-18:00")
     hours: list[tuple[int, int] | None] = [None] * 7
     for days, text in value.items():
         if days == "holidays":
@@ -283,9 +358,15 @@ def _parse_service_hours(value: object) -> ServiceHours | None:
             raise ValueError(f"{days!r} is not a day or a range of days such as mon or mon-fri")
         match = _HOURS.fullmatch(str(text).replace(" ", ""))
         start, end = (int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])) if match else (0, 0)
-        if not start < end <= 24 * 60:
-            raise ValueError(f'{text!r} are not hours such as "08:00-18:00"')
+        if match is None or end > 24 * 60:
+            raise ValueError(f'{days}: {text!r} are not hours such as "08:00-18:00"')
+        if end <= start:
+            raise ValueError(
+                f"{days}: {text!r}: hours must end on the same day, up to 24:00; write two days' hours instead"
+            )
         for day in range(_DAYS.index(first), _DAYS.index(last) + 1):
+            if hours[day] is not None:
+                raise ValueError(f"{days}: {_DAYS[day]} must stand once; it has hours already")
             hours[day] = (start, end)
     return ServiceHours(hours=tuple(hours), holidays=_parse_holidays(value.get("holidays")))
 
@@ -300,6 +381,12 @@ def _parse_holidays(region: object) -> str | None:
     if country not in supported or (subdivision and subdivision not in supported[country]):
         raise ValueError(f"holidays: {region!r} is not a country such as DE or a subdivision such as DE-BY")
     return str(region)
+
+
+def _parse_lateness(text: object) -> int:
+    """As `parse_duration`, and also no time at all, such as `0s`."""
+    none = isinstance(text, str) and re.fullmatch(r"(?:0+(?:ms|[smhdw]))+", text.replace(" ", ""))
+    return 0 if none else parse_duration(text)
 
 
 class Agreement(Document):
@@ -318,7 +405,7 @@ class Agreement(Document):
     confirmation: Confirmation = Confirmation()
     exclusions: tuple[Name, ...] | None = None
     """Reasons that this agreement lets count as exclusions; None where it does not limit them."""
-    lateness: Duration | None = None
+    lateness: Annotated[int, BeforeValidator(_parse_lateness)] | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -331,8 +418,20 @@ class Agreement(Document):
             raise ValueError("charge: an agreement has one currency")
         start, end = self.validity
         if end is not None and end <= start:
-            raise ValueError("valid: to is later than from")
+            raise ValueError("valid.to: must be later than from")
+        self._check_credited_periods()
         return self
+
+    def _check_credited_periods(self) -> None:
+        """A charge is that of one period: credits of a day and of a month would be shares of different charges."""
+        credited = [o for o in self.objectives if o.credits]
+        for other in credited[1:]:
+            if other.period != credited[0].period:
+                first, second = (f"{o.id!r} by the {o.period.calendar}" for o in (credited[0], other))
+                raise ValueError(
+                    f"objectives: {first} and {second} give credits on the same charge, which is that of one period: "
+                    "all objectives with credits have the same period"
+                )
 
     @property
     def validity(self) -> tuple[int, int | None]:
@@ -349,7 +448,7 @@ class Contact(Document):
 
     email: Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", max_length=254)] | None = None
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)] | None = None
-    secret: Annotated[str, Field(min_length=24)] | None = None
+    secret: Annotated[str | None, Field(min_length=24, repr=False)] = None
     """The webhook's signing secret (Standard Webhooks, `whsec_...`)."""
     language: Literal["en"] = "en"
 
@@ -372,7 +471,7 @@ def _check_secret(secret: str) -> None:
     except ValueError:
         size = 0
     if not 24 <= size <= 64:
-        raise ValueError("secret: is whsec_ and the base64 of 24 to 64 random bytes")
+        raise ValueError("secret: must be whsec_ and the base64 of 24 to 64 random bytes")
 
 
 class Party(Document):

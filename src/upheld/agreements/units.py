@@ -7,7 +7,7 @@ microseconds. Nothing here goes through a binary float.
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -16,6 +16,14 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+END_OF_TIME = 9_214_646_400_000_000
+"""2262-01-01 in microseconds: nanoseconds in 64 bits end soon after. Time begins with the Unix epoch."""
+
+OUTSIDE = "lies outside of the years 1970 to 2261"
+
+HUGE = 10**15
+"""From here on a figure is written in powers of ten: nobody counts more digits."""
 
 _UNITS = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdw]))+")
@@ -28,14 +36,14 @@ Operator = Literal["<=", ">=", "<", ">", "==", "!="]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A comparison such as `<= 40`. `limit` is exact; a measured float is compared with the float nearest to it,
-    so that a value written as 0.1 meets the bound `<= 0.1`."""
+    """A comparison such as `<= 40`. `limit` is exact, and an exact figure is compared with it; a measured float is
+    compared with the float nearest to it, so that a value written as 0.1 meets the bound `<= 0.1`."""
 
     operator: Operator
     limit: Decimal
 
-    def holds(self, value: float) -> bool:
-        limit = float(self.limit)
+    def holds(self, value: float | Fraction) -> bool:
+        limit = Fraction(self.limit) if isinstance(value, Fraction) else float(self.limit)
         match self.operator:
             case "<=":
                 return value <= limit
@@ -60,7 +68,7 @@ def parse_share(text: object) -> Fraction:
         raise ValueError('write a share with its sign, such as "99.9 %"')
     share = Fraction(_decimal(text.strip()[:-1])) / 100
     if not 0 <= share <= 1:
-        raise ValueError("a share lies between 0 % and 100 %")
+        raise ValueError("a share must lie between 0 % and 100 %")
     return share
 
 
@@ -83,7 +91,9 @@ def parse_duration(text: object) -> int:
         raise ValueError('write a duration as number and unit (ms, s, m, h, d, w), such as "5m" or "28d"')
     duration = sum(int(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text.replace(" ", "")))
     if duration <= 0:
-        raise ValueError("a duration is longer than zero")
+        raise ValueError("a duration must be longer than zero")
+    if duration > END_OF_TIME:
+        raise ValueError("a duration must be shorter than the years 1970 to 2261")
     return duration
 
 
@@ -99,7 +109,8 @@ def format_duration(duration: int) -> str:
 
 
 def parse_instant(text: object) -> int:
-    """An RFC 3339 time with its zone -> microseconds since the Unix epoch, UTC. A naive time raises ValueError."""
+    """An RFC 3339 time with its zone -> microseconds since the Unix epoch, UTC. Raises ValueError on a naive time, and
+    on one outside of the years 1970 to 2261."""
     if isinstance(text, datetime):
         moment = text
     elif isinstance(text, str):
@@ -111,16 +122,21 @@ def parse_instant(text: object) -> int:
         raise ValueError(f"{text!r} is not an RFC 3339 time such as 2026-06-01T00:00:00Z")
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone: write 2026-06-01T00:00:00Z or 2026-06-01T00:00:00+02:00")
-    return to_microseconds(moment)
+    instant = to_microseconds(moment)
+    if not 0 <= instant < END_OF_TIME:
+        raise ValueError(f"{text} {OUTSIDE}")
+    return instant
 
 
 def parse_instant_or_date(text: object, zone: ZoneInfo) -> int:
     """As `parse_instant`; a bare date such as 2026-01-01 is the local midnight that begins it in `zone`."""
-    if isinstance(text, date) and not isinstance(text, datetime):
-        return local_midnight(text, zone)
     if isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
-        return local_midnight(date.fromisoformat(text.strip()), zone)
-    return parse_instant(text)
+        text = date.fromisoformat(text.strip())
+    if not isinstance(text, date) or isinstance(text, datetime):
+        return parse_instant(text)
+    if not 1970 <= text.year < 2262:
+        raise ValueError(f"{text} {OUTSIDE}")
+    return local_midnight(text, zone)
 
 
 def format_instant(instant: int) -> str:
@@ -147,9 +163,20 @@ def decimal_text(value: Fraction, places: int) -> str:
     """`value` as a decimal of at most `places` places, cut off and never rounded up, without trailing zeros: a
     figure that is printed never looks better than it is (0.99899999 never prints as 0.999)."""
     scaled = value * 10**places
-    digits = Decimal(scaled.numerator // scaled.denominator).scaleb(-places)
-    text = format(digits, "f")
+    text = format(Decimal(f"{scaled.numerator // scaled.denominator}E-{places}"), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def scientific_text(value: Decimal, digits: int = 4, rounding: str = ROUND_FLOOR) -> str:
+    """`value` in powers of ten, such as `1.235e30`, with so many digits that count; `∞` beyond every number. Cut off
+    downwards unless `rounding` (of `decimal`) says otherwise."""
+    if not value.is_finite():
+        return "-∞" if value < 0 else "∞"
+    if not value:
+        return "0"
+    cut = Context(prec=digits, rounding=rounding).plus(value)
+    mantissa = format(Decimal((cut.is_signed(), cut.as_tuple().digits, 1 - len(cut.as_tuple().digits))), "f")
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{cut.adjusted()}"
 
 
 def _decimal(text: str) -> Decimal:
@@ -159,4 +186,6 @@ def _decimal(text: str) -> Decimal:
         raise ValueError(f"{text.strip()!r} is not a number") from None
     if not number.is_finite():
         raise ValueError(f"{text.strip()!r} is not a finite number")
+    if number and not 0 < abs(float(number)) < float("inf"):
+        raise ValueError(f"{text.strip()!r} is beyond what can be measured")
     return number

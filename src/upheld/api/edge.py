@@ -110,7 +110,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = min(self.limit, PUBLIC_LIMIT) if is_public(scope["path"]) else self.limit
-        too_large = Problem(413, f"a body has at most {limit:,} bytes", headers={"Connection": "close"})
+        too_large = Problem(413, f"a body must have at most {limit:,} bytes", headers={"Connection": "close"})
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > limit:
             await problem(413, too_large.detail, headers=too_large.headers)(scope, receive, send)

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from upheld.access import Caller
 from upheld.agreements.model import Portfolio
-from upheld.agreements.units import parse_instant
+from upheld.agreements.units import format_instant, parse_instant
 from upheld.api.problems import Problem, field_problem
 from upheld.readers.bodies import WrongContentType, media_type
 
@@ -44,7 +44,8 @@ class Window(Input):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end <= self.start:
-            raise PydanticCustomError("order", "is later than start", {"field": "end"})
+            found = f"{format_instant(self.end)} is not after {format_instant(self.start)}"
+            raise PydanticCustomError("order", "must be later than start: {found}", {"field": "end", "found": found})
         return self
 
 
@@ -78,7 +79,8 @@ def check_media_type(kind: str, allowed: tuple[str, ...]) -> None:
     try:
         if media_type(kind) in allowed:
             return
-        reason = f"Content-Type is {' or '.join(allowed)}"
+        found = repr(kind[:100]) if kind else "missing"
+        reason = f"Content-Type must be {' or '.join(allowed)}; it is {found}"
     except WrongContentType as error:
         reason = str(error)
     raise Problem(415, reason, headers={"Accept": ", ".join(allowed)})

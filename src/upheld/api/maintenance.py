@@ -9,9 +9,10 @@ from pydantic import Field
 
 from upheld.api.documents import notice_document, record_document
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
-from upheld.api.problems import Problem
+from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.window import window_fault
 
 
 class MaintenanceInput(Window):
@@ -38,7 +39,7 @@ def router(application: Application) -> APIRouter:
     @routes.post("", status_code=201, dependencies=[Depends(json_body)])
     def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
         """Plans a work and announces it; the answer holds the notices. The same work under the same `id` again
-        answers 200 and announces nothing anew."""
+        answers 200 and announces nothing anew. The window is not over, and at most 31 days long."""
         check_touched(process.portfolio(caller.tenant), wanted.services)
         work = _work(wanted, application.clock.now())
         with store.transaction(caller.tenant, writing=False) as t:
@@ -48,6 +49,8 @@ def router(application: Application) -> APIRouter:
                 what = "was cancelled" if known.state == "cancelled" else "is another work"
                 raise Problem(409, f"id: {work.id!r} {what}; give a new id")
             response.status_code = 200
+        elif (fault := window_fault(work.start, work.end, work.planned_at)) is not None:
+            raise field_problem(*fault)
         notices = process.plan_maintenance(caller.tenant, work)
         response.headers["Location"] = f"/v1/maintenance/{work.id}"
         return {**record_document(known or work), "notices": [notice_document(notice) for notice in notices]}

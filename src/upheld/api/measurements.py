@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from upheld.agreements.units import format_instant
-from upheld.api.inputs import Asking, Name, RawBody, Window
+from upheld.api.inputs import Asking, Name, RawBody, Window, check_media_type
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, WrongContentType, read_body
+from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, read_body
 
 MAX_POINTS = 100_000
 
@@ -33,6 +33,7 @@ def router(application: Application) -> APIRouter:
         """Takes a batch, which is on disk before this answers. `whole`: one bad row and nothing is taken; `rows`: the
         good rows are taken, and the bad ones come back with the reasons."""
         content_type, content = body
+        check_media_type(content_type, CONTENT_TYPES)
         try:
             batch = read_body(
                 content_type,
@@ -40,8 +41,6 @@ def router(application: Application) -> APIRouter:
                 known=process.known_series(caller.tenant),
                 received_at=application.clock.now(),
             )
-        except WrongContentType as error:
-            raise Problem(415, str(error), headers={"Accept": ", ".join(CONTENT_TYPES)}) from None
         except MalformedBody as error:
             raise Problem(400, str(error)) from None
         rejected = _rejected(batch.faults)

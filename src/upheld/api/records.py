@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from upheld.analysis.model import Change
@@ -40,9 +40,14 @@ def router(application: Application) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["exclusions and changes"])
     process, store = application.process, application.store
 
+    def standing(tenant: str, exclusion_id: str) -> Exclusion | None:
+        with store.transaction(tenant, writing=False) as t:
+            return t.exclusion(exclusion_id)
+
     @routes.post("/exclusions", status_code=201, dependencies=[Depends(json_body)])
-    def exclude(caller: Asking, wanted: ExclusionInput) -> dict[str, Any]:
-        """Grants an exclusion; what it touches is assessed anew. The same under the same `id` again changes nothing."""
+    def exclude(caller: Asking, wanted: ExclusionInput, answer: Response) -> dict[str, Any]:
+        """Grants an exclusion; what it touches is assessed anew. The same under the same `id` again changes nothing and
+        answers 200; another under an `id` that stands is refused with 409."""
         portfolio = process.portfolio(caller.tenant)
         if wanted.service != EVERY_SERVICE:
             check_service(portfolio, wanted.service)
@@ -59,11 +64,14 @@ def router(application: Application) -> APIRouter:
             agreement=wanted.agreement,
             known_at=application.clock.now(),
         )
-        process.grant_exclusion(caller.tenant, exclusion_id, exclusion)
-        with store.transaction(caller.tenant, writing=False) as t:
-            kept = next((x for x in t.exclusions() if replace(x, known_at=exclusion.known_at) == exclusion), None)
-        if kept is None:
-            raise Problem(409, f"id: {exclusion_id!r} is another exclusion, or was revoked; give a new id")
+        before = standing(caller.tenant, exclusion_id)
+        if before is None:
+            process.grant_exclusion(caller.tenant, exclusion_id, exclusion)
+        else:
+            answer.status_code = 200
+        kept = before or standing(caller.tenant, exclusion_id)
+        if kept is None or replace(kept, known_at=exclusion.known_at) != exclusion:
+            raise Problem(409, f"id: {exclusion_id!r} is another exclusion; give a new id")
         return {"id": exclusion_id, **record_document(kept)}
 
     @routes.get("/exclusions")

@@ -16,9 +16,9 @@ from upheld.assessment.credit import Earned
 from upheld.assessment.exact import Flags, Numbers
 from upheld.assessment.grants import Grants, grants
 from upheld.assessment.reference import Standing
-from upheld.assessment.timeline import BAD, GOOD, Span, Timeline, weighs_events
+from upheld.assessment.timeline import Span, Timeline, weighs_events
 from upheld.assessment.verdict import Condition, Status, Verdict
-from upheld.assessment.windows import Window, ceil_slot, windows
+from upheld.assessment.windows import Window, ceil_slot, settled_at, windows
 from upheld.assessment.wording import evidence_of, verdict_of
 from upheld.measurements.exclusions import Exclusion
 
@@ -53,9 +53,9 @@ class Account(Protocol):
 
 def open_account(term: Term, series: Series, begin: int, lateness: int) -> Account:
     """An empty account that looks at the periods from `begin` on (microseconds UTC)."""
-    if term.period.rolling is not None:
-        return RollingAccount(term, series, begin)
-    return CalendarAccount(term, series, begin, lateness if term.lateness is None else term.lateness)
+    patience = lateness if term.lateness is None else term.lateness
+    kind = CalendarAccount if term.period.rolling is None else RollingAccount
+    return kind(term, series, begin, patience)
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class CalendarAccount:
         for i in sorted(dirty | self._unsettled):
             period = self._periods[i]
             over = as_of >= period.window.over_at
-            final = over and i not in undecided and as_of >= period.window.end + self._patience
+            final = over and i not in undecided and as_of >= settled_at(self.term, period.window.end, self._patience)
             before = self.drafts.get(period.window.start)
             if i in dirty or before is None or over != period.over:
                 period.over = over
@@ -178,7 +178,7 @@ class CalendarAccount:
         for i in self._unsettled:
             window = self._periods[i].window
             next_slot = (max(self._timeline.last, window.first) + 1) * term.indicator.slot
-            instants += [min(next_slot, window.over_at), window.over_at, window.end + self._patience]
+            instants += [min(next_slot, window.over_at), window.over_at, settled_at(term, window.end, self._patience)]
         return min(instant for instant in instants if instant > as_of)
 
     def _draft(self, period: Period, final: bool) -> Draft:
@@ -210,9 +210,10 @@ class RollingAccount:
     """The one window that ends with the last slot that has ended. How each earlier window stood is kept, so that it
     is known since when the present standing holds."""
 
-    def __init__(self, term: Term, series: Series, begin: int) -> None:
+    def __init__(self, term: Term, series: Series, begin: int, patience: int) -> None:
         assert term.period.rolling is not None
         width = term.indicator.slot
+        self._settled_at = NEVER if term.valid_to is None else settled_at(term, term.valid_to, patience)
         self.term, self._series, self._begin = term, series, begin
         self._length = term.period.rolling // width
         start = max(begin // width * width - term.period.rolling, term.valid_from)
@@ -253,7 +254,7 @@ class RollingAccount:
     def _next_change(self, as_of: int) -> int:
         width, valid_to = self.term.indicator.slot, self.term.valid_to
         if valid_to is not None and as_of >= ceil_slot(valid_to, width) * width:
-            return NEVER
+            return self._settled_at if as_of < self._settled_at else NEVER
         return max(as_of // width + 1, ceil_slot(self.term.valid_from, width)) * width
 
     def _draft_anew(self, as_of: int, changed: bool) -> list[Draft]:
@@ -261,24 +262,24 @@ class RollingAccount:
         if not periods:
             self.drafts = {}
             return []
-        window = periods[0]
+        window, final = periods[0], as_of >= self._settled_at
         before = self.drafts.get(window.start)
-        if before is not None and before.window == window and not changed:
+        if before is not None and before.window == window and not changed and before.verdict.final == final:
             return []
-        self.drafts = {window.start: Draft(window, self._verdict(window))}
+        self.drafts = {window.start: Draft(window, self._verdict(window, final))}
         return list(self.drafts.values())
 
-    def _verdict(self, window: Window) -> Verdict:
+    def _verdict(self, window: Window, final: bool) -> Verdict:
         term = self.term
         span = self._timeline.span(window.first, window.last)
         granted = grants(term, self.exclusions, window.start, window.over_at)
         evidence = evidence_of(term, window, span, granted)
         standing = self._stand(window)
         if standing.attained is None:
-            return verdict_of(term, window, span, evidence, standing, "no_data", None, None, False)
+            return verdict_of(term, window, span, evidence, standing, "no_data", None, None, final)
         status: Status = "violated" if standing.missed else "at_risk" if standing.at_risk else "met"
         at_risk_at, violated_at = self._since(self._at_risk, window), self._since(self._missed, window)
-        return verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, False)
+        return verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, final)
 
     def _stand(self, window: Window) -> Standing:
         """How the window stands; the standings of all windows that end with a slot before its last are kept too."""
@@ -353,5 +354,5 @@ def _earned(term: Term, window: Window, standing: Standing, verdict: Verdict) ->
 
 def _condition(term: Term, timeline: Timeline) -> Condition:
     width = term.indicator.slot
-    bad, seen = timeline.last_failing(), timeline.last_where(GOOD, BAD)
-    return Condition(None if bad is None else (bad + 1) * width, None if seen is None else (seen + 1) * width)
+    bad = timeline.last_failing()
+    return Condition(None if bad is None else (bad + 1) * width, timeline.count_good(bad) * width)

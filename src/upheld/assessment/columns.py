@@ -197,6 +197,12 @@ def fitting(term: Term, rows: Rows) -> Rows:
     return rows if fits.all() else rows.take(fits)
 
 
+def rows_in(term: Term, series: Series, first: int, last: int) -> Rows:
+    """The rows of the slots [first, last) from within the agreement's validity, where a slot may outlast that."""
+    start, end = first * term.indicator.slot, last * term.indicator.slot
+    return series.between(start, end if term.valid_to is None else min(end, max(term.valid_to, start)))
+
+
 def columns_of(term: Term, rows: Rows) -> Columns:
     """What rows that hold, in order of time, make of the slots they lie in."""
     indicator = term.indicator

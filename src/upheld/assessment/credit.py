@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from upheld.agreements.credits import credit_share, to_minor_unit
@@ -22,21 +23,25 @@ class Earned:
 def credits(earned: Iterable[Earned]) -> list[Credit | None]:
     """The credit of each entry, in order; None where none is owed or the agreement names no charge.
 
-    The credits of one service in one period share its cap, in the order of the agreement's objectives."""
-    spent: dict[tuple[str, str, tuple[int, int]], Fraction] = {}
-    owed = []
+    The credits of one service in one period share a pot and its cap, in the order of the agreement's objectives. What
+    is rounded is the pot's running total, and each entry gets the difference: so the credits add up to their exact sum
+    rounded once, and never to more than the cap."""
+    pots: dict[tuple[str, str, tuple[int, int]], tuple[Fraction, Decimal]] = {}
+    owed: list[Credit | None] = []
     for entry in earned:
-        pot = (entry.term.agreement, entry.term.service, entry.period)
-        amount = _amount(entry, spent.get(pot, Fraction(0)))
-        spent[pot] = spent.get(pot, Fraction(0)) + amount
-        rounded = to_minor_unit(amount, entry.term.currency) if entry.term.currency else None
-        owed.append(Credit(rounded, entry.term.currency) if rounded and entry.term.currency else None)
+        term, pot = entry.term, (entry.term.agreement, entry.term.service, entry.period)
+        if term.charge is None or term.currency is None:
+            owed.append(None)
+            continue
+        exact, given = pots.get(pot, (Fraction(0), Decimal(0)))
+        exact += term.charge * credit_share(term.tiers, entry.attained, entry.bad_time)
+        total = _payable(exact, None if term.cap is None else term.charge * term.cap, term.currency)
+        pots[pot] = exact, total
+        owed.append(Credit(total - given, term.currency) if total > given else None)
     return owed
 
 
-def _amount(entry: Earned, already: Fraction) -> Fraction:
-    term = entry.term
-    if term.charge is None:
-        return Fraction(0)
-    amount = term.charge * credit_share(term.tiers, entry.attained, entry.bad_time)
-    return amount if term.cap is None else min(amount, term.charge * term.cap - already)
+def _payable(exact: Fraction, cap: Fraction | None, currency: str) -> Decimal:
+    """The sum of a pot in the currency's minor unit: rounded half-up, or the cap cut off where that is less."""
+    total = to_minor_unit(exact, currency)
+    return total if cap is None else min(total, to_minor_unit(cap, currency, cut_off=True))

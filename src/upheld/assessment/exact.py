@@ -1,10 +1,13 @@
-"""Exact arithmetic over arrays: integers that never overflow, sums of ratios, sums of floats rounded once.
+"""Exact arithmetic over arrays: integers that never overflow, sums of ratios, sums of floats as decimals.
 
 An array of integers is int64 wherever every figure fits, and of Python integers (dtype object) otherwise; both take
 the same operations. Nothing is decided by a rounded figure: an interval that holds the exact figure decides where it
 can, and the exact figure decides elsewhere.
 """
 
+import operator
+from collections.abc import Callable, Iterator
+from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from functools import reduce
 from itertools import accumulate
@@ -22,11 +25,14 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _INT64 = 2**63 - 1
+_EXACTLY = Context(prec=1000, Emin=-2000, Emax=2000, traps=[Inexact])
+"""Holds every sum of floats as they are written: they reach from 309 digits before the point to 341 behind it."""
 
 
 def scaled(numbers: Integers, factor: int) -> Integers:
     """numbers * factor, for numbers and a factor that are not negative."""
-    if numbers.dtype != object and len(numbers) and int(numbers.max()) * factor > _INT64:
+    largest = max(int(numbers.max()), 1) if len(numbers) else 1  # the factor has to fit by itself
+    if numbers.dtype != object and largest * factor > _INT64:
         numbers = numbers.astype(object)
     return numbers * factor
 
@@ -112,66 +118,115 @@ def holds(bound: Bound, figures: Floats) -> Flags:
 
 
 class FloatSums:
-    """Exact sums and means over ranges of one array of finite floats, rounded once."""
+    """Sums and means over ranges of one array of finite floats, each taken as the decimal it is written as, compared
+    exactly. Where the decimals are short, integers are added up; else floats decide far from the limit."""
 
     def __init__(self, values: Floats) -> None:
         self._values = values
+        self._short = short_decimals(values)
+        if self._short is not None:
+            self._sums = np.concatenate([[0], np.cumsum(self._short[0])])
+            return
         with np.errstate(over="ignore", invalid="ignore"):
             self._rough = np.concatenate([[0.0], np.cumsum(values)])
             size = float(np.abs(values).sum())
-        self._whole = size < 2.0**53 and bool((values == np.floor(values)).all())
-        self._error = 0.0 if self._whole else size * (len(values) + 8) * 2.0**-51 + 1e-300
-        self._exact: tuple[list[int], int] | None = None
+        self._error = size * (len(values) + 8) * 2.0**-51 + 1e-300
+        self._exact: list[Decimal] | None = None
 
     def hold(self, bound: Bound, starts: Numbers, ends: Numbers, *, mean: bool) -> Flags:
         """Whether the sum, or the mean, of values[start:end] meets the bound, for each (not empty) range."""
         counts = ends - starts if mean else np.ones(len(ends), np.int64)
+        if self._short is not None:
+            return _decimals_hold(bound, self._sums[ends] - self._sums[starts], self._short[1], counts)
         with np.errstate(over="ignore", invalid="ignore"):
             figures = (self._rough[ends] - self._rough[starts]) / counts
             met = holds(bound, figures)
-            if self._whole:
-                return met
             limit = float(bound.limit)
             margin = self._error / counts + (np.abs(figures) + abs(limit)) * 2.0**-50
             open_ = ~(np.abs(figures - limit) > margin)
         if open_.any() and self._exact is None:
-            self._exact = _running_sums(self._values)
+            self._exact = list(accumulate(_decimals(self._values), _EXACTLY.add, initial=Decimal(0)))
         for i in np.flatnonzero(open_).tolist():
             assert self._exact is not None
-            sums, exponent = self._exact
-            met[i] = bound.holds(_rounded(sums[ends[i]] - sums[starts[i]], exponent, int(counts[i])))
+            total = _EXACTLY.subtract(self._exact[ends[i]], self._exact[starts[i]])
+            met[i] = bound.holds(Fraction(total) / int(counts[i]))
         return met
 
 
-def exact_figure(values: Floats, *, mean: bool) -> float:
-    """The sum, or the mean, of finite floats (at least one): the exact one, rounded once; infinite where a sum is
-    beyond every float."""
-    mantissas, exponents, exponent = _integers(values)
-    high, low = mantissas >> 27, mantissas & (2**27 - 1)  # sums of halves stay exact in a float, up to 2**26 values
+def exact_figure(values: Floats, *, mean: bool, places: int) -> Fraction:
+    """The sum, or the mean, of finite floats (at least one), each taken as the decimal it is written as; or a figure so
+    near to it that it is the same when cut off at `places`."""
+    count = len(values) if mean else 1
+    short = short_decimals(values)
+    if short is not None:
+        return Fraction(int(short[0].sum()), 10 ** short[1]) / count
+    near, off = _binary_sum(values), _decimals_off(values)
+    low, high = ((near + side * off) / count * 10**places for side in (-1, 1))
+    if low.__floor__() == high.__floor__():
+        return near / count
+    return Fraction(reduce(_EXACTLY.add, _decimals(values))) / count
+
+
+def short_decimals(values: Floats) -> tuple[Numbers, int] | None:
+    """The values as whole numbers of 10**-places, and the places, where each is written with at most 9 places and 15
+    digits and no sum of them leaves an int64; else None. A float is the nearest to at most one decimal so short, so
+    that dividing back proves it."""
+    if not len(values):
+        return np.zeros(0, np.int64), 0
+    largest = float(np.abs(values).max())
+    for places in (0, 1, 2, 3, 6, 9):
+        if largest * 10.0**places >= 1e15 or largest * 10.0**places * len(values) >= 2.0**62:
+            return None
+        scaled = np.rint(values * 10.0**places)
+        if (scaled / 10.0**places == values).all():
+            return scaled.astype(np.int64), places
+    return None
+
+
+def _decimals_hold(bound: Bound, sums: Numbers, places: int, counts: Numbers) -> Flags:
+    """Whether sums * 10**-places / counts meet the bound."""
+    limit = Fraction(bound.limit) * 10**places
+    left, right = _times(sums, limit.denominator), _times(counts, limit.numerator)
+    return np.asarray(_COMPARISONS[bound.operator](left, right), np.bool_)
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def _times(numbers: Numbers, factor: int) -> Integers:
+    largest = max(int(np.abs(numbers).max()), 1) if len(numbers) else 1
+    product: Integers = (numbers.astype(object) if largest * abs(factor) > _INT64 else numbers) * factor
+    return product
+
+
+def _decimals(values: Floats) -> Iterator[Decimal]:
+    """Each value as the decimal it is written as."""
+    return map(Decimal, map(repr, values.tolist()))
+
+
+def _decimals_off(values: Floats) -> Fraction:
+    """The most by which the sum of floats is off that of the decimals they are written as: half a unit in the last
+    place of each, and the rounding of this sum itself."""
+    _, exponents = np.frexp(values)
+    largest = int(exponents.max())
+    return Fraction(len(values)) * Fraction(2) ** max(largest - 54, -1075)
+
+
+def _binary_sum(values: Floats) -> Fraction:
+    """The exact sum of floats (at least one) as what they are in binary."""
+    mantissas, exponents = np.frexp(values)
+    lowest = int(exponents.min())
+    whole, exponents = np.ldexp(mantissas, 53).astype(np.int64), exponents - lowest
+    high, low = whole >> 27, whole & (2**27 - 1)  # sums of halves stay exact in a float, up to 2**26 values
     total = 0
     for halves, bits in ((high, 27), (low, 0)):
         sums = np.bincount(exponents, weights=halves)
         total += sum(int(sums[i]) << (i + bits) for i in np.flatnonzero(sums).tolist())
-    return _rounded(total, exponent, len(values) if mean else 1)
-
-
-def _rounded(total: int, exponent: int, count: int) -> float:
-    """total * 2**exponent / count, rounded once."""
-    try:
-        return (total << max(exponent, 0)) / (count << max(-exponent, 0))
-    except OverflowError:
-        return float("inf") if total > 0 else float("-inf")
-
-
-def _integers(values: Floats) -> tuple[Numbers, Numbers, int]:
-    """Floats as mantissas * 2**(exponents + exponent), with exponents from 0 on."""
-    mantissas, exponents = np.frexp(values)
-    lowest = int(exponents.min())
-    return np.ldexp(mantissas, 53).astype(np.int64), exponents - lowest, lowest - 53
-
-
-def _running_sums(values: Floats) -> tuple[list[int], int]:
-    """The exact sums of the first 0, 1, 2, ... values (at least one) as integers, in units of 2**exponent."""
-    mantissas, exponents, exponent = _integers(values)
-    whole = (m << e for m, e in zip(mantissas.tolist(), exponents.tolist(), strict=True))
-    return list(accumulate(whole, initial=0)), exponent
+    return total * Fraction(2) ** (lowest - 53)

@@ -11,9 +11,9 @@ from upheld.agreements.model import Aggregate
 from upheld.agreements.terms import Term
 from upheld.agreements.units import Bound
 from upheld.assessment.budget import Course
-from upheld.assessment.columns import Series, fitting
-from upheld.assessment.exact import Flags, Floats, FloatSums, Numbers, exact_figure
-from upheld.assessment.reference import Standing
+from upheld.assessment.columns import Series, fitting, rows_in
+from upheld.assessment.exact import Flags, Floats, FloatSums, Numbers, exact_figure, scaled
+from upheld.assessment.reference import PLACES, Standing
 from upheld.assessment.timeline import EXCLUDED, Span
 
 
@@ -27,9 +27,8 @@ class Values:
 
 def values_in(term: Term, series: Series, span: Span) -> Values:
     """The values of a span's slots that are not excluded."""
-    width = term.indicator.slot
-    rows = fitting(term, series.between(span.first * width, (span.first + len(span)) * width))
-    slot = rows.time // width
+    rows = fitting(term, rows_in(term, series, span.first, span.first + len(span)))
+    slot = rows.time // term.indicator.slot
     counts = span.state[slot - span.first] != EXCLUDED
     return Values(slot, rows.value) if counts.all() else Values(slot[counts], rows.value[counts])
 
@@ -83,8 +82,8 @@ def _ranks(name: str, counts: Numbers) -> Numbers:
         case "max":
             return counts
     share = _percentile(name)
-    ranks: Numbers = np.maximum(-(-counts * share.numerator // share.denominator), 1)
-    return ranks
+    ranks = -(-scaled(counts, share.numerator) // share.denominator)
+    return np.maximum(ranks.astype(np.int64), 1)
 
 
 def _percentile(name: str) -> Fraction:
@@ -117,11 +116,11 @@ def _among(flags: Flags, starts: Numbers, ends: Numbers) -> Numbers:
     return among
 
 
-def figure_of(name: str, values: Floats) -> float:
-    """The aggregate of values in order of time (at least one), as `reference.aggregate` has it."""
+def figure_of(name: str, values: Floats) -> float | Fraction:
+    """The aggregate of values in order of time (at least one), printed as `reference.aggregate` is."""
     match name:
         case "sum" | "mean":
-            return exact_figure(values, mean=name == "mean")
+            return exact_figure(values, mean=name == "mean", places=PLACES)
     rank = int(_ranks(name, np.array([len(values)]))[0])
     figure = float(np.partition(values, rank - 1)[rank - 1])
     if figure == 0:  # 0.0 and -0.0 are alike, and stand in order of time

@@ -9,12 +9,14 @@ from upheld.assessment.verdict import Evidence
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 
 OUTSIDE_SERVICE_HOURS = "outside service hours"
+PART_OF_A_SLOT = "covers only part of a slot"
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What does not count for a term: `covered`, the union of all that was granted, in order and disjoint; and
-    `evidence`, each grant and each refusal with its reason. Instants in microseconds UTC."""
+    """What does not count for a term: `covered`, the whole slots inside the union of all that was granted, in order and
+    disjoint; and `evidence`, what each reason excludes of them, what of it covers only part of a slot and so does not
+    count, and each refusal with its reason. Instants in microseconds UTC."""
 
     covered: tuple[Interval, ...]
     evidence: tuple[Evidence, ...]
@@ -37,8 +39,15 @@ def grants(term: Term, exclusions: Iterable[Exclusion], start: int, end: int) ->
         and x.start < end
         and x.end > start
     ]
-    granted = sorted((e.start, e.end) for e in evidence if e.kind == "excluded")
-    return Grants(tuple(_union(granted)), tuple(sorted(set(evidence))))
+    granted = [e for e in evidence if e.kind == "excluded"]
+    covered = _whole_slots(_union((e.start, e.end) for e in granted), term.indicator.slot)
+    told = {e for e in evidence if e.kind != "excluded"}
+    for reason in {e.reason for e in granted}:
+        asked = _union((e.start, e.end) for e in granted if e.reason == reason)
+        inside, outside = _cut(asked, covered)
+        told |= {Evidence(s, e, "excluded", reason) for s, e in inside}
+        told |= {Evidence(s, e, "not_excluded", f"{reason}: {PART_OF_A_SLOT}") for s, e in outside}
+    return Grants(tuple(covered), tuple(sorted(told)))
 
 
 def _decide(term: Term, exclusion: Exclusion) -> Evidence:
@@ -50,9 +59,35 @@ def _decide(term: Term, exclusion: Exclusion) -> Evidence:
     return Evidence(exclusion.start, exclusion.end, "excluded", exclusion.reason)
 
 
-def _union(intervals: Sequence[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
+def _whole_slots(intervals: Sequence[Interval], slot: int) -> list[Interval]:
+    """The slots that lie wholly inside one of these intervals (disjoint and apart from each other)."""
+    inner = ((-(-start // slot) * slot, end // slot * slot) for start, end in intervals)
+    return [(start, end) for start, end in inner if start < end]
+
+
+def _cut(intervals: Sequence[Interval], by: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
+    """What of `intervals` lies inside `by`, and what outside of it (both in order and disjoint)."""
+    inside: list[Interval] = []
+    outside: list[Interval] = []
+    position = 0
     for start, end in intervals:
+        while position < len(by) and by[position][1] <= start:
+            position += 1
+        cursor, at = start, position
+        while at < len(by) and by[at][0] < end:
+            begins, ends = max(by[at][0], start), min(by[at][1], end)
+            if cursor < begins:
+                outside.append((cursor, begins))
+            inside.append((begins, ends))
+            cursor, at = ends, at + 1
+        if cursor < end:
+            outside.append((cursor, end))
+    return inside, outside
+
+
+def _union(intervals: Iterable[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:

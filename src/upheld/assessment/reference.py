@@ -5,7 +5,6 @@ budget a slot spends and how much it leaves, and the thresholds are looked for s
 """
 
 import math
-import statistics
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from upheld.agreements.units import Bound, decimal_text, format_share
 from upheld.assessment.credit import Earned, credits
 from upheld.assessment.grants import Grants, grants
 from upheld.assessment.verdict import Evidence, Status, Verdict
-from upheld.assessment.windows import Window, horizon, windows
+from upheld.assessment.windows import Window, horizon, settled_at, told_in, windows
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, holding
 
@@ -46,6 +45,7 @@ def assess(
     found = []
     for term in terms:
         own = [m for m in held if (m.service, m.metric) == (term.service, term.indicator.metric)]
+        own = [m for m in own if term.valid_to is None or m.time < term.valid_to]  # the last slot may last longer
         found += _assess_term(term, own, exclusions, begin, as_of, lateness)
     owed = credits(earned for _, earned in found if earned is not None)
     owed.reverse()
@@ -140,7 +140,7 @@ def _is_bad(indicator: Availability, measurements: Sequence[Measurement]) -> boo
         case "all_bad":
             return all(not indicator.good_when.holds(v) for v in values)
         case "mean":
-            return not indicator.good_when.holds(statistics.mean(values))
+            return not indicator.good_when.holds(exact_sum(values) / len(values))
         case "last":
             return not indicator.good_when.holds(values[-1])
 
@@ -264,9 +264,10 @@ def _assess_term(
     begin = min(first * width, periods[0].start)  # a period may begin before its first slot does
     granted = grants(term, exclusions, begin, max(periods[-1].last, last) * width)
     timeline = _timeline(term, measurements, granted, first, last)
-    if term.period.rolling is not None:
-        return [(_rolling_verdict(term, timeline, periods[0], granted, since // width), None)]
     patience = lateness if term.lateness is None else term.lateness
+    if term.period.rolling is not None:
+        final = term.valid_to is not None and as_of >= settled_at(term, term.valid_to, patience)
+        return [(_rolling_verdict(term, timeline, periods[0], granted, since // width, final), None)]
     return [_calendar_verdict(term, timeline, window, granted, as_of, patience) for window in periods]
 
 
@@ -287,7 +288,7 @@ def _calendar_verdict(
     elif not over and standing.at_risk:
         status = "at_risk"
     undecided = any(window.first <= number < window.last for number in timeline.undecided)
-    final = over and not undecided and as_of >= window.end + lateness
+    final = over and not undecided and as_of >= settled_at(term, window.end, lateness)
     verdict = _verdict(term, window, ended, granted, standing, status, at_risk_at, violated_at, final)
     if not over or not term.tiers or not isinstance(standing.attained, Fraction):
         return verdict, None
@@ -322,7 +323,9 @@ def _crossings(
     return at_risk_at, violated_at, standing
 
 
-def _rolling_verdict(term: Term, timeline: Timeline, window: Window, granted: Grants, since: int) -> Verdict:
+def _rolling_verdict(
+    term: Term, timeline: Timeline, window: Window, granted: Grants, since: int, final: bool
+) -> Verdict:
     """A rolling window stands as it does at its end; since when is found by going back slot end by slot end."""
     width = term.indicator.slot
     assert term.period.rolling is not None
@@ -350,19 +353,19 @@ def _rolling_verdict(term: Term, timeline: Timeline, window: Window, granted: Gr
     standing = at_end_of(window.last - 1)
     status: Status = "violated" if standing.missed else "at_risk" if standing.at_risk else "met"
     if standing.attained is None:
-        return _verdict(term, window, ended, granted, standing, "no_data", None, None, final=False)
+        return _verdict(term, window, ended, granted, standing, "no_data", None, None, final)
     at_risk_at = began(lambda s: s.attained is not None and s.at_risk)
     violated_at = began(lambda s: s.attained is not None and s.missed)
-    return _verdict(term, window, ended, granted, standing, status, at_risk_at, violated_at, final=False)
+    return _verdict(term, window, ended, granted, standing, status, at_risk_at, violated_at, final)
 
 
 def _weighs_events(term: Term) -> bool:
     return isinstance(term.indicator, Ratio) and term.indicator.weighting == "events"
 
 
-def aggregate(name: str, ordered: Sequence[float]) -> float:
-    """mean, min, max, sum or pNN of values in ascending order (at least one). A sum or a mean is the exact one,
-    rounded once; a percentile is the nearest-rank one."""
+def aggregate(name: str, ordered: Sequence[float]) -> float | Fraction:
+    """mean, min, max, sum or pNN of values in ascending order (at least one). A sum or a mean is exact; a percentile is
+    the nearest-rank one."""
     match name:
         case "min":
             return ordered[0]
@@ -371,20 +374,13 @@ def aggregate(name: str, ordered: Sequence[float]) -> float:
         case "sum":
             return exact_sum(ordered)
         case "mean":
-            return statistics.mean(ordered)  # the exact mean, rounded once: that of equal values is their value
+            return exact_sum(ordered) / len(ordered)
     return ordered[max(math.ceil(Fraction(name[1:]) / 100 * len(ordered)), 1) - 1]
 
 
-def exact_sum(values: Sequence[float]) -> float:
-    """The exact sum of finite values, rounded once; infinite where it is beyond every float."""
-    try:
-        return math.fsum(values)
-    except OverflowError:  # maybe on the way only
-        total = sum(map(Fraction, values), Fraction(0))
-    try:
-        return float(total)
-    except OverflowError:
-        return math.inf if total > 0 else -math.inf
+def exact_sum(values: Sequence[float]) -> Fraction:
+    """The sum of finite values, each taken as the decimal it is written as: 0.1 and 0.2 are 0.3."""
+    return sum((Fraction(repr(value)) for value in values), Fraction(0))
 
 
 def _events(slots: Iterable[Slot]) -> tuple[int, int]:
@@ -434,7 +430,7 @@ def _verdict(
 
 
 def attained_text(attained: Fraction | float) -> str:
-    """An exact share cut off at 12 places; a measured figure with every digit it has."""
+    """An exact figure cut off at 12 places; a measured one with every digit it has."""
     if isinstance(attained, Fraction):
         return decimal_text(attained, PLACES)
     return format(Decimal(repr(attained)), "f")
@@ -442,16 +438,12 @@ def attained_text(attained: Fraction | float) -> str:
 
 def _evidence(term: Term, window: Window, ended: Sequence[Slot], granted: Grants) -> tuple[Evidence, ...]:
     width = term.indicator.slot
-    found = [
-        Evidence(max(e.start, window.start), min(e.end, window.end), e.kind, e.reason)
-        for e in granted.evidence
-        if e.start < window.end and e.end > window.start
-    ]
+    found = told_in(window, width, granted.evidence)
     for start, end in _stretches([s.number for s in ended if s.bad]):
-        found.append(Evidence(start * width, end * width, "bad", bad_reason(term)))
+        found.add(Evidence(start * width, end * width, "bad", bad_reason(term)))
     for start, end in _stretches([s.number for s in ended if s.state == "missing"]):
-        found.append(Evidence(start * width, end * width, "missing", "no data"))
-    return tuple(sorted(set(found)))
+        found.add(Evidence(start * width, end * width, "missing", "no data"))
+    return tuple(sorted(found))
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

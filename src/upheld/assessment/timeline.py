@@ -9,7 +9,7 @@ import numpy.typing as npt
 from upheld.agreements.calendars import Interval
 from upheld.agreements.model import Availability, MissingPolicy, Ratio
 from upheld.agreements.terms import Term
-from upheld.assessment.columns import Columns, Series, columns_of, grown
+from upheld.assessment.columns import Columns, Series, columns_of, grown, rows_in
 from upheld.assessment.exact import Flags, Integers, Numbers
 from upheld.assessment.runs import Lateness, Resume, count_runs
 
@@ -86,8 +86,7 @@ class Timeline:
         """Computes the slots [first, last) anew from the series' rows; `last` may lie behind those that had ended, and
         the timeline then grows. Returns the numbers of slots outside of it that now count otherwise."""
         self._grow(max(last, self.last))
-        width = self._term.indicator.slot
-        columns = columns_of(self._term, self._series.between(first * width, last * width))
+        columns = columns_of(self._term, rows_in(self._term, self._series, first, last))
         here = slice(first - self.first, last - self.first)
         where = columns.number - first
         state = np.full(last - first, MISSING, np.int8)
@@ -108,10 +107,6 @@ class Timeline:
         good, total = (None if counts is None else counts[here] for counts in (self._good, self._total))
         return Span(start + self.first, self._state[here], self._bad[here], late, good, total)
 
-    def last_where(self, *states: int) -> int | None:
-        """The number of the last slot that has one of these states."""
-        return self._last(lambda s: np.isin(s.state, states))
-
     def last_failing(self) -> int | None:
         """The number of the last slot that counts as bad or, where a softer target is set, misses that by itself: as
         long as slots do, what is at risk has not been restored."""
@@ -119,17 +114,21 @@ class Timeline:
         soft = term.warning.target if term.warning is not None else None
         if soft is None or isinstance(term.indicator, Availability):  # there a slot is good or bad, whatever the target
             return self._last(lambda s: s.bad)
-        softly, width = replace(term, target=soft), term.indicator.slot
+        softly = replace(term, target=soft)
 
         def failing(span: Span) -> Flags:
-            rows = self._series.between(span.first * width, (span.first + len(span)) * width)
-            columns = columns_of(softly, rows)
+            columns = columns_of(softly, rows_in(term, self._series, span.first, span.first + len(span)))
             misses = np.zeros(len(span), np.bool_)
             misses[columns.number[columns.bad] - span.first] = True
             flags: Flags = (misses | span.bad) & (span.state != EXCLUDED)
             return flags
 
         return self._last(failing)
+
+    def count_good(self, after: int | None) -> int:
+        """How many slots behind slot `after` (or of all, where that is None) have data and are good."""
+        first = self.first if after is None else after + 1
+        return int(np.count_nonzero(self.span(first, self.last).state == GOOD))
 
     def _last(self, chosen: Callable[[Span], Flags]) -> int | None:
         """The last chosen slot, looked for backwards in steps that double: most often it is near."""

@@ -65,10 +65,11 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How a service does by one objective right now: the end of its last slot that was bad, or missed the softer target
-    where one is set, and the end of its last slot with data (microseconds UTC; None where there was none)."""
+    where one is set (microseconds UTC; None where there was none), and how much good time was measured since then
+    (microseconds; time without data and excluded time is no good time)."""
 
     bad_until: int | None
-    seen_until: int | None
+    good_for: int
 
 
 def to_document(verdict: Verdict) -> dict[str, Any]:

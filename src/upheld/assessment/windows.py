@@ -1,9 +1,11 @@
 """Which conformance periods a term is assessed over, in slots. DESIGN rules 3 and 7."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from upheld.agreements.calendars import calendar_periods
 from upheld.agreements.terms import Term
+from upheld.assessment.verdict import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,14 @@ def windows(term: Term, since: int, as_of: int) -> list[Window]:
     with the last whole slot before `as_of`. Empty where the agreement was not valid then."""
     start = max(since, term.valid_from)
     end = as_of if term.valid_to is None else min(as_of, term.valid_to)
+    if start >= end:
+        return []
     if term.period.rolling is not None:
         return _rolling(term, term.period.rolling, end)
     assert term.period.calendar is not None
     return [
         _window(term, max(begins, term.valid_from), ends if term.valid_to is None else min(ends, term.valid_to))
         for begins, ends in calendar_periods(term.period.calendar, term.zone, start, end)
-        if start < end
     ]
 
 
@@ -61,6 +64,19 @@ def horizon(term: Term, since: int, as_of: int) -> tuple[int, int]:
         periods = windows(term, since, as_of)
         start = periods[0].start if periods else as_of
     return min(ceil_slot(start, slot), last), last
+
+
+def settled_at(term: Term, end: int, patience: int) -> int:
+    """When a verdict on what ends at `end` is final: once its last slot has ended and the patience has passed."""
+    return max(end + patience, ceil_slot(end, term.indicator.slot) * term.indicator.slot)
+
+
+def told_in(window: Window, slot: int, evidence: Iterable[Evidence]) -> set[Evidence]:
+    """What of the evidence concerns the slots that start in the window, cut to them."""
+    start, end = window.first * slot, window.last * slot
+    return {
+        replace(e, start=max(e.start, start), end=min(e.end, end)) for e in evidence if e.start < end and e.end > start
+    }
 
 
 def ceil_slot(instant: int, slot: int) -> int:

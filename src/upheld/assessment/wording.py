@@ -11,7 +11,7 @@ from upheld.assessment.grants import Grants
 from upheld.assessment.reference import PLACES, Standing, attained_text, bad_reason
 from upheld.assessment.timeline import EXCLUDED, MISSING, Span, counting
 from upheld.assessment.verdict import Evidence, Status, Verdict
-from upheld.assessment.windows import Window
+from upheld.assessment.windows import Window, told_in
 
 
 def verdict_of(
@@ -60,12 +60,8 @@ def verdict_of(
 def evidence_of(term: Term, window: Window, span: Span, granted: Grants) -> tuple[Evidence, ...]:
     """What the verdict rests on: the grants and refusals that touch the window, cut to it, and its stretches of bad
     and of missing slots; in order of time."""
-    found = {
-        Evidence(max(e.start, window.start), min(e.end, window.end), e.kind, e.reason)
-        for e in granted.evidence
-        if e.start < window.end and e.end > window.start
-    }
     width = term.indicator.slot
+    found = told_in(window, width, granted.evidence)
     reason = bad_reason(term)
     for start, end in _stretches(span.bad):
         found.add(Evidence((span.first + start) * width, (span.first + end) * width, "bad", reason))

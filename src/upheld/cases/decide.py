@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upheld.cases.lifecycle import UNSOLVED, evolve
-from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, Kind
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case, Event, Kind
 
 Document = Mapping[str, Any]
 
@@ -23,20 +23,21 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """The verdict of the case's objective has changed. `restated`: not because time passed, but because what is
-    known of the past has changed."""
+    """A verdict of the case's objective has changed. `restated`: not because time passed, but because what is known of
+    the past has changed. `rolling`: its period is a window that moves on."""
 
     verdict: Document
     restated: bool
+    rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """How the service is: `bad_until` and `seen_until` are the ends of the last bad slot and of the last slot with
-    data; `stable` is for how long it must be good to count as restored. Microseconds."""
+    """How the service is: `bad_until` is the end of its last bad slot, `good_for` how much good time was measured since
+    then; `stable` is how much of it a service needs to count as restored. Microseconds."""
 
     bad_until: int | None
-    seen_until: int | None
+    good_for: int
     stable: int
 
 
@@ -50,6 +51,13 @@ class StepDone:
 class StepFailed:
     action: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """What the case is about is not promised any more."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Answer:
     comment: str
 
 
-Command = Open | Assessed | Observed | StepDone | StepFailed | AskAgain | Remind | CloseUnanswered | Answer
+Command = Open | Assessed | Observed | StepDone | StepFailed | Withdraw | AskAgain | Remind | CloseUnanswered | Answer
 
 
 def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
@@ -96,6 +104,9 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
             steps.add("step_done", action=command.action, reference=command.reference)
         case StepFailed():
             steps.add("step_failed", action=command.action, error=command.error)
+        case Withdraw():
+            if case.state in OPEN_STATES:
+                steps.add("withdrawn", reason=command.reason)
         case AskAgain():
             _ask_again(steps, command)
         case Remind():
@@ -109,7 +120,7 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
     return steps.case, steps.events
 
 
-def new_case(case_id: str, verdict: Document, period_start: int, opened_at: int) -> Case:
+def new_case(case_id: str, verdict: Document, period_start: int, opened_at: int, *, rolling: bool = False) -> Case:
     """A case that is about to be opened for a verdict; its first command is `Open`."""
     return Case(
         id=case_id,
@@ -122,6 +133,7 @@ def new_case(case_id: str, verdict: Document, period_start: int, opened_at: int)
         period_start=period_start,
         opened_at=opened_at,
         verdict=verdict,
+        periods={period_of(verdict, rolling=rolling): verdict["status"]},
     )
 
 
@@ -153,26 +165,41 @@ def _assessed(steps: _Steps, command: Assessed) -> None:
     case, verdict = steps.case, command.verdict
     if case.state in ENDED_STATES:
         return
-    same_period = verdict["period_start"] == case.verdict["period_start"]
-    if command.restated and same_period and verdict["status"] in ("met", "no_data"):
-        steps.add("withdrawn", verdict=verdict)
-    elif verdict["status"] == "violated" and case.kind == "degradation":
-        steps.add("worsened", verdict=verdict)
-    elif verdict["status"] == "violated" and not same_period and not _rolls(verdict, case.verdict):
-        steps.add("violated_again", verdict=verdict)
-    elif same_period and verdict["credit"] != case.verdict["credit"]:
-        steps.add("figures_changed", verdict=verdict)
+    period, status = period_of(verdict, rolling=command.rolling), verdict["status"]
+    told = case.periods.get(period)
+    if status == "violated" and told != "violated":
+        again = case.kind == "violation"
+        steps.add("violated_again" if again else "worsened", verdict=verdict, period=period)
+    elif command.restated and told is not None and status in _HARMLESS:
+        others = [s for p, s in case.periods.items() if p != period and s not in _HARMLESS]
+        steps.add("figures_changed" if others else "withdrawn", verdict=verdict, period=period)
+    elif _is_news(command, told) or _only_credit_differs(verdict, case.verdict):
+        steps.add("figures_changed", verdict=verdict, period=period)
 
 
-def _rolls(verdict: Document, other: Document) -> bool:
-    """Whether two verdicts are of one rolling window that has moved on: its condition holds since the same instant."""
-    return bool(verdict["violated_at"] == other["violated_at"])
+_HARMLESS = ("met", "no_data")
+
+
+def _is_news(command: Assessed, told: str | None) -> bool:
+    """Whether the case keeps the new status of a period without telling anybody: a period that it deals with from now
+    on, a rolling window that has recovered, a restatement."""
+    status = command.verdict["status"]
+    if told is None:
+        return status not in _HARMLESS
+    return status != told and (command.restated or (command.rolling and told == "violated"))
+
+
+def period_of(verdict: Document, *, rolling: bool) -> str:
+    """What the verdict's period goes by among a case's periods."""
+    return ROLLING if rolling else str(verdict["period_start"])
+
+
+def _only_credit_differs(verdict: Document, other: Document) -> bool:
+    return bool(verdict["period_start"] == other["period_start"] and verdict["credit"] != other["credit"])
 
 
 def _observed(steps: _Steps, command: Observed) -> None:
     case = steps.case
-    if command.seen_until is None:
-        return
     bad_until = command.bad_until if command.bad_until is not None else case.opened_at
     if case.state in ("restored", "confirming"):
         if case.restored_at is not None and bad_until > case.restored_at:
@@ -181,7 +208,7 @@ def _observed(steps: _Steps, command: Observed) -> None:
     rejected = case.state == "reopened" or (case.reopened_at is not None and case.state == "acting")
     if rejected and bad_until <= (case.reopened_at or 0):
         return  # the customer said that it is not solved: good figures alone do not outweigh that
-    if case.state in UNSOLVED and command.seen_until - bad_until >= command.stable:
+    if case.state in UNSOLVED and command.good_for >= command.stable:
         steps.add("restored", since=bad_until)
         steps.add("asked", round=case.asked + 1)
 

@@ -1,7 +1,8 @@
 """The lifecycle of a case as data: which event moves it from which states to which, and what it leaves behind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from upheld.cases.model import OPEN_STATES, Case, Event, State
 
@@ -38,11 +39,11 @@ def evolve(case: Case, event: Event) -> Case:
     assert event.seq == 1 or case.state in allowed, f"{event.type} cannot happen to a case that is {case.state}"
     data = event.data
     case = replace(case, seq=event.seq, state=leads_to or case.state)
+    if "period" in data:
+        case = _of_period(case, data["period"], data["verdict"])
     match event.type:
         case "worsened":
-            return replace(case, kind="violation", verdict=data["verdict"])
-        case "violated_again" | "figures_changed":
-            return replace(case, verdict=data["verdict"])
+            return replace(case, kind="violation")
         case "analysed":
             return replace(case, findings=data["findings"])
         case "restored":
@@ -60,6 +61,15 @@ def evolve(case: Case, event: Event) -> Case:
         case "withdrawn":
             return replace(case, outcome="withdrawn", closed_at=event.at)
     return case
+
+
+def _of_period(case: Case, period: str, verdict: Mapping[str, Any]) -> Case:
+    """The case with what one of its periods has come to. The verdict that it speaks of stays that of a violated period
+    as long as the other is not violated too."""
+    speaks_of_other = verdict["period_start"] != case.verdict["period_start"]
+    stays = speaks_of_other and case.verdict["status"] == "violated" and verdict["status"] != "violated"
+    periods = {**case.periods, period: verdict["status"]}
+    return replace(case, verdict=case.verdict if stays else verdict, periods=periods)
 
 
 def replay(case: Case, events: Iterable[Event]) -> Case:

@@ -12,11 +12,16 @@ OPEN_STATES: tuple[State, ...] = ("detected", "analysed", "acting", "restored", 
 ENDED_STATES: tuple[State, ...] = ("closed", "withdrawn")
 
 
+ROLLING = "rolling"
+"""What a rolling window goes by among a case's periods: its start moves on with each slot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One case as its events leave it. There is at most one open case for an objective of a service.
 
-    `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`);
+    `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`); `periods`
+    holds the status of each period that it deals with, by the period's start, or under `ROLLING`;
     `findings` what the analysis attached; `restored_at` is when the service had
     last been bad; `asked` counts the rounds of asking the customer; `level` is the level of
     escalation, 0 at first; `seq` is the number of its last event."""
@@ -31,6 +36,7 @@ class Case:
     period_start: int
     opened_at: int
     verdict: Mapping[str, Any] = field(default_factory=dict)
+    periods: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, Any] = field(default_factory=dict)
     restored_at: int | None = None
     reopened_at: int | None = None

@@ -46,11 +46,11 @@ class SmtpMailer:
         self._username, self._password = username, password
         self._tls = ssl.create_default_context() if starttls else None
 
-    def send(self, notice: Notice) -> None:
+    def send(self, tenant: str, notice: Notice) -> None:
         """One message to one address. Raises DeliveryError: permanent where the notice itself cannot be sent or the
         relay refuses it for good (5xx); temporary where the relay cannot be reached, does not let us in, or asks us to
         come back (4xx)."""
-        message = compose(notice, self._sender)
+        message = compose(tenant, notice, self._sender)
         relay = self._connect()
         try:
             _hand_over(relay, message)
@@ -67,7 +67,7 @@ class SmtpMailer:
             relay = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT)
         except smtplib.SMTPResponseException as fault:
             raise DeliveryError(f"{where} greeted us with {fault.smtp_code}") from None
-        except (OSError, smtplib.SMTPException) as fault:
+        except (OSError, UnicodeError, smtplib.SMTPException) as fault:
             raise DeliveryError(f"{where} cannot be reached: {_said(fault)}") from None
         try:
             if self._tls is not None:
@@ -80,15 +80,18 @@ class SmtpMailer:
         except (OSError, smtplib.SMTPException) as fault:
             relay.close()
             raise DeliveryError(f"{where} did not let us in: {_said(fault)}") from None
+        except ValueError:  # what it says may repeat the password
+            relay.close()
+            raise DeliveryError(f"{where} did not let us in: user name and password are of ASCII only") from None
         return relay
 
 
-def compose(notice: Notice, sender: Address) -> EmailMessage:
+def compose(tenant: str, notice: Notice, sender: Address) -> EmailMessage:
     """The notice as a message: text and HTML as alternatives, the calendar entry attached.
 
-    The Message-ID is made of the notice's id, so that a receiver can drop one that comes twice; all messages of one
-    case, or of one planned work, refer to the same root and so make one thread. Raises DeliveryError (permanent) for an
-    address or a subject that no message can carry."""
+    The Message-ID is made of the tenant and the notice's id, so that a receiver can drop one that comes twice; all
+    messages of one case, or of one planned work, refer to the same root and so make one thread. Raises DeliveryError
+    (permanent) for an address or a subject that no message can carry."""
     receiver = _mailbox(notice.address)
     if receiver is None:
         raise DeliveryError("the contact's address is not an e-mail address", permanent=True)
@@ -99,8 +102,8 @@ def compose(notice: Notice, sender: Address) -> EmailMessage:
     message["To"] = receiver
     message["Subject"] = notice.subject
     message["Date"] = format_datetime(to_datetime(notice.recorded_at))
-    message["Message-ID"] = message_id(notice, sender.domain)
-    root = thread_root(notice, sender.domain)
+    message["Message-ID"] = message_id(tenant, notice, sender.domain)
+    root = thread_root(tenant, notice, sender.domain)
     message["In-Reply-To"] = root
     message["References"] = root
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
@@ -112,14 +115,14 @@ def compose(notice: Notice, sender: Address) -> EmailMessage:
     return message
 
 
-def message_id(notice: Notice, domain: str) -> str:
-    return f"<{_digest('notice', notice.id, notice.address)}@{domain}>"
+def message_id(tenant: str, notice: Notice, domain: str) -> str:
+    return f"<{_digest('notice', tenant, notice.id, notice.address)}@{domain}>"
 
 
-def thread_root(notice: Notice, domain: str) -> str:
+def thread_root(tenant: str, notice: Notice, domain: str) -> str:
     """What all messages to one address about one case or work refer to; nothing is ever sent under this id itself."""
     subject = notice.case_id or notice.maintenance_id or notice.id
-    return f"<{_digest('thread', subject, notice.address)}@{domain}>"
+    return f"<{_digest('thread', tenant, subject, notice.address)}@{domain}>"
 
 
 def _attach_calendar(message: EmailMessage, notice: Notice) -> None:

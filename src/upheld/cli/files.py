@@ -43,8 +43,8 @@ def assess(
     measurements: Annotated[
         list[Path],
         typer.Argument(
-            help="Files of measurements: .csv, .csv.gz, .parquet, .arrow, .feather or .ipc. A later row or file "
-            "replaces an earlier one of the same service, metric and time.",
+            help="Files of measurements: .csv, .csv.gz, .parquet, .arrow, .feather or .ipc, in any order. Of rows of "
+            "the same service, metric and time, the one with the latest known_at holds.",
             metavar="MEASUREMENTS...",
         ),
     ],
@@ -73,7 +73,16 @@ def assess(
     ] = None,
     engine: Annotated[Engine, typer.Option(help="Where to compute; spark is not in this version.")] = Engine.LOCAL,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse measurements and exclusions of services that no agreement names.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse what is otherwise only noted: services and agreements that are not in AGREEMENTS.yaml, "
+            "measurements of a form that no objective reads, and measurements that contradict each other.",
+        ),
+    ] = False,
+    fail_on_no_data: Annotated[
+        bool,
+        typer.Option("--fail-on-no-data", help="End with 1 also where a verdict is without data, or there is none."),
     ] = False,
     reference: Annotated[
         bool, typer.Option("--reference", help="Assess by the plain model that defines the rules; slow.")
@@ -81,8 +90,9 @@ def assess(
 ) -> None:
     """Assess agreements on files of measurements: one verdict for each objective of each service in each period.
 
-    Exit status: 0 all met (or without data, which is said on the standard error), 1 some violated or at risk, 2 the
-    input is wrong; each fault is named on the standard error with its file, line or row, and field.
+    Exit status: 0 all met (or without data, which is said on the standard error; see --fail-on-no-data), 1 some
+    violated or at risk, 2 the input is wrong; each fault is named on the standard error with its file, line or row,
+    and field.
     """
     from upheld.readers.faults import InputError
 
@@ -98,9 +108,11 @@ def assess(
     _write(output_format, output, portfolio, verdicts)
     if not verdicts:
         say("no verdict: no agreement was valid in the time that was assessed")
-    if without := sum(verdict.status == "no_data" for verdict in verdicts):
+    without = sum(verdict.status == "no_data" for verdict in verdicts)
+    if without:
         say(f"no data: {without:,} of {len(verdicts):,} {plural(len(verdicts), 'verdict')}")
     broken = any(verdict.status in ("violated", "at_risk") for verdict in verdicts)
+    broken |= fail_on_no_data and (without > 0 or not verdicts)
     raise typer.Exit(NOT_ALL_MET if broken else ALL_MET)
 
 
@@ -113,38 +125,45 @@ def _assess_files(
     strict: bool,
     reference: bool,
 ) -> "tuple[Portfolio, list[Verdict]]":
-    import pyarrow.compute as pc
-
     from upheld.agreements.terms import compile_terms
     from upheld.agreements.units import DAY, format_instant, to_microseconds
     from upheld.readers.exclusions import read_exclusions
     from upheld.readers.portfolio import read_portfolio
-    from upheld.readers.tables import last_slot_end, read_measurements
+    from upheld.readers.tables import forms_read, last_slot_end, read_measurements
 
     with progress() as bar:
         reading = bar.add_task("reading", total=len(measurements) + 1)
         portfolio = read_portfolio(agreements)
         terms = compile_terms(portfolio.agreements)
-        services = {term.service for term in terms}
-        excluded = [] if exclusions is None else read_exclusions(exclusions, services if strict else None)
+        services, ids = {term.service for term in terms}, {term.agreement for term in terms}
+        named = (services, ids) if strict else (None, None)
+        excluded = [] if exclusions is None else read_exclusions(exclusions, *named)
         delivery = read_measurements(
             measurements,
-            {(term.service, term.indicator.metric) for term in terms},
+            forms_read(terms),
+            known_by=known_by,
             strict=strict,
             on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )
-        if delivery.latest > to_microseconds(datetime.now(UTC)) + DAY:
-            refuse(f"a measurement at {format_instant(delivery.latest)} lies in the future: is its date right?")
-        batch = delivery.batch
+        batch, latest = delivery.batch, delivery.latest
+        if latest is not None and latest > to_microseconds(datetime.now(UTC)) + DAY:
+            refuse(f"a measurement at {format_instant(latest)} lies in the future: is its date right?")
         if known_by is not None:
-            batch = batch.filter(pc.less_equal(batch.column("known_at"), known_by))
             excluded = [x for x in excluded if x.known_at <= known_by]
-        end = (last_slot_end(batch, terms) or delivery.latest + 1) if as_of is None else as_of
+        end = last_slot_end(batch, terms) if as_of is None else as_of
         bar.update(reading, completed=len(measurements) + 1, description="read")
+        for note in (*delivery.notes, *_unused(excluded, services, ids)):
+            say(note)
+        if end is None:
+            then = "" if known_by is None else f", as known by {format_instant(known_by)}"
+            refuse(f"no measurement is left to assess{then}; give --as-of to assess without any")
         bar.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
-        verdicts = _verdicts(terms, batch, excluded, end, delivery.earliest, reference)
-    for note in (*delivery.notes, *_unused(excluded, services)):
-        say(note)
+        since = end - 1 if delivery.earliest is None else delivery.earliest
+        verdicts = _verdicts(terms, batch, excluded, end, since, reference)
+    still = sum(verdict.period_end > end for verdict in verdicts)
+    if still and as_of is None:
+        are = "is" if still == 1 else "are"
+        say(f"{still:,} {plural(still, 'period')} {are} not over at {format_instant(end)}; give --as-of to close them")
     return portfolio, verdicts
 
 
@@ -166,13 +185,21 @@ def _verdicts(
     return assess_columns(terms, batch, exclusions, as_of, since=since)
 
 
-def _unused(exclusions: "Sequence[Exclusion]", services: set[str]) -> Iterator[str]:
+def _unused(exclusions: "Sequence[Exclusion]", services: set[str], agreements: set[str]) -> Iterator[str]:
     from upheld.measurements.exclusions import EVERY_SERVICE
 
-    strangers = [x.service for x in exclusions if x.service not in services and x.service != EVERY_SERVICE]
-    if strangers:
-        what = f"{len(strangers):,} {plural(len(strangers), 'exclusion')} of a service that no agreement names left out"
-        yield f"{what}: {', '.join(sorted(set(strangers))[:5])}"
+    unknown = {
+        "a service that no agreement names": [
+            x.service for x in exclusions if x.service not in services and x.service != EVERY_SERVICE
+        ],
+        "an agreement that there is not": [
+            x.agreement for x in exclusions if x.agreement is not None and x.agreement not in agreements
+        ],
+    }
+    for what, names in unknown.items():
+        if names:
+            shown = ", ".join(sorted(set(names))[:5])
+            yield f"{len(names):,} {plural(len(names), 'exclusion')} of {what} left out: {shown}"
 
 
 def _write(output_format: Format, output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from upheld.cli.terminal import UNREACHABLE, WRONG_INPUT, input_exit, refuse, say
+from upheld.cli.terminal import UNREACHABLE, WRONG_INPUT, input_exit, plural, refuse, say
 
 if TYPE_CHECKING:
     import httpx
@@ -19,6 +20,7 @@ ServerKey = Annotated[
     str, typer.Option("--key", envvar="UPHELD_KEY", help="An operator's API key.", show_default=False)
 ]
 DEFAULT_URL = "http://127.0.0.1:8470"
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # nobody can be sent there
 
 
 @commands.command()
@@ -39,43 +41,58 @@ def serve(
     from pydantic import ValidationError
 
     from upheld.app import Application, Settings, configure_logging
-    from upheld.server import serve as listen
+    from upheld.server import CannotListen, listen
+    from upheld.server import serve as answer
     from upheld.store import UnusableStore
 
     given = {"database_url": database_url, "host": host, "port": port}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        if "public_url" not in settings.model_fields_set:
+            host = "127.0.0.1" if settings.host in EVERY_ADDRESS else settings.host
+            settings = settings.model_copy(update={"public_url": f"http://{host}:{settings.port}"})
         configure_logging(settings.log_level)
+        listener = listen(settings.host, settings.port)
         application = Application(settings)
     except ValidationError as error:
         for fault in error.errors():
             say(f"UPHELD_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
         raise typer.Exit(WRONG_INPUT) from None
-    except (ValueError, UnusableStore) as error:
+    except (ValueError, CannotListen, UnusableStore) as error:
         refuse(str(error))
     key = application.first_key()
     if key is not None:
         typer.echo(f"The first API key, shown only this once: {key}")
-    typer.echo(f"Upheld listens on http://{settings.host}:{settings.port}")
+    typer.echo(f"Upheld listens on http://{settings.host}:{listener.getsockname()[1]}")
     application.start()
     try:
-        listen(application)
+        answer(application, listener)
     finally:
         application.stop()
 
 
 @commands.command()
 def demo(
-    directory: Annotated[Path, typer.Option(help="Where it keeps its data; emptied at each start.")] = Path("var/demo"),
+    directory: Annotated[
+        Path,
+        typer.Option(help="Where it keeps its data: a new or empty directory, or an earlier one, which it empties."),
+    ] = Path("var/demo"),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8470,
 ) -> None:
     """Run a live demonstration: the real server on a faster clock, a simulated provider, and a mail catcher."""
     from rich.console import Console
 
-    from upheld.demo.run import run_demo
+    from upheld.demo.run import Broken, Unusable, run_demo
+    from upheld.server import CannotListen
 
-    run_demo(directory, host, port, Console())
+    try:
+        run_demo(directory, host, port, Console())
+    except (CannotListen, Unusable) as error:
+        refuse(str(error))
+    except Broken as error:
+        say(str(error))
+        raise typer.Exit(UNREACHABLE) from None
 
 
 @commands.command()
@@ -161,9 +178,9 @@ def list_maintenance(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List planned works, and for each agreement whether the announcement earned the exclusion."""
     for work in _ask("GET", url, key, "/v1/maintenance")["maintenance"]:
         typer.echo(f"{work['id']}  {work['start']} to {work['end']}  {work['state']}  {work['title']}")
-        for announcement in _ask("GET", url, key, f"/v1/maintenance/{work['id']}")["announcements"]:
-            earned = "earned" if announcement["earned"] else "not earned"
-            typer.echo(f"  {announcement['agreement']}: {earned}: {announcement['reason']}")
+        full = _ask("GET", url, key, f"/v1/maintenance/{quote(work['id'], safe='')}")
+        for announcement in full["announcements"]:
+            typer.echo(f"  {announcement['agreement']}: {standing(full, announcement)}")
 
 
 @maintenance.command("cancel")
@@ -171,8 +188,31 @@ def cancel_maintenance(
     work_id: Annotated[str, typer.Argument(help="The work's id.")], key: ServerKey, url: ServerUrl = DEFAULT_URL
 ) -> None:
     """Cancel a planned work: whoever was told is told, and its window counts again."""
-    answer = _ask("DELETE", url, key, f"/v1/maintenance/{work_id}")
-    typer.echo(f"{work_id} is cancelled; {len(answer['notices'])} told")
+    path = f"/v1/maintenance/{quote(work_id, safe='')}"
+    before = _ask("GET", url, key, path)
+    if before["state"] == "cancelled":
+        typer.echo(f"{work_id} was already cancelled")
+        return
+    count = len(_ask("DELETE", url, key, path)["notices"])
+    typer.echo(f"{work_id} is cancelled; {count or 'no'} {plural(count, 'notice')} on the way")
+
+
+def standing(work: dict[str, Any], announcement: dict[str, Any]) -> str:
+    """Whether the window of a work counts under an agreement, and why."""
+    from upheld.agreements.units import parse_instant
+
+    if work["state"] == "cancelled":
+        return "cancelled: its minutes count"
+    if announcement["earned"]:
+        return f"earned: {announcement['reason']}"
+    waits = any(
+        notice["kind"] == "maintenance" and notice["state"] == "recorded"
+        for notice in work["notices"]
+        if notice["agreement"] == announcement["agreement"]
+    )
+    if waits and parse_instant(announcement["decided_at"]) < parse_instant(work["start"]):
+        return "not decided yet: the announcement is on its way"
+    return f"{'earned in part' if announcement['services'] else 'not earned'}: {announcement['reason']}"
 
 
 def _ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A simulated provider: what its twelve services measure, minute by minute, with an outage in the first minute.
+"""A simulated provider: what its twelve services measure, minute by minute, with the outages of a plan.
 
 Everything that it tells Upheld goes through the HTTP API, as a real collector's would.
 """
@@ -6,6 +6,7 @@ Everything that it tells Upheld goes through the HTTP API, as a real collector's
 import io
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import httpx
@@ -13,20 +14,15 @@ import pyarrow as pa
 import structlog
 
 from upheld.agreements.model import Portfolio
-from upheld.agreements.units import DAY, MINUTE, format_instant, to_datetime, to_microseconds
+from upheld.agreements.units import DAY, MINUTE, format_instant
+from upheld.demo.plan import FAILING, Plan
 from upheld.measurements.model import Measurement
 from upheld.ports import Clock
 
 log = structlog.get_logger()
 
-FAILING = "vpn-acme-frankfurt"
-OUTAGE_AFTER, OUTAGE_MINUTES = 8, 24
-"""The outage of `FAILING`: how many minutes of the clock after the start, and how long."""
-EARLIER_BAD_MINUTES = 30
-"""What the failing service had already spent of its month's 43 minutes."""
-SWITCH_AFTER, SWITCH_MINUTES = 150, 4
-"""A short outage of a whole switch, later on: three services of two customers at once."""
-SWITCH = ("vpn-riverbank-london", "vpn-riverbank-leeds", "internet-riverbank-london")
+PATIENCE = 30.0
+"""Seconds for which a minute that the server does not take is delivered again."""
 
 BODY = pa.schema(
     [
@@ -41,9 +37,10 @@ BODY = pa.schema(
 
 
 class Provider:
-    """Streams the measurements of every service of a portfolio to a server until it is stopped."""
+    """Streams the measurements of every service of a portfolio to a server until it is stopped. What the server does
+    not take raises httpx.HTTPError."""
 
-    def __init__(self, url: str, key: str, portfolio: Portfolio, clock: Clock, seed: int = 1382) -> None:
+    def __init__(self, url: str, key: str, portfolio: Portfolio, clock: Clock, plan: Plan, seed: int = 1382) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
         self._clock, self._random = clock, random.Random(seed)  # noqa: S311  # a simulation, nothing to guess
         self._series = sorted(
@@ -54,13 +51,13 @@ class Provider:
                 for objective in agreement.objectives
             }
         )
-        self._began = clock.now() // MINUTE * MINUTE
+        self._plan, self._began = plan, plan.began
         self._stopping = threading.Event()
 
     def deliver_history(self, progress: Callable[[float], None]) -> None:
         """Delivers the month so far, a day at a time, so that the budgets stand where a running month's do.
         `progress` is told the share that is done."""
-        start = to_microseconds(to_datetime(self._began).replace(day=1, hour=0, minute=0))
+        start = self._plan.history
         for day in range(start, self._began, DAY):
             rows = self._minutes(day, min(day + DAY, self._began))
             self._post_arrow(rows)
@@ -95,45 +92,48 @@ class Provider:
         self._http.post("/v1/changes", json=change).raise_for_status()
 
     def stream(self) -> None:
-        """Delivers each minute of the clock once it is over, until `stop`."""
-        next_minute = self._began
+        """Delivers each minute of the clock once it is over, until `stop`. A server that is away or busy is tried again
+        for a while; raises httpx.HTTPError where it refuses, or stays away."""
+        next_minute, delivered = self._began, time.monotonic()
         while not self._stopping.is_set():
             complete = self._clock.now() // MINUTE * MINUTE
             if complete > next_minute:
                 try:
                     self._post_lines(self._minutes(next_minute, complete))
-                    next_minute = complete
+                    next_minute, delivered = complete, time.monotonic()
                 except httpx.HTTPError as fault:
+                    if _refused(fault) or time.monotonic() - delivered > PATIENCE:
+                        raise
                     log.warning("measurements not delivered, trying again", reason=type(fault).__name__)
             self._stopping.wait(0.2)
 
     def stop(self) -> None:
+        """Lets `stream` end; what is under way is given up."""
         self._stopping.set()
         self._http.close()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopping.is_set()
 
     # -- what the services measure --------------------------------------------------------------------------------
 
     def _minutes(self, start: int, end: int) -> Iterator[Measurement]:
         for minute in range(start, end, MINUTE):
             for service, metric in self._series:
-                yield self._measure(service, metric, minute + 5_000_000)
+                measured = self._measure(service, metric, minute + 5_000_000)
+                if measured is not None:
+                    yield measured
 
-    def _measure(self, service: str, metric: str, at: int) -> Measurement:
-        down = self._is_down(service, at)
+    def _measure(self, service: str, metric: str, at: int) -> Measurement | None:
+        down = self._plan.is_down(service, at)
         if metric == "requests":
             total = self._random.randint(800, 1200)
             failed = total if down else sum(self._random.random() < 0.0003 for _ in range(3))
             return Measurement(service, metric, at, good=total - failed, total=total)
-        if metric == "rtt_ms":
-            return Measurement(service, metric, at, value=round(self._random.gauss(14, 2) + 60 * down, 2))
+        if metric == "rtt_ms":  # what does not answer has no round trip
+            return None if down else Measurement(service, metric, at, value=round(self._random.gauss(14, 2), 2))
         return Measurement(service, metric, at, value=0.0 if down else 1.0)
-
-    def _is_down(self, service: str, at: int) -> bool:
-        minute = (at - self._began) // MINUTE
-        if service == FAILING:
-            earlier = -EARLIER_BAD_MINUTES - 400 <= minute < -400
-            return earlier or OUTAGE_AFTER <= minute < OUTAGE_AFTER + OUTAGE_MINUTES
-        return service in SWITCH and SWITCH_AFTER <= minute < SWITCH_AFTER + SWITCH_MINUTES
 
     # -- how they are delivered -----------------------------------------------------------------------------------
 
@@ -152,6 +152,10 @@ class Provider:
     def _post(self, body: bytes, content_type: str) -> None:
         answer = self._http.post("/v1/measurements", content=body, headers={"Content-Type": content_type})
         answer.raise_for_status()
+
+
+def _refused(fault: httpx.HTTPError) -> bool:
+    return isinstance(fault, httpx.HTTPStatusError) and fault.response.is_client_error
 
 
 def _json_line(m: Measurement) -> str:

@@ -25,7 +25,9 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Whether one agreement's announcement of a maintenance earned its exclusion, and why. DESIGN rule 13."""
+    """Whether one agreement's announcement of a maintenance earned its exclusion, and why. DESIGN rule 13.
+
+    `services` are those that the exclusion was earned for; `earned` says that these are all that the work hits."""
 
     maintenance_id: str
     agreement: str
@@ -33,3 +35,4 @@ class Announcement:
     earned: bool
     reason: str
     decided_at: int
+    services: tuple[str, ...] = ()

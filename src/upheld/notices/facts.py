@@ -34,7 +34,9 @@ def case_context(
     link: str | None,
     answer_by: int | None,
 ) -> dict[str, Any]:
-    """What the text of a case's notice may name. Instants in microseconds; those that have not been are None."""
+    """What the text of a case's notice may name. Instants in microseconds; those that have not been are None.
+    `measured` says that a restoration is what the measurements show: once a customer has said that it was not solved,
+    it may be what our people say."""
     verdict = case.verdict
     objective = next((o for o in agreement.objectives if o.id == case.objective), None)
     return _parties(agreement, customer, provider, role, reader) | {
@@ -54,6 +56,7 @@ def case_context(
         "credit": _credit(verdict),
         "credit_final": bool(verdict.get("final")),
         "credits_promised": objective is not None and bool(objective.credits),
+        "measured": case.reopened_at is None,
         "asks_reader": role in agreement.confirmation.to,
         "link": link,
         "answer_by": answer_by,

@@ -14,11 +14,15 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
-from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND, to_datetime
+from upheld.agreements.units import DAY, HOUR, HUGE, MINUTE, SECOND, scientific_text, to_datetime
 
 LOCALES = {"en": "en_GB"}
 """The Babel locale of each language that there are texts in (a folder under templates/)."""
 
+MOST_PLACES = 12
+"""With these a figure below HUGE has at most 28 digits, which is what `decimal`, and Babel with it, calculates in."""
+
+_SMALL = Decimal("1e-6")
 _INVISIBLE = {"Cc", "Zl", "Zp"}
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -90,7 +94,8 @@ def percent(share: Decimal, reader: Reader, places: int = 3) -> str:
 
 
 def figure(value: Decimal, reader: Reader, *, places: int, lower_is_better: bool) -> str:
-    """A value in its metric's unit, cut to `places` places towards the worse."""
+    """A value in its metric's unit, cut to `places` places towards the worse; in powers of ten, such as `1.235e30`,
+    where it is HUGE, or too small for MOST_PLACES places."""
     return _cut(value, places, ROUND_CEILING if lower_is_better else ROUND_FLOOR, reader)
 
 
@@ -99,7 +104,11 @@ def money(amount: Decimal, currency: str, reader: Reader) -> str:
 
 
 def _cut(value: Decimal, places: int, rounding: str, reader: Reader) -> str:
-    cut = value.quantize(Decimal(1).scaleb(-places), rounding=rounding) if value.is_finite() else value
+    lost = places > MOST_PLACES and 0 < abs(value) < _SMALL
+    if not value.is_finite() or value.copy_abs() >= HUGE or lost:
+        return scientific_text(value, rounding=rounding)
+    places = min(places, MOST_PLACES)
+    cut = value.quantize(Decimal(f"1E-{places}"), rounding=rounding)
     return str(format_decimal(cut, format="#,##0." + "#" * max(places, 1), locale=reader.locale))
 
 

@@ -99,7 +99,8 @@ def plan_maintenance_notices(
 
 def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
     """The roles that the agreement wants told, each once. Those who hear of a restoration, where the agreement does not
-    say, and of the end of a case, are those who were promised its beginning."""
+    say, and of the end of a case, are those who were promised its beginning. A customer who was told of no problem is not
+    asked whether it is solved: those who were told are."""
     promised = agreement.notices
     degradation = promised.degradation.to if promised.degradation else ()
     violation = promised.violation.to if promised.violation else ()
@@ -112,7 +113,8 @@ def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str,
         case "restoration":
             return _unique(promised.restoration.to if promised.restoration else beginning)
         case "question" | "reminder":
-            return _unique(agreement.confirmation.to)
+            knows = any(role.startswith(CUSTOMER) for role in beginning)
+            return _unique(agreement.confirmation.to if knows else beginning)
         case "reopened" | "closed" | "withdrawn":
             return _unique(degradation if case.kind == "degradation" else (*violation, *degradation))
     raise ValueError(f"{kind} is not told about a case")

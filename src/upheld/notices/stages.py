@@ -6,9 +6,10 @@ Functions over plain data; what they decide is kept and done by the process. Ins
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from upheld.agreements.units import HOUR, SECOND, format_instant
+from upheld.agreements.units import HOUR, SECOND
 from upheld.cases.model import ENDED_STATES, Case
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.wording import instant_words
 from upheld.notices.model import Notice
 
 FIRST_DELAY = 30 * SECOND
@@ -37,7 +38,7 @@ def next_attempt(attempts: int, now: int) -> int | None:
 
 def _duplicate(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
     if notice.state == "sent":
-        return f"sent already at {'an unknown time' if notice.sent_at is None else format_instant(notice.sent_at)}"
+        return f"sent already at {'an unknown time' if notice.sent_at is None else instant_words(notice.sent_at)}"
     return f"{notice.state} already" if notice.state != "recorded" else None
 
 

@@ -70,11 +70,21 @@ def read_csv_columns(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
     )
 
 
-def csv_header(path: Path) -> list[str]:
-    """The names in the first line of a CSV file. Raises InputError where there is none."""
-    for _, names in csv_lines(path):
+def csv_header(path: Path, allowed: Sequence[str]) -> list[str]:
+    """The names in the first line of a CSV file. Raises InputError where there is none, or where that line is none:
+    it names no column that is allowed."""
+    for line, names in csv_lines(path):
+        if not set(names) & set(allowed) and not _is_separated_otherwise(names):
+            found = ",".join(names)
+            shown = found if len(found) <= 80 else f"{found[:77]}..."
+            said = f"is not a header: {shown!r} names none of the columns {', '.join(allowed)}"
+            raise InputError([Fault(str(path), line, "", said)])
         return names
     raise InputError([Fault(str(path), None, "", "is empty")])
+
+
+def _is_separated_otherwise(names: Sequence[str]) -> bool:
+    return len(names) == 1 and (";" in names[0] or "\t" in names[0])
 
 
 def csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -133,7 +143,7 @@ def ends_mid_line(path: Path) -> bool:
 def column_faults(name: str, found: Sequence[str], needed: Sequence[str], allowed: Sequence[str]) -> list[Fault]:
     """The faults of a table's column names: unknown, twice, missing."""
     faults = []
-    if len(found) == 1 and (";" in found[0] or "\t" in found[0]):
+    if _is_separated_otherwise(found):
         return [Fault(name, 1, "", f"the header is {found[0]!r}: columns are separated by commas")]
     for position, column in enumerate(found):
         if column not in allowed:

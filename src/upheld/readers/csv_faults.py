@@ -9,10 +9,13 @@ from pathlib import Path
 from upheld.agreements.units import parse_instant
 from upheld.readers.columns import csv_lines
 from upheld.readers.faults import SHOWN, Fault, Findings, InputError
-from upheld.readers.measurement_columns import END_OF_TIME, NO_FORM, OUTSIDE, name_fault
+from upheld.readers.measurement_columns import LARGEST_COUNT, NO_FORM, name_fault
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|infinity|nan)", re.IGNORECASE)
-_WHOLE = re.compile(r"[-+]?\d{1,19}")
+_WHOLE = re.compile(r"-?[0-9]+")
+_TIME = re.compile(  # what Arrow reads
+    r"\d{4}-\d\d-\d\d[T ]\d\d(:?\d\d(:?\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)", re.ASCII
+)
 
 Said = tuple[str, str]
 """(field, message)."""
@@ -38,7 +41,7 @@ def _line_faults(header: Sequence[str], fields: Sequence[str], services: Collect
     if len(fields) != len(header):
         yield "", f"the line has {len(fields)} of {len(header)} fields ({', '.join(header)}); is it cut off?"
         return
-    row = {column: field.strip() for column, field in zip(header, fields, strict=True)}
+    row = dict(zip(header, fields, strict=True))
     for column in ("service", "metric"):
         word = row[column]
         if not word or (services is not None and column == "service" and word not in services):
@@ -55,8 +58,9 @@ def _time_faults(row: Mapping[str, str]) -> Iterator[Said]:
                 yield column, "is missing"
             continue
         try:
-            if not 0 <= parse_instant(text) < END_OF_TIME:
-                yield column, f"{text} {OUTSIDE}"
+            parse_instant(text)
+            if not _TIME.fullmatch(text):
+                yield column, f"{text!r} is not an RFC 3339 time such as 2026-06-01T00:00:00Z"
         except ValueError as error:
             yield column, str(error)
 
@@ -69,7 +73,7 @@ def _figure_faults(row: Mapping[str, str]) -> Iterator[Said]:
         yield "value", f"{value} stands beside counts; give value, or good and total"
     elif bool(good) != bool(total):
         yield "total" if good else "good", "is missing; good and total belong together"
-    if value and (not _NUMBER.fullmatch(value) or not math.isfinite(float(value))):
+    if value and (not _NUMBER.fullmatch(value.strip()) or not math.isfinite(float(value))):
         yield "value", f"{value} is not a finite number"
     wrong = list(_count_faults(good, total))
     yield from wrong
@@ -79,7 +83,9 @@ def _figure_faults(row: Mapping[str, str]) -> Iterator[Said]:
 
 def _count_faults(good: str, total: str) -> Iterator[Said]:
     for column, text in (("good", good), ("total", total)):
-        if text and not _WHOLE.fullmatch(text):
+        if text and not _WHOLE.fullmatch(text.strip()):
             yield column, f"{text} is not a whole number"
-        elif text and int(text) < 0:
+        elif text and text.strip().startswith("-") and text.strip("-0 "):
             yield column, f"{text} is negative"
+        elif len(text.strip(" -").lstrip("0")) > 19 or int(text or 0) > LARGEST_COUNT:
+            yield column, f"{text} is more than {LARGEST_COUNT}, the largest count"

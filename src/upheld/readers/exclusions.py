@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from upheld.agreements.model import Document
 from upheld.agreements.units import parse_instant
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
-from upheld.readers.columns import column_faults, csv_lines, format_of, read_columnar
-from upheld.readers.faults import Fault, Findings, InputError
+from upheld.readers.columns import column_faults, csv_header, csv_lines, format_of, read_columnar
+from upheld.readers.faults import Fault, Findings, InputError, did_you_mean
 from upheld.readers.measurement_columns import name_fault
 from upheld.readers.validation import validate, validate_record
 from upheld.readers.yaml_source import parse_yaml, read_text
@@ -35,7 +35,7 @@ class ExclusionEntry(Document):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("end: is later than start")
+            raise ValueError("end: must be later than start")
         return self
 
     def exclusion(self) -> Exclusion:
@@ -61,39 +61,48 @@ _COLUMNS = tuple(ExclusionEntry.model_fields)
 _NEEDED = ("service", "start", "end", "reason", "approved_by")
 
 
-def read_exclusions(path: Path, services: Collection[str] | None = None) -> list[Exclusion]:
-    """The exclusions of a file, in its order. A service that is not in `services` is a fault; None admits all. Raises
-    InputError: at most 20 faults, and the number of the rest."""
+def read_exclusions(
+    path: Path, services: Collection[str] | None = None, agreements: Collection[str] | None = None
+) -> list[Exclusion]:
+    """The exclusions of a file, in its order. A service that is not in `services` is a fault, and so is an agreement
+    that is not in `agreements`; None admits all. Raises InputError: at most 20 faults, and the number of the rest."""
     if path.name.lower().endswith(_YAML):
-        return _read_yaml(path, services)
+        return _read_yaml(path, services, agreements)
     findings = Findings()
     read = []
     for number, record in _records(path):
         entry = validate_record(ExclusionEntry, record, partial(_fault, path, number))
         if not isinstance(entry, ExclusionEntry):
             findings.add(*entry)
-        elif _stranger(entry, services):
-            findings.add(_fault(path, number, "service", name_fault(entry.service)))
         else:
+            findings.add(
+                *(_fault(path, number, field, said) for field, said in _strangers(entry, services, agreements))
+            )
             read.append(entry.exclusion())
     findings.raise_any()
     return read
 
 
-def _read_yaml(path: Path, services: Collection[str] | None) -> list[Exclusion]:
+def _read_yaml(path: Path, services: Collection[str] | None, agreements: Collection[str] | None) -> list[Exclusion]:
     source = parse_yaml(read_text(path), str(path))
     entries = validate(ExclusionsFile, source).exclusions
     findings = Findings()
     for i, entry in enumerate(entries):
-        if _stranger(entry, services):
-            line = source.line(("exclusions", i, "service"))
-            findings.add(Fault(str(path), line, f"exclusions[{i}].service", name_fault(entry.service)))
+        for field, said in _strangers(entry, services, agreements):
+            line = source.line(("exclusions", i, field))
+            findings.add(Fault(str(path), line, f"exclusions[{i}].{field}", said))
     findings.raise_any()
     return [entry.exclusion() for entry in entries]
 
 
-def _stranger(entry: ExclusionEntry, services: Collection[str] | None) -> bool:
-    return services is not None and entry.service != EVERY_SERVICE and entry.service not in services
+def _strangers(
+    entry: ExclusionEntry, services: Collection[str] | None, agreements: Collection[str] | None
+) -> Iterator[tuple[str, str]]:
+    """(field, message) of each name that may not stand here."""
+    if services is not None and entry.service != EVERY_SERVICE and entry.service not in services:
+        yield "service", name_fault(entry.service)
+    if agreements is not None and entry.agreement is not None and entry.agreement not in agreements:
+        yield "agreement", f"{entry.agreement!r} is not an agreement{did_you_mean(entry.agreement, agreements)}"
 
 
 def _fault(path: Path, number: int, field: str, message: str) -> Fault:
@@ -113,11 +122,10 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _csv_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = csv_lines(path)
-    _, header = next(lines, (1, []))
-    if not header:
-        raise InputError([Fault(str(path), None, "", "is empty")])
+    header = csv_header(path, _COLUMNS)
     _check_columns(str(path), header)
+    lines = csv_lines(path)
+    next(lines)  # the header
     for line, fields in lines:
         if len(fields) != len(header):
             said = f"the line has {len(fields)} of {len(header)} fields ({', '.join(header)}); is it cut off?"

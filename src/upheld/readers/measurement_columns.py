@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upheld.agreements.units import parse_instant
+from upheld.agreements.units import END_OF_TIME, OUTSIDE, parse_instant
 from upheld.measurements.model import COLUMNS
 from upheld.readers.columns import column_faults, first_line
 from upheld.readers.faults import SHOWN, Fault, Findings, InputError
@@ -30,10 +30,10 @@ CSV_TYPES: Mapping[str, pa.DataType] = {
 """What a CSV reader makes of each column for `measurement_columns`."""
 
 NEEDED = ("service", "metric", "time")
-END_OF_TIME = 9_214_646_400_000_000
-"""2262-01-01 in microseconds: Arrow's nanoseconds end soon after."""
+LARGEST_COUNT = 2**63 - 1
+LARGEST_EXACT = 2**53
+"""Up to here a 64-bit float holds every whole number."""
 
-OUTSIDE = "lies outside of the years 1970 to 2261"
 UNNAMED = "is a service that no agreement names"
 NO_FORM = "is missing; give value, or good and total"
 
@@ -92,7 +92,7 @@ def _converted(name: str, column: str, array: Column) -> Column:
         return _times(name, column, array)
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if column == "value" and (number or pa.types.is_boolean(kind)):
-        return array.cast(pa.float64(), safe=False)
+        return _floats(name, array)
     if column != "value" and number:
         return _whole(name, column, array)
     raise _wrong_type(name, column, kind, "numbers are")
@@ -143,6 +143,20 @@ def _read_times(name: str, column: str, array: Column) -> Column:
                 findings.add(Fault(name, row, column, str(wrong), "row"))
         findings.raise_any()
         raise InputError([Fault(name, None, column, first_line(error))]) from None
+
+
+def _floats(name: str, array: Column) -> Column:
+    """Values as 64-bit floats; a whole number that such a float does not hold is a fault."""
+    floats = array.cast(pa.float64(), safe=False)
+    if not pa.types.is_integer(array.type) or not _leaves(array, -LARGEST_EXACT, LARGEST_EXACT):
+        return floats
+    pairs = zip(array.to_pylist(), floats.to_pylist(), strict=True)
+    wrong = pa.array([whole is not None and int(held) != whole for whole, held in pairs])
+    findings = Findings()
+    said = "{found} is a whole number that a 64-bit float does not hold exactly"
+    _add_rows(findings, name, "value", array, pa.chunked_array([wrong]), said)
+    findings.raise_any()
+    return floats
 
 
 def _whole(name: str, column: str, array: Column) -> Column:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.model import Agreement, Document, Duration, Name, Portfolio
 from upheld.agreements.terms import Term, compile_terms
+from upheld.agreements.units import END_OF_TIME, OUTSIDE
 from upheld.assessment.verdict import Credit, Status
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.measurements.model import COLUMNS
@@ -19,6 +20,7 @@ from upheld.readers.exclusions import ExclusionEntry, Instant
 from upheld.readers.faults import Fault, InputError, did_you_mean
 from upheld.readers.portfolio import read_portfolio
 from upheld.readers.series import Values, parse_values, series_table
+from upheld.readers.tables import Form, forms_read
 from upheld.readers.validation import validate
 from upheld.readers.yaml_source import Source, parse_yaml, read_text
 from upheld.reports.differences import Expected
@@ -128,6 +130,8 @@ def read_scenario(path: Path) -> Scenario:
     if written.agreements_file is not None:
         agreements = read_portfolio(path.parent / written.agreements_file).agreements
     terms = compile_terms(agreements)
+    if beyond := list(_beyond_time(source, written)):
+        raise InputError(beyond)
     tables = [_table(written, entry) for entry in written.series]
     faults = [*_series_faults(source, written, terms, tables), *_other_faults(source, written, terms)]
     if faults:
@@ -140,6 +144,13 @@ def read_scenario(path: Path) -> Scenario:
         exclusions=tuple(entry.exclusion() for entry in written.exclusions),
         expect=tuple(_expectation(source, i, entry) for i, entry in enumerate(written.expect)),
     )
+
+
+def _beyond_time(source: Source, written: ScenarioFile) -> Iterator[Fault]:
+    for i, entry in enumerate(written.series):
+        start = written.start if entry.start is None else entry.start
+        if start + written.step * (len(entry.values.value) - 1) >= END_OF_TIME:
+            yield Fault(source.name, source.line(("series", i, "values")), f"series[{i}].values", f"the last {OUTSIDE}")
 
 
 def _table(written: ScenarioFile, entry: SeriesEntry) -> pa.Table:
@@ -169,9 +180,10 @@ def _fields(verdict: ExpectedVerdict) -> dict[str, Any]:
 def _series_faults(
     source: Source, written: ScenarioFile, terms: tuple[Term, ...], tables: list[pa.Table]
 ) -> Iterator[Fault]:
+    forms = forms_read(terms)
     metrics: dict[str, set[str]] = {}
-    for term in terms:
-        metrics.setdefault(term.service, set()).add(term.indicator.metric)
+    for service, metric in forms:
+        metrics.setdefault(service, set()).add(metric)
     for i, (entry, table) in enumerate(zip(written.series, tables, strict=True)):
         if entry.service not in metrics:
             yield _unnamed(source, ("series", i, "service"), entry.service, metrics)
@@ -180,14 +192,23 @@ def _series_faults(
             near = did_you_mean(entry.metric, read)
             said = f"no objective of {entry.service} reads {entry.metric!r}{near}; they read {', '.join(read)}"
             yield Fault(source.name, source.line(("series", i, "metric")), f"series[{i}].metric", said)
+        elif unread := _forms(table) - forms[entry.service, entry.metric]:
+            line, has = source.line(("series", i, "values")), " and ".join(sorted(unread))
+            said = f"has {has} where the objectives read {' and '.join(sorted(forms[entry.service, entry.metric]))}"
+            yield Fault(source.name, line, f"series[{i}].values", said)
         span = pc.min_max(table.column("time")).as_py()
         if entry.known_at is not None and span["max"] is not None and entry.known_at < span["max"]:
             line = source.line(("series", i, "known_at"))
-            yield Fault(source.name, line, f"series[{i}].known_at", "is not before the last time of the series")
+            yield Fault(source.name, line, f"series[{i}].known_at", "must not be before the last time of the series")
     for i, j in _overlaps(written, tables):
         first = source.line(("series", i))
         said = f"tells of a time that the series on line {first} tells of; give known_at where it corrects that"
         yield Fault(source.name, source.line(("series", j)), f"series[{j}]", said)
+
+
+def _forms(table: pa.Table) -> set[Form]:
+    of_form: dict[Form, str] = {"values": "value", "counts": "total"}
+    return {form for form, column in of_form.items() if table.column(column).null_count < len(table)}
 
 
 def _overlaps(written: ScenarioFile, tables: list[pa.Table]) -> Iterator[tuple[int, int]]:
@@ -210,7 +231,7 @@ def _other_faults(source: Source, written: ScenarioFile, terms: tuple[Term, ...]
             yield _unnamed(source, ("exclusions", i, "service"), exclusion.service, services)
     for i, entry in enumerate(written.expect):
         if entry.at <= written.start:
-            yield Fault(source.name, source.line(("expect", i, "at")), f"expect[{i}].at", "is later than start")
+            yield Fault(source.name, source.line(("expect", i, "at")), f"expect[{i}].at", "must be later than start")
 
 
 def _unnamed(source: Source, path: tuple[str, int, str], service: str, services: Iterable[str]) -> Fault:

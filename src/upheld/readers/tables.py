@@ -1,13 +1,15 @@
 """Measurement files -> one batch of `measurements.model.COLUMNS`.
 
-The good path is columnar throughout. Only where something is wrong is a CSV file read again, line by line, to say
-where. Among rows of the same service, metric, time and time of knowledge the last one holds: a file that says nothing
-of when it was known is read as its own history.
+The good path is columnar throughout. Only where something is wrong is a file looked at again, row by row, to say
+where. Which row holds where several tell of one service, metric and time is not decided here: it is the rule of
+`measurements.model.holding`, whatever the order of rows and files.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upheld.agreements.terms import Term
+from upheld.measurements.model import COLUMNS
 from upheld.readers.columns import (
     csv_header,
+    csv_lines,
     ends_mid_line,
     first_line,
     format_of,
@@ -24,35 +28,54 @@ from upheld.readers.columns import (
     read_csv_columns,
 )
 from upheld.readers.csv_faults import csv_faults
-from upheld.readers.faults import Fault, Findings, InputError
+from upheld.readers.faults import SHOWN, Fault, Findings, InputError
 from upheld.readers.measurement_columns import CSV_TYPES, check_header, measurement_columns
 
 Series = tuple[str, str]
 """(service, metric)."""
 
+Form = Literal["values", "counts"]
+"""What a measurement has: a value, or good and total."""
+
 Codes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the files held: `batch` has the columns of `COLUMNS`; `earliest` and `latest` are the times of the first
-    and last measurement, those left out included (microseconds UTC); `notes` say what was left out or replaced."""
+    """What the files held: `batch` has the columns of `COLUMNS`; `earliest` and `latest` are the times of its first
+    and last measurement (microseconds UTC; None where it is empty); `notes` say what was left out, what is of no use
+    and what contradicts itself."""
 
     batch: pa.Table
-    earliest: int
-    latest: int
+    earliest: int | None
+    latest: int | None
     notes: tuple[str, ...] = ()
+
+
+def forms_read(terms: Iterable[Term]) -> dict[Series, frozenset[Form]]:
+    """The series that the terms read, each with the forms of measurement that count for it."""
+    forms: dict[Series, frozenset[Form]] = {}
+    for term in terms:
+        series, indicator = (term.service, term.indicator.metric), term.indicator
+        counts = indicator.kind == "ratio" or (indicator.kind == "availability" and indicator.good_when is None)
+        forms[series] = forms.get(series, frozenset()) | {"counts" if counts else "values"}
+    return forms
 
 
 def read_measurements(
     paths: Sequence[Path],
-    known: Collection[Series] | None = None,
+    known: Mapping[Series, Collection[Form]] | None = None,
     *,
+    known_by: int | None = None,
     strict: bool = False,
     on_file: Callable[[Path], None] = lambda path: None,
 ) -> Delivery:
-    """Reads files of any format, one after the other, and calls `on_file` before each. Only series in `known` are kept
-    (None keeps all); a service that is in none of them is a fault where `strict`. Raises InputError: at most 20
+    """Reads files of any format, one after the other, and calls `on_file` before each.
+
+    Only series in `known` (see `forms_read`) are kept, None keeps all; and only what was known by `known_by`
+    (microseconds UTC). Where `strict`, these are faults: a service that is in none of the series, a measurement of a
+    form that its series is not read in, and measurements that contradict each other. Raises InputError: at most 20
     faults, and the number of the rest."""
     findings = Findings()
     tables: list[pa.Table] = []
@@ -67,14 +90,21 @@ def read_measurements(
         except InputError as error:
             findings.add_error(error)
     findings.raise_any()
-    batch, replaced = holding_rows(pa.concat_tables(tables).unify_dictionaries())
-    if replaced:
-        rows = "1 measurement was" if replaced == 1 else f"{replaced:,} measurements were"
-        notes.append(f"{rows} replaced by a later row of the same service, metric and time")
-    span = pc.min_max(batch.column("time")).as_py()
+    batch = pa.concat_tables(tables).unify_dictionaries()
+    kept = np.ones(len(batch), bool)
     if known is not None:
-        batch, left_out = keep_known(batch, known)
+        kept, left_out = _of_known_series(batch, known)
         notes += left_out
+    if known_by is not None:
+        kept &= _numbers(batch, "known_at") <= known_by
+    places = np.flatnonzero(kept)
+    if len(places) < len(batch):
+        batch = batch.filter(pa.array(kept))
+    odd = [*_of_other_form(batch, known or {}), *_contradicting(batch)] if len(batch) else []
+    if strict:
+        _raise_odd(paths, tables, places, odd)
+    notes += [one.note for one in odd]
+    span = pc.min_max(batch.column("time")).as_py()
     return Delivery(batch, span["min"], span["max"], tuple(notes))
 
 
@@ -88,7 +118,7 @@ def _read_file(path: Path, services: Collection[str] | None) -> pa.Table:
 
 def _read_csv(path: Path, services: Collection[str] | None) -> pa.Table:
     name = str(path)
-    header = csv_header(path)
+    header = csv_header(path, COLUMNS.names)
     check_header(name, header)
     try:
         raw = read_csv_columns(path, {column: CSV_TYPES[column] for column in header})
@@ -101,39 +131,27 @@ def _read_csv(path: Path, services: Collection[str] | None) -> pa.Table:
     raise InputError(unplaced)
 
 
-# -- what holds, and what is assessed --------------------------------------------------------------------------
+# -- what is assessed, and what is odd about it -----------------------------------------------------------------
 
 
-def holding_rows(batch: pa.Table) -> tuple[pa.Table, int]:
-    """The batch without the rows that a later one of the same service, metric, time and known_at replaces, and how
-    many of them had other figures. Row order is kept."""
-    series, times, known = _series(batch), _numbers(batch, "time"), _numbers(batch, "known_at")
-    if _increases(times, series) or _increases(series, times):
-        return batch, 0
-    order = np.lexsort((known, times, series))  # stable: the last row stays behind those that it replaces
-    before, after = order[:-1], order[1:]
-    same = (series[before] == series[after]) & (times[before] == times[after]) & (known[before] == known[after])
-    if not same.any():
-        return batch, 0
-    dropped, successors = before[same], after[same]
-    figures = batch.select(["value", "good", "total"])
-    differs = np.zeros(len(dropped), bool)
-    for old, new in zip(figures.take(dropped).columns, figures.take(successors).columns, strict=True):
-        differs |= pc.fill_null(pc.not_equal(old, new), False).to_numpy()
-        differs |= pc.xor(old.is_null(), new.is_null()).to_numpy()
-    kept = np.ones(len(batch), bool)
-    kept[dropped] = False
-    return batch.filter(pa.array(kept)), int(differs.sum())
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """Rows of a batch that are of no use or contradict others: what a note says of all of them, and a fault of one."""
+
+    rows: Codes
+    note: str
+    field: str
+    fault: str
 
 
-def keep_known(batch: pa.Table, known: Collection[Series]) -> tuple[pa.Table, list[str]]:
-    """The rows of the series in `known`, and for people how many others there were."""
+def _of_known_series(batch: pa.Table, known: Collection[Series]) -> tuple[Mask, list[str]]:
+    """Which rows are of the series in `known`, and for people how many others there are."""
     services, metrics = _words(batch, "service"), _words(batch, "metric")
     assessed = set(known)
     named = {service for service, _ in assessed}
     wanted = np.array([(s, m) in assessed for s in services for m in metrics])
     if wanted.all():
-        return batch, []
+        return np.ones(len(batch), bool), []
     series = _series(batch)
     counts = np.bincount(series[~wanted[series]], minlength=len(wanted)).reshape(len(services), len(metrics))
     notes = []
@@ -144,7 +162,73 @@ def keep_known(batch: pa.Table, known: Collection[Series]) -> tuple[pa.Table, li
     if counts[~stranger].any():
         found = [f"{services[s]} {metrics[m]}" for s, m in np.argwhere(counts) if not stranger[s]]
         notes.append(_left_out(int(counts[~stranger].sum()), "metric that no objective of its service reads", found))
-    return batch.filter(pa.array(wanted[series])), notes
+    return wanted[series], notes
+
+
+def _of_other_form(batch: pa.Table, known: Mapping[Series, Collection[Form]]) -> Iterator[_Odd]:
+    """The rows that have counts where only values are read of their series, and the reverse."""
+    names = [(s, m) for s in _words(batch, "service") for m in _words(batch, "metric")]
+    series, by_value = _series(batch), batch.column("value").is_valid().to_numpy()
+    for form, read, have in (("counts", "values", ~by_value), ("values", "counts", by_value)):
+        unread = np.array([form not in known.get(name, (form,)) for name in names])
+        rows = np.flatnonzero(have & unread[series])
+        if len(rows):
+            found = [" ".join(names[code]) for code in np.unique(series[rows])]
+            said = f"{_measurements(len(rows))} of no use, with {form} where the objectives read {read}: {_some(found)}"
+            yield _Odd(rows, said, "value" if form == "values" else "good", f"{form} where the objectives read {read}")
+
+
+def _contradicting(batch: pa.Table) -> Iterator[_Odd]:
+    """The rows of one service, metric, time and known_at that do not have the same figures."""
+    series, times, known = _series(batch), _numbers(batch, "time"), _numbers(batch, "known_at")
+    if _increases(times, series) or _increases(series, times):
+        return
+    order = np.lexsort((known, times, series))
+    alike = np.ones(len(order) - 1, bool)
+    for column in (series, times, known):
+        alike &= np.diff(column[order]) == 0
+    if not alike.any():
+        return
+    differs = alike.copy()
+    differs[alike] = _differ(batch, order[:-1][alike], order[1:][alike])
+    group = np.cumsum(np.concatenate([[True], ~alike]))
+    rows = np.sort(order[np.isin(group, group[1:][differs])])
+    if len(rows):
+        said = (
+            f"{_measurements(len(rows))} contradict each other: other figures of the same service, metric, time and "
+            f"known_at; the greatest hold. Give known_at to say which is later"
+        )
+        fault = "contradicts another row of the same service, metric and time; give known_at to say which is later"
+        yield _Odd(rows, said, "known_at", fault)
+
+
+def _differ(batch: pa.Table, some: Codes, others: Codes) -> Mask:
+    figures = batch.select(["value", "good", "total"])
+    differs = np.zeros(len(some), bool)
+    for one, other in zip(figures.take(some).columns, figures.take(others).columns, strict=True):
+        differs |= pc.fill_null(pc.not_equal(one, other), False).to_numpy()
+        differs |= pc.xor(one.is_null(), other.is_null()).to_numpy()
+    return differs
+
+
+def _raise_odd(paths: Sequence[Path], tables: Sequence[pa.Table], places: Codes, odd: Iterable[_Odd]) -> None:
+    """Raises InputError for odd rows. `places` are those of the batch's rows in all tables, one after the other."""
+    findings = Findings()
+    starts = [0, *accumulate(len(table) for table in tables)]
+    for one in odd:
+        told = []
+        for place in places[one.rows[:SHOWN]]:
+            file = int(np.searchsorted(starts, place, "right")) - 1
+            told.append(_row_fault(paths[file], int(place) - starts[file], one))
+        findings.add_some(told, len(one.rows))
+    findings.raise_any()
+
+
+def _row_fault(path: Path, position: int, odd: _Odd) -> Fault:
+    if format_of(path) != "csv":
+        return Fault(str(path), position + 1, odd.field, odd.fault, "row")
+    line, _ = next(islice(csv_lines(path), position + 1, None))  # the header comes first
+    return Fault(str(path), line, odd.field, odd.fault)
 
 
 def last_slot_end(batch: pa.Table, terms: Iterable[Term]) -> int | None:
@@ -160,8 +244,15 @@ def last_slot_end(batch: pa.Table, terms: Iterable[Term]) -> int | None:
 
 
 def _left_out(rows: int, what: str, names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-    return f"{rows:,} {'measurement' if rows == 1 else 'measurements'} of a {what} left out: {shown}"
+    return f"{_measurements(rows)} of a {what} left out: {_some(names)}"
+
+
+def _measurements(rows: int) -> str:
+    return f"{rows:,} {'measurement' if rows == 1 else 'measurements'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _series(batch: pa.Table) -> Codes:

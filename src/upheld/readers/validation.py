@@ -14,7 +14,7 @@ from upheld.readers.yaml_source import Node, Source, child, field_text
 Model = TypeVar("Model", bound=BaseModel)
 
 _SECRET_FIELDS = {"secret", "password", "token"}
-_NAMED = re.compile(r"([a-z_]+(?:\.[a-z_]+)*): (.*)", re.DOTALL)
+_NAMED = re.compile(r"([a-z_]+(?:-[a-z]+)?(?:\.[a-z_]+)*): (.*)", re.DOTALL)
 _TWICE = re.compile(r"'(.*)' stands twice")
 
 
@@ -154,6 +154,10 @@ def _wanted(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
             return f"has fewer than {_count(context['min_length'], 'entry', 'entries')}"
         case "greater_than_equal":
             return f"is less than {context['ge']}"
+        case "less_than_equal":
+            return f"is more than {context['le']}"
+        case "decimal_max_places":
+            return f"has more than {_count(context['decimal_places'], 'decimal place')}"
         case "int_type" | "int_parsing" | "int_from_float":
             return "is not a whole number"
         case "bool_type" | "bool_parsing":

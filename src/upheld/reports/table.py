@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, time, timedelta, tzinfo
+from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from upheld.agreements.units import decimal_text, format_duration, to_datetime
+from upheld.agreements.units import HUGE, decimal_text, format_duration, scientific_text, to_datetime
 from upheld.assessment.verdict import Status, Verdict
 
 STYLES: Mapping[Status, str] = {"met": "green", "at_risk": "yellow", "violated": "bold red", "no_data": "magenta"}
 WORDS: Mapping[Status, str] = {"met": "met", "at_risk": "at risk", "violated": "violated", "no_data": "no data"}
 _BAR = 10
+_LONGEST = 20
 
 
 def verdict_table(verdicts: Sequence[Verdict], zones: Mapping[str, ZoneInfo]) -> Table:
@@ -65,7 +67,9 @@ def attained_text(verdict: Verdict) -> str:
     if verdict.attained is None:
         return "-"
     if verdict.budget is None:
-        return verdict.attained
+        figure = Decimal(verdict.attained)
+        plain = figure.is_finite() and abs(figure) < HUGE and len(verdict.attained) <= _LONGEST
+        return verdict.attained if plain else scientific_text(figure, 17)  # as many digits as a float has
     return f"{decimal_text(Fraction(verdict.attained) * 100, 4)} %"
 
 
@@ -82,7 +86,7 @@ def _status(verdict: Verdict, zone: tzinfo) -> Text:
     if since is not None:
         began, ends = (to_datetime(instant).astimezone(zone) for instant in (since, verdict.period_end))
         text.append(f"\n{began:%m-%d %H:%M}" if began.year == ends.year else f"\n{began:%Y-%m-%d %H:%M}", "dim")
-    elif not verdict.final and verdict.status != "no_data":
+    if not verdict.final:
         text.append("\nso far", "dim")
     return text
 

@@ -61,8 +61,12 @@ def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     return connection.execute(adding, row, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
+STAYS = "stays"
+"""Marks, in a column's `info`, what keeps its first value when a row is replaced."""
+
+
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    """Inserts the row, with every column, or replaces the one with the same key."""
+    """Inserts the row, with every column, or replaces the one with the same key, but for the columns that stay."""
     connection.execute(_putting(connection.dialect.name, table), row)
 
 
@@ -78,7 +82,11 @@ def _adding(dialect: str, table: Table) -> Insert:
 def _putting(dialect: str, table: Table) -> Insert:
     insert = _insert(dialect, table)
     key = [column.name for column in table.primary_key]
-    replaced = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in key}
+    replaced = {
+        column.name: insert.excluded[column.name]
+        for column in table.columns
+        if column.name not in key and not column.info.get(STAYS)
+    }
     return insert.on_conflict_do_update(index_elements=key, set_=replaced)
 
 

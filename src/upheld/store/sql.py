@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Conflict
@@ -77,13 +77,14 @@ class SqlStore:
             if self._turn is not None:
                 self._turn.release()
 
-    def claim(self, now: int, lease: int, limit: int) -> Sequence[AgendaEntry]:
-        """Takes up to `limit` due entries of any tenant, soonest first, until `now + lease` (microseconds UTC)."""
+    def claim(self, now: int, lease: int, limit: int, kinds: Sequence[str] | None = None) -> Sequence[AgendaEntry]:
+        """Takes up to `limit` due entries of any tenant, soonest first, until `now + lease` (microseconds UTC); only
+        those of `kinds` where it is given."""
         t = tables.agenda.c
         is_free = or_(t.leased_until.is_(None), t.leased_until <= now)
         due = (
             select(t.tenant, t.id)
-            .where(t.ended_as.is_(None), t.due_at <= now, is_free)
+            .where(t.ended_as.is_(None), t.due_at <= now, is_free, true() if kinds is None else t.kind.in_(kinds))
             .order_by(t.due_at, t.tenant, t.id)
             .limit(limit)
             # PostgreSQL: rows that another worker is claiming are left to it. SQLite, where one writes at a time,

@@ -97,6 +97,7 @@ verdicts = Table(
     _column("document", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "agreement", "objective", "service", "period_start", "version"),
 )
+verdicts.c.cause.info["stays"] = True  # the figures of a version go on, why it came about does not
 
 cases = Table(
     "cases",
@@ -112,6 +113,7 @@ cases = Table(
     _column("period_start", BigInteger),
     _column("opened_at", BigInteger),
     _column("verdict", _DOCUMENT),
+    _column("periods", _DOCUMENT),
     _column("findings", _DOCUMENT),
     _column("restored_at", BigInteger, optional=True),
     _column("reopened_at", BigInteger, optional=True),
@@ -133,7 +135,7 @@ cases = Table(
         postgresql_where=text("is_open"),
     ),
     Index("cases_by_age", "tenant", "opened_at"),
-    Index("cases_by_period", "tenant", "agreement", "objective", "service", "period_start"),
+    Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
 )
 
 events = Table(
@@ -238,6 +240,7 @@ announcements = Table(
     _column("earned", Boolean),
     _column("reason", Text),
     _column("decided_at", BigInteger),
+    _column("services", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "maintenance_id", "agreement"),
     # Checked at the end of the transaction, so that the two may be saved in either order.
     ForeignKeyConstraint(
@@ -261,7 +264,19 @@ exclusions = Table(
     _column("agreement", Text, optional=True),
     _column("known_at", BigInteger),
     _column("revoked_at", BigInteger, optional=True),
-    PrimaryKeyConstraint("tenant", "id"),
+    # One row for each time that it was granted. At most one of them stands.
+    _column("granted", Integer),
+    _column("maintenance_id", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id", "granted"),
+    Index(
+        "one_standing_exclusion",
+        "tenant",
+        "id",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+    Index("exclusions_by_maintenance", "tenant", "maintenance_id"),
 )
 
 changes = Table(

@@ -1,6 +1,6 @@
 """One unit of work of one tenant. What each method promises is said in `ports.Transaction`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, and_, delete, func, insert, select, update
@@ -48,11 +48,11 @@ class SqlTransaction:
         row |= {"known_at": known_at, "cause": cause, "document": verdict_document(verdict)}
         self._put(tables.verdicts, row)
 
-    def forget_older_verdicts(self, key: tuple[str, str, str, int]) -> None:
+    def forget_other_verdicts(self, key: tuple[str, str, str, int]) -> None:
         t = tables.verdicts.c
         agreement, objective, service, period_start = key
         same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        here = self._where(tables.verdicts, same, t.period_start < period_start)
+        here = self._where(tables.verdicts, same, t.period_start != period_start)
         self._connection.execute(delete(tables.verdicts).where(here))
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
@@ -130,21 +130,10 @@ class SqlTransaction:
         wanted = [] if states is None else [t.state.in_(states)]
         return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
 
-    def case_for_period(self, key: tuple[str, str, str, int]) -> Case | None:
-        agreement, objective, service, period_start = key
-        return self._newest_case(agreement, objective, service, tables.cases.c.period_start == period_start)
-
-    def latest_case(self, agreement: str, objective: str, service: str) -> Case | None:
-        return self._newest_case(agreement, objective, service)
-
-    def _newest_case(
-        self, agreement: str, objective: str, service: str, *conditions: ColumnElement[bool]
-    ) -> Case | None:
+    def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
         t = tables.cases.c
         same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        newest = [t.opened_at.desc(), t.is_open.desc(), t.id.desc()]
-        found = self._list(Case, tables.cases, same, *conditions, by=newest, limit=1)
-        return found[0] if found else None
+        return self._list(Case, tables.cases, same, by=[t.opened_at.desc(), t.is_open.desc(), t.id.desc()])
 
     def events(self, case_id: str) -> Sequence[Event]:
         t = tables.events.c
@@ -205,17 +194,32 @@ class SqlTransaction:
         t = tables.announcements.c
         return self._list(Announcement, tables.announcements, t.maintenance_id == maintenance_id, by=[t.agreement])
 
-    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion) -> None:
-        self._add(tables.exclusions, to_row(exclusion) | {"id": exclusion_id})
+    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
+        t = tables.exclusions
+        grants = select(func.coalesce(func.max(t.c.granted), 0)).where(self._where(t, t.c.id == exclusion_id))
+        granted: int = self._connection.execute(grants).scalar_one() + 1
+        # While a grant stands, the index one_standing_exclusion keeps another out.
+        row = to_row(exclusion) | {"id": exclusion_id, "granted": granted, "maintenance_id": maintenance_id}
+        self._add(t, row)
 
     def revoke_exclusion(self, exclusion_id: str, at: int) -> None:
         t = tables.exclusions
         here = self._where(t, t.c.id == exclusion_id, t.c.revoked_at.is_(None))
         self._connection.execute(update(t).where(here).values(revoked_at=at))
 
+    def exclusion(self, exclusion_id: str) -> Exclusion | None:
+        t = tables.exclusions.c
+        return self._find(Exclusion, tables.exclusions, t.id == exclusion_id, t.revoked_at.is_(None))
+
     def exclusions(self) -> Sequence[Exclusion]:
         t = tables.exclusions.c
         return self._list(Exclusion, tables.exclusions, t.revoked_at.is_(None), by=[t.start, t.id])
+
+    def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
+        t = tables.exclusions
+        here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.revoked_at.is_(None))
+        rows = self._connection.execute(select(t).where(here).order_by(t.c.id)).mappings()
+        return {row["id"]: from_row(Exclusion, row) for row in rows}
 
     def add_change(self, change: Change) -> None:
         self._add(tables.changes, to_row(change))

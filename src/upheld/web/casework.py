@@ -1,19 +1,20 @@
 """Cases as the pages show them: the list with what is due next, and all that one case's page says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from upheld.actions.model import Action
 from upheld.agreements.model import Agreement, Objective, Portfolio
 from upheld.agreements.units import parse_instant
-from upheld.assessment.verdict import Verdict
+from upheld.assessment.verdict import Evidence, Verdict
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
 from upheld.reactions import ACT, CLOSE, REMIND, SEND
 from upheld.web import words
-from upheld.web.chart import Chart, draw, incident, series_points
+from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, series_points, stretches
+from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
 _DONE = {"ticket": "Ticket opened", "escalation": "Escalation delivered"}
@@ -56,20 +57,28 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that a case's page shows. `agreement` and `objective` are None where the portfolio has them no more."""
+    """All that a case's page shows. `agreement` and `objective` are None where the portfolio has them no more.
+
+    `verdict` is how things stand; where that is not kept any more, such as a rolling window that has moved on, it is
+    the one that the case was last told of, and `as_told` says so. `omitted` counts the older intervals of its evidence
+    that a case does not carry. `versions` is each with when it was written and why."""
 
     case: Case
     customer: str
     agreement: Agreement | None
     objective: Objective | None
-    verdict: Verdict | None
+    verdict: Verdict
+    as_told: bool
+    omitted: int
     chart: Chart | None
     timeline: tuple[Entry, ...]
     actions: tuple[Action, ...]
     told: tuple[Told, ...]
+    stretches: tuple[Stretch, ...]
     versions: tuple[tuple[Verdict, int, str], ...]
     next_step: Step
     may_ask: bool
+    said_by: str | None
 
 
 def rows(t: Transaction, portfolio: Portfolio | None) -> tuple[list[Row], list[Row]]:
@@ -88,24 +97,44 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     """What is known of one case, read within `t`; `tenant` is whose measurements are drawn."""
     agreement = next((a for a in portfolio.agreements if a.id == case.agreement), None) if portfolio else None
     objective = next((o for o in agreement.objectives if o.id == case.objective), None) if agreement else None
-    verdict = _verdict_now(t, case)
+    last_told = read_verdict(case.verdict)
+    kept = _verdict_now(t, case)
+    verdict = kept or last_told
     events = t.events(case.id)
     notices = t.notices(case_id=case.id)
     waiting = {n.id: n for n in notices if n.state == "recorded"}
+    evidence = {*last_told.evidence, *verdict.evidence}
+    chart = _chart(log, tenant, case, objective, evidence, events, now)
+    told_at = max((event.at for event in events if "verdict" in event.data), default=case.opened_at)
     return Page(
         case=case,
         customer=customer_name(portfolio, case.customer),
         agreement=agreement,
         objective=objective,
         verdict=verdict,
-        chart=_chart(log, tenant, case, objective, verdict, now),
+        as_told=kept is None,
+        omitted=int(case.verdict.get("evidence_omitted", 0)) if kept is None else 0,
+        chart=chart,
+        stretches=chart.stretches if chart is not None else tuple(stretches(sorted(evidence), ())),
         timeline=tuple(entry(event) for event in reversed(events)),
         actions=tuple(t.actions(case.id)),
         told=tuple(Told(n, _promise(n, now)) for n in notices),
-        versions=tuple(reversed(t.verdict_versions(verdict.key))) if verdict is not None else (),
+        versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else ((last_told, told_at, "last told"),),
         next_step=_next_step(case, t.agenda(), waiting),
-        may_ask=case.reopened_at is not None and case.state in ("reopened", "acting"),
+        may_ask=may_ask(case),
+        said_by=said_by(events),
     )
+
+
+def may_ask(case: Case) -> bool:
+    """Whether an operator may put the question again: after a no, the measurements alone do not."""
+    return case.reopened_at is not None and case.state in ("reopened", "acting")
+
+
+def said_by(events: Iterable[Event]) -> str | None:
+    """Who said that the problem is solved; None where the measurements have shown the last restoration."""
+    restored = [event for event in events if event.type == "restored"]
+    return restored[-1].data.get("by") if restored else None
 
 
 def customer_name(portfolio: Portfolio | None, customer: str) -> str:
@@ -114,25 +143,35 @@ def customer_name(portfolio: Portfolio | None, customer: str) -> str:
 
 
 def _verdict_now(t: Transaction, case: Case) -> Verdict | None:
-    """The newest version of the verdict that the case is about; of a rolling window, how it stands now."""
-    period = case.verdict.get("period_start")
-    key = (case.agreement, case.objective, case.service, parse_instant(period) if period else case.period_start)
+    """The newest version of the verdict that the case is about; of a rolling window, how it stands while the case is
+    open. None where that is not kept."""
+    key = (case.agreement, case.objective, case.service, parse_instant(case.verdict["period_start"]))
     found = t.verdict(key)
-    if found is not None:
+    if found is not None or case.state in ENDED_STATES:
         return found
     newest = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service, newest_only=True))
     return next((v for v in newest if v.objective == case.objective), None)
 
 
 def _chart(
-    log: MeasurementLog, tenant: str, case: Case, objective: Objective | None, verdict: Verdict | None, now: int
+    log: MeasurementLog,
+    tenant: str,
+    case: Case,
+    objective: Objective | None,
+    evidence: Collection[Evidence],
+    events: Iterable[Event],
+    now: int,
 ) -> Chart | None:
     if objective is None:
         return None
-    evidence = verdict.evidence if verdict is not None else ()
     start, end = incident(case, evidence, objective.indicator.slot, now)
     series = log.series(tenant, case.service, objective.indicator.metric, start, end)
-    return draw(case, objective, evidence, series_points(series, objective), start, end)
+    return draw(case, objective, evidence, series_points(series, objective), start, end, restorations(events))
+
+
+def restorations(events: Iterable[Event]) -> list[Restoration]:
+    """Each round's restoration, oldest first."""
+    return [Restoration(e.data["since"], bool(e.data.get("by"))) for e in events if e.type == "restored"]
 
 
 # -- words ----------------------------------------------------------------------------------------------------
@@ -200,8 +239,9 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "figures_changed":
             return "The figures changed", _figures(data["verdict"])
         case "restored":
-            by = f"said {data['by']}" if data.get("by") else "the measurements are good again"
-            return "Service restored", f"Since {words.instant(data['since'])}: {by}"
+            if data.get("by"):
+                return "Considered solved", f"Since {words.instant(data['since'])}: said by the operator, {data['by']}"
+            return "Service restored", f"Since {words.instant(data['since'])}: the measurements are good again"
         case "asked":
             return "Customer asked whether the problem is solved", f"Round {data['round']}"
         case "reminded":
@@ -219,6 +259,8 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "closed":
             return "Case closed", words.OUTCOME[data["outcome"]].capitalize()
         case "withdrawn":
+            if "verdict" not in data:
+                return "Case withdrawn", str(data["reason"]).capitalize()
             return "Case withdrawn: what is known of the past has changed", _figures(data["verdict"])
     return type_.replace("_", " ").capitalize(), ""
 

@@ -34,6 +34,14 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Restoration:
+    """When the service was good again (microseconds UTC): as measured, or `said` by an operator."""
+
+    at: int
+    said: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """`document` is JSON for the chart's script; `summary` says in words what the chart shows."""
 
@@ -42,7 +50,7 @@ class Chart:
     stretches: tuple[Stretch, ...]
 
 
-def incident(case: Case, evidence: Sequence[Evidence], slot: int, now: int) -> tuple[int, int]:
+def incident(case: Case, evidence: Iterable[Evidence], slot: int, now: int) -> tuple[int, int]:
     """[start, end) of what a chart of the case shows: from before its first bad slot until after its restoration."""
     begins = disturbed_since(case, ((e.start, e.end) for e in evidence if e.kind == "bad"))
     ends = case.restored_at or case.closed_at or now
@@ -75,13 +83,21 @@ def series_points(series: pa.Table, objective: Objective) -> Points:
     return points
 
 
-def draw(case: Case, objective: Objective, evidence: Iterable[Evidence], points: Points, start: int, end: int) -> Chart:
-    """The chart and the table of [start, end)."""
+def draw(
+    case: Case,
+    objective: Objective,
+    evidence: Iterable[Evidence],
+    points: Points,
+    start: int,
+    end: int,
+    restored: Iterable[Restoration] = (),
+) -> Chart:
+    """The chart and the table of [start, end), with a mark for each restoration."""
     slot = objective.indicator.slot
     shown = [e for e in sorted(set(evidence)) if e.start < end and e.end > start]
     marks = [
         {"at": at // 1000, "label": label, "kind": kind}
-        for at, label, kind in _marks(case)
+        for at, label, kind in _marks(case, restored)
         if at is not None and start <= at <= end
     ]
     document = {
@@ -105,14 +121,14 @@ def draw(case: Case, objective: Objective, evidence: Iterable[Evidence], points:
         ],
         "marks": marks,
     }
-    return Chart(document, _summary(case, objective, shown, points, start, end), tuple(_stretches(shown, points)))
+    return Chart(document, _summary(case, objective, shown, points, start, end), tuple(stretches(shown, points)))
 
 
-def _marks(case: Case) -> list[tuple[int | None, str, str]]:
+def _marks(case: Case, restored: Iterable[Restoration]) -> list[tuple[int | None, str, str]]:
     return [
         (_instant(case.verdict.get("at_risk_at")), "at risk", "at_risk"),
         (_instant(case.verdict.get("violated_at")), "violated", "violated"),
-        (case.restored_at, "restored", "restored"),
+        *((one.at, "said solved" if one.said else "restored", "restored") for one in restored),
     ]
 
 
@@ -166,7 +182,8 @@ def _with_gaps(points: Points, slot: int) -> list[tuple[int, float | None]]:
     return drawn
 
 
-def _stretches(shown: Sequence[Evidence], points: Points) -> Iterable[Stretch]:
+def stretches(shown: Iterable[Evidence], points: Sequence[tuple[int, float]]) -> Iterable[Stretch]:
+    """The rows of the table."""
     for e in shown:
         values = [value for time, value in points if e.start <= time < e.end]
         yield Stretch(

@@ -13,6 +13,7 @@ from upheld.agreements.units import parse_instant
 from upheld.cases.model import Case
 from upheld.notices.formats import Reader, moment
 from upheld.notices.links import BadLink, Question
+from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
 from upheld.web.site import Site
 
@@ -45,7 +46,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if solved not in ("yes", "no"):
             return show(request, 400, **_facts(site, question), fault="Please choose one of the two answers.")
         if len(comment) > LONGEST_COMMENT:
-            fault = f"Please keep your comment below {LONGEST_COMMENT} characters."
+            fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
             return show(request, 400, **_facts(site, question), fault=fault, comment=comment)
         said = site.application.process.answer(
             question.tenant, question.case_id, question.asked, question.contact, solved == "yes", comment.strip()
@@ -56,7 +57,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         return show(request, 200, **facts)
 
     def show(request: Request, status: int, **facts: Any) -> HTMLResponse:
-        known: dict[str, Any] = {"case": None, "provider": None, "since": None, "fault": None, "comment": ""}
+        known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": ""}
         answer = site.page(request, "confirm.html", None, status, **{**known, **facts})
         answer.headers.update(_HEADERS)
         return answer
@@ -66,6 +67,7 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
     """How the question stands, and the facts of its case that the customer knows from our mails."""
     with site.application.store.transaction(question.tenant, writing=False) as t:
         case = t.case(question.case_id)
+        events = t.events(question.case_id)
     if case is None:
         return {"standing": "invalid"}
     portfolio = site.application.process.portfolio(question.tenant)
@@ -76,6 +78,7 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
         "standing": _standing(case, question),
         "case": case,
         "since": _since(case),
+        "measured": said_by(events) is None,
         "provider": provider,
         "moment": lambda at: moment(at, Reader("en", zone)),
     }

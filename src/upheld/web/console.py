@@ -16,7 +16,7 @@ from upheld.ports import Transaction, VerdictFilter
 from upheld.web import casework, mails, planned, standing
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
-PERIODS_SHOWN = 24
+PERIODS_SHOWN, PERIODS_UNFOLDED = 24, 7
 MAILS_KNOWN = 5_000
 _SHOWN = {"at_risk": ("at_risk",), "violated": ("violated",), "no_data": ("no_data",)}
 _FRAME_POLICY = (
@@ -73,6 +73,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
             agreement=found,
             customer=casework.customer_name(portfolio, found.customer),
             periods={key: listed[:PERIODS_SHOWN] for key, listed in periods.items()},
+            newest=PERIODS_UNFOLDED,
             bar=standing.bar,
         )
 
@@ -100,9 +101,11 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
     @routes.post("/cases/{case_id}/ask")
     def ask_again(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            if t.case(case_id) is None:
-                raise HTTPException(404, "There is no such case.")
-        site.application.process.ask_again(visitor.tenant, case_id, visitor.caller.key_id)
+            found = t.case(case_id)
+        if found is None:
+            raise HTTPException(404, "There is no such case.")
+        if casework.may_ask(found):
+            site.application.process.ask_again(visitor.tenant, case_id, visitor.caller.key_id)
         return RedirectResponse(f"/cases/{case_id}", status_code=303)
 
     @routes.get("/tickets")
@@ -182,7 +185,7 @@ def _add_mailbox(routes: APIRouter, site: Site) -> None:
 
     def one(visitor: Visitor, key: str) -> mails.Mail:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            found = mails.mail(catcher(), key, _mine(t))
+            found = mails.mail(catcher(), key, _mine(visitor.tenant, t))
         if found is None:
             raise HTTPException(404, "There is no such mail.")
         return found
@@ -190,7 +193,7 @@ def _add_mailbox(routes: APIRouter, site: Site) -> None:
     @routes.get("/mailbox")
     def mailbox(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            listed = mails.mails(catcher(), _mine(t))
+            listed = mails.mails(catcher(), _mine(visitor.tenant, t))
         return site.page(request, "mailbox.html", visitor, mails=listed)
 
     @routes.get("/mailbox/{key}")
@@ -210,10 +213,23 @@ def _add_mailbox(routes: APIRouter, site: Site) -> None:
         }
         return HTMLResponse(mails.framed(found.html), headers=headers)
 
+    @routes.get("/mailbox/{key}/attachments/{number}")
+    def attachment(key: str, number: int, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        attachments = one(visitor, key).attachments
+        if not 0 <= number < len(attachments):
+            raise HTTPException(404, "There is no such attachment.")
+        found = attachments[number]
+        headers = {
+            "Content-Disposition": f'attachment; filename="{found.file_name}"',
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "no-store",
+        }
+        return Response(found.content, media_type=found.media_type, headers=headers)
 
-def _mine(t: Transaction) -> Callable[[mails.Mail], bool]:
+
+def _mine(tenant: str, t: Transaction) -> Callable[[mails.Mail], bool]:
     """Whether a mail carries one of the tenant's notices: the catcher takes those of every tenant."""
-    own = {message_id(notice, "").strip("<@>") for notice in t.notices(limit=MAILS_KNOWN)}
+    own = {message_id(tenant, notice, "").strip("<@>") for notice in t.notices(limit=MAILS_KNOWN)}
     return lambda mail: mail.message_id.partition("@")[0] in own
 
 

@@ -1,11 +1,12 @@
 """The mails of a demonstration's catcher, as the mailbox shows them."""
 
 import mailbox
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import MessageError
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -13,14 +14,34 @@ from pathlib import Path
 
 from upheld.agreements.units import to_microseconds
 
-_NEW_TAB = '<base target="_blank">'
+_FRAME = """<!DOCTYPE html><base target="_blank">
+<style>
+html { scrollbar-width: auto } ::-webkit-scrollbar { width: 12px } ::-webkit-scrollbar-thumb { background: #87939f }
+</style>
+"""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_SHOWN_TYPES = ("text/calendar",)
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
     name: str
     type: str
-    size: int
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    @property
+    def file_name(self) -> str:
+        """A name that is one on every system, and no path."""
+        return _UNSAFE.sub("_", self.name).strip("._")[:100] or "attachment"
+
+    @property
+    def media_type(self) -> str:
+        """What a browser is told: nothing that it would run or show by itself."""
+        return self.type if self.type in _SHOWN_TYPES else "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +58,11 @@ class Mail:
     html: str | None
     attachments: tuple[Attachment, ...]
 
+    @property
+    def height(self) -> int:
+        """About how high its HTML is in a frame, in pixels: no script may run there to measure it."""
+        return 240 + 27 * sum(1 + len(line) // 90 for line in self.text.splitlines())
+
 
 def mails(catcher: Path, mine: Callable[[Mail], bool]) -> list[Mail]:
     """The mails in a Maildir that are `mine`, newest first."""
@@ -50,8 +76,8 @@ def mail(catcher: Path, key: str, mine: Callable[[Mail], bool]) -> Mail | None:
 
 
 def framed(html: str) -> str:
-    """A mail's HTML for a sandboxed frame: its links open in a new tab."""
-    return _NEW_TAB + html
+    """A mail's HTML for a sandboxed frame: its links open in a new tab, and its scroll bar is always seen."""
+    return _FRAME + html
 
 
 def _all(catcher: Path) -> Iterator[Mail]:
@@ -84,12 +110,15 @@ def _parsed(key: str, message: EmailMessage) -> Mail:
         text=text.get_content() if text is not None else "",
         html=html.get_content() if html is not None else None,
         attachments=tuple(
-            Attachment(
-                part.get_filename() or "unnamed", part.get_content_type(), len(part.get_payload(decode=True) or b"")
-            )
+            Attachment(part.get_filename() or "unnamed", part.get_content_type(), _content(part))
             for part in message.iter_attachments()
         ),
     )
+
+
+def _content(part: Message) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
 
 
 def _date(text: str) -> int | None:

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import to_microseconds
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.window import window_fault
 from upheld.notices.model import Notice
 from upheld.ports import Transaction
+from upheld.web.words import sentence
 
 LONGEST_LINE = 200
 LONGEST_TEXT = 2_000
@@ -26,6 +28,18 @@ class Work:
     maintenance: Maintenance
     announcements: tuple[Announcement, ...]
     notices: tuple[Notice, ...]
+
+    def standing(self, announcement: Announcement) -> tuple[str, str, str]:
+        """(tone of the badge, its word, why): whether the window counts under an agreement. Nothing is decided while an
+        announcement is on its way and the window has not begun."""
+        if self.maintenance.state == "cancelled":
+            return "no_data", "Cancelled: its minutes count", ""
+        if announcement.earned:
+            return "met", "Does not count", announcement.reason
+        own = (n for n in self.notices if n.agreement == announcement.agreement and n.kind == "maintenance")
+        if announcement.decided_at < self.maintenance.start and any(n.state == "recorded" for n in own):
+            return "info", "Not decided yet: the announcement is on its way", ""
+        return "at_risk", "Counts in part" if announcement.services else "Counts", announcement.reason
 
     @property
     def sent(self) -> int:
@@ -99,9 +113,10 @@ def read_form(
         faults["description"] = f"Use at most {LONGEST_TEXT:,} printable characters."
     start, end = _instant(values, "start", faults), _instant(values, "end", faults)
     if start is not None and end is not None and end <= start:
-        faults["end"] = "The end is later than the start."
-    elif end is not None and end <= now:
-        faults["end"] = "This is over already: a plan is for work to come."
+        typed = f"{values['end']} is not after {values['start']}".replace("T", " ")
+        faults["end"] = f"The end must be later than the start: {typed}."
+    elif start is not None and end is not None and (fault := window_fault(start, end, now)) is not None:
+        faults[fault[0]] = f"{sentence(fault[1])}."
     known = {service for _, group in choices_of(portfolio) for service in group}
     chosen = tuple(sorted(set(services)))
     if not chosen:

@@ -20,6 +20,7 @@ from upheld.agreements.units import format_instant, format_share, parse_instant
 from upheld.app import Application
 from upheld.clock import SystemClock
 from upheld.web import words
+from upheld.web.standing import credit_so_far
 
 HERE = Path(__file__).parent
 _ERRORS = {
@@ -194,7 +195,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals.update(static=_static, words=words)
+    environment.globals.update(static=_static, words=words, credit_so_far=credit_so_far)
     environment.filters.update(
         when=_when,
         instant=words.instant,

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from upheld.agreements.model import Agreement, Objective, Portfolio
-from upheld.assessment.verdict import Verdict
-from upheld.cases.model import OPEN_STATES, Case
+from upheld.agreements.credits import credit_share, to_minor_unit
+from upheld.agreements.model import Agreement, Availability, Objective, Portfolio
+from upheld.agreements.units import format_instant
+from upheld.assessment.verdict import Credit, Verdict
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
 from upheld.web import words
@@ -14,13 +16,16 @@ from upheld.web import words
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One objective of one service, with its newest verdict and its open case, where there are any."""
+    """One objective of one service, with its newest verdict and its open case, where there are any.
+
+    `ended`: where a promise is in danger or broken and no case is open, the newest that dealt with its period."""
 
     agreement: Agreement
     objective: Objective
     service: str
     verdict: Verdict | None
     case: Case | None
+    ended: Case | None
 
     @property
     def status(self) -> str:
@@ -77,12 +82,38 @@ def standings(t: Transaction, portfolio: Portfolio) -> list[Standing]:
     newest = {(v.agreement, v.objective, v.service): v for v in t.verdicts(VerdictFilter(newest_only=True))}
     cases = {(c.agreement, c.objective, c.service): c for c in reversed(t.cases(OPEN_STATES))}
     return [
-        Standing(agreement, objective, service, newest.get(key), cases.get(key))
+        _standing(t, agreement, objective, service, newest.get(key), cases.get(key))
         for agreement in portfolio.agreements
         for service in agreement.services
         for objective in agreement.objectives
         for key in [(agreement.id, objective.id, service)]
     ]
+
+
+def _standing(
+    t: Transaction, agreement: Agreement, objective: Objective, service: str, verdict: Verdict | None, case: Case | None
+) -> Standing:
+    ended = None
+    if verdict is not None and case is None and verdict.status in ("at_risk", "violated"):
+        period = ROLLING if objective.period.rolling is not None else format_instant(verdict.period_start)
+        dealt = (c for c in t.cases_of(agreement.id, objective.id, service) if c.state in ENDED_STATES)
+        ended = next((c for c in dealt if period in c.periods), None)
+    return Standing(agreement, objective, service, verdict, case, ended)
+
+
+def credit_so_far(agreement: Agreement, objective: Objective, verdict: Verdict) -> Credit | None:
+    """What the period would be credited with if it ended as it stands; None where nothing would be. Of a cap that
+    several objectives share, the others are taken to have used nothing."""
+    charge = agreement.charge.get(verdict.service)
+    if charge is None or verdict.attained is None or not objective.credits:
+        return None
+    indicator = objective.indicator
+    bad_time = verdict.bad * indicator.slot if isinstance(indicator, Availability) else 0
+    share = credit_share(objective.credits, Fraction(verdict.attained), bad_time)
+    if agreement.credit_cap is not None:
+        share = min(share, agreement.credit_cap)
+    amount = to_minor_unit(Fraction(charge.amount) * share, charge.currency)
+    return Credit(amount, charge.currency) if amount else None
 
 
 def by_customer(portfolio: Portfolio, found: Sequence[Standing]) -> list[Customer]:

@@ -1,9 +1,11 @@
 """Figures, instants and states in words, as the pages show them. Pure; instants in microseconds UTC."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.credits import AnyTier, AttainedTier
@@ -11,12 +13,14 @@ from upheld.agreements.model import Aggregate, Agreement, Availability, Notice, 
 from upheld.agreements.units import (
     DAY,
     HOUR,
+    HUGE,
     MINUTE,
     SECOND,
     Bound,
     decimal_text,
     format_share,
     parse_instant,
+    scientific_text,
     to_datetime,
 )
 from upheld.assessment.verdict import Verdict
@@ -104,19 +108,25 @@ def figure(attained: str | None, target: Fraction | Bound) -> str:
     figure in its metric's unit. `–` where nothing was measured."""
     if attained is None:
         return "–"
-    if isinstance(target, Bound):
-        return _digits(Fraction(attained), Fraction(target.limit), 1)
-    return f"{_digits(Fraction(attained) * 100, target * 100, 2)} %"
+    if not isinstance(target, Bound):
+        return f"{_digits(Fraction(attained) * 100, target * 100, 2)} %"
+    value = Decimal(attained)
+    if not value.is_finite():  # a sum beyond every number
+        return scientific_text(value)
+    return _digits(Fraction(value), Fraction(target.limit), 1)
 
 
 def _digits(value: Fraction, promised: Fraction, least: int) -> str:
-    if value == int(value):
-        return str(int(value))
-    for places in range(least, 13):
-        text = decimal_text(value, places)
+    forms: Iterable[str] = ()
+    if abs(value) < HUGE:
+        if value == int(value):
+            return str(int(value))
+        forms = (decimal_text(value, places) for places in range(least, 13))
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    for text in chain(forms, (scientific_text(exact, digits) for digits in range(4, 18))):
         if (Fraction(text) < promised) == (value < promised) and (Fraction(text) == promised) == (value == promised):
             return text
-    return decimal_text(value, 12)
+    return scientific_text(exact, 18)
 
 
 def promise(objective: Objective) -> str:
@@ -174,6 +184,14 @@ def period_name(agreement: Agreement, period: Period, start: int) -> str:
         case "quarter":
             return f"Q{(day.month + 2) // 3} {day.year}"
     return str(day.year)
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """`24 periods: 1 violated, 23 met`, the worst first."""
+    counted = Counter[str](verdict.status for verdict in verdicts)
+    worst_first = ("violated", "at_risk", "no_data", "met")
+    found = ", ".join(f"{counted[status]} {STATUS[status].lower()}" for status in worst_first if counted[status])
+    return f"{len(verdicts)} periods: {found}"
 
 
 def period_words(period: Period) -> str:
@@ -306,8 +324,11 @@ def sentence(text: str) -> str:
 
 
 def plain(value: float) -> str:
-    """A measured value for people: at most six significant digits, never in scientific notation."""
-    return format(Decimal(f"{value:.6g}"), "f")
+    """A measured value for people: at most six significant digits, in powers of ten only where there are very many
+    places."""
+    rounded = Decimal(f"{value:.6g}")
+    many = rounded and not -6 <= rounded.adjusted() < 15
+    return scientific_text(rounded, 6) if many or not rounded.is_finite() else format(rounded, "f")
 
 
 def money(amount: Decimal | str, currency: str) -> str:

@@ -36,13 +36,27 @@
       });
   }
 
-  function lines(data) {
+  // The marks in view, each with the row above the chart that its label stands in: the lowest in which no label is met.
+  function placed(data, view, width) {
+    var ends = [], perPixel = (view.end - view.start) / Math.max(width - 80, 120);
+    return data.marks
+      .filter(function (m) { return view.start <= m.at && m.at <= view.end; })
+      .sort(function (a, b) { return a.at - b.at; })
+      .map(function (m) {
+        var text = m.label + " " + utc(m.at), half = (text.length * 3.7 + 5) * perPixel, row = 0;
+        while (ends[row] !== undefined && ends[row] > m.at - half) row += 1;
+        ends[row] = m.at + half;
+        return { at: m.at, kind: m.kind, text: text, row: row };
+      });
+  }
+
+  function lines(data, marked) {
     var tones = { at_risk: "at-risk", violated: "violated", restored: "met" };
-    var marks = data.marks.map(function (m, i) {
+    var marks = marked.map(function (m) {
       return {
         xAxis: m.at,
         lineStyle: { color: colour(tones[m.kind]), width: 2, type: "solid" },
-        label: { formatter: m.label + " " + utc(m.at), color: colour(tones[m.kind]), position: "end", distance: [0, 4 + 15 * (i % 3)], fontWeight: 600 }
+        label: { formatter: m.text, color: colour(tones[m.kind]), position: "end", distance: [0, 4 + 15 * m.row], fontWeight: 600 }
       };
     });
     if (data.threshold) {
@@ -63,14 +77,17 @@
     return { low: low - room, high: high + room };
   }
 
-  function option(data) {
-    var reach = axis(data);
+  // `zoom` is the part in view, in percent; `width` the chart's, in pixels.
+  function option(data, zoom, width) {
+    var reach = axis(data), length = data.end - data.start;
+    var marked = placed(data, { start: data.start + length * zoom.start / 100, end: data.start + length * zoom.end / 100 }, width);
+    var rows = marked.reduce(function (most, m) { return Math.max(most, m.row + 1); }, 1);
     var text = colour("text"), muted = colour("muted"), line = colour("line");
     return {
       animation: false,
       backgroundColor: "transparent",
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: text },
-      grid: { left: 8, right: 18, top: 58, bottom: data.points.length > 240 ? 62 : 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { left: 8, right: 18, top: 34 + 15 * rows, bottom: data.points.length > 240 ? 62 : 26, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       tooltip: {
         trigger: "axis",
         renderMode: "richText",
@@ -95,16 +112,16 @@
       },
       yAxis: {
         type: "value", min: reach.low, max: reach.high, name: data.metric + (data.unit ? " (" + data.unit + ")" : ""),
-        nameTextStyle: { color: muted, align: "left", padding: [0, 0, 24, 0] },
+        nameTextStyle: { color: muted, align: "left", padding: [0, 0, 2 + 15 * rows, 0] },
         axisLabel: { color: muted, showMinLabel: false, showMaxLabel: false, hideOverlap: true }, splitLine: { lineStyle: { color: line } }
       },
-      dataZoom: data.points.length > 240 ? [{ type: "slider", height: 22, bottom: 8, borderColor: line, textStyle: { color: muted }, labelFormatter: function (v) { return utc(v); } }] : [],
+      dataZoom: data.points.length > 240 ? [{ type: "slider", start: zoom.start, end: zoom.end, height: 22, bottom: 8, borderColor: line, textStyle: { color: muted }, labelFormatter: function (v) { return utc(v); } }] : [],
       series: [{
         type: "line", data: data.points, step: "end", connectNulls: false,
         showSymbol: data.points.length < 120, symbol: "circle", symbolSize: 4,
         lineStyle: { color: colour("accent"), width: 1.8 }, itemStyle: { color: colour("accent") },
         markArea: { silent: true, data: bands(data) },
-        markLine: { silent: true, symbol: "none", data: lines(data) }
+        markLine: { silent: true, symbol: "none", data: lines(data, marked) }
       }]
     };
   }
@@ -117,19 +134,25 @@
     if (!drawn || drawn.getDom() !== holder) {
       if (drawn) drawn.dispose();
       drawn = window.echarts.init(holder, null, { renderer: "canvas", useUTC: true });
+      drawn.on("datazoom", place);
     }
-    var zoom = drawn.getOption() && drawn.getOption().dataZoom && drawn.getOption().dataZoom[0];
-    var wanted = option(JSON.parse(shown));
-    if (zoom && wanted.dataZoom.length) {
-      wanted.dataZoom[0].start = zoom.start;
-      wanted.dataZoom[0].end = zoom.end;
-    }
-    drawn.setOption(wanted, true);
+    drawn.setOption(option(JSON.parse(shown), zoomed(), drawn.getWidth()), true);
     holder.dataset.drawn = "true";
+  }
+
+  function zoomed() {
+    var known = drawn.getOption() && drawn.getOption().dataZoom && drawn.getOption().dataZoom[0];
+    return known ? { start: known.start, end: known.end } : { start: 0, end: 100 };
+  }
+
+  // Puts the labels of the marks where they belong in another view.
+  function place() {
+    var wanted = option(JSON.parse(shown), zoomed(), drawn.getWidth());
+    drawn.setOption({ grid: wanted.grid, yAxis: wanted.yAxis, series: wanted.series });
   }
 
   document.addEventListener("DOMContentLoaded", function () { draw(false); });
   document.addEventListener("htmx:after:swap", function () { draw(false); });
-  window.addEventListener("resize", function () { if (drawn) drawn.resize(); });
+  window.addEventListener("resize", function () { if (drawn) { drawn.resize(); place(); } });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { draw(true); });
 })();

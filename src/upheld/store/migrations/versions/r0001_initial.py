@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("period_start", sa.BigInteger(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("verdict", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("periods", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("findings", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("restored_at", sa.BigInteger(), nullable=True),
         sa.Column("reopened_at", sa.BigInteger(), nullable=True),
@@ -92,7 +93,7 @@ def upgrade() -> None:
     )
     op.create_index("cases_by_age", "cases", ["tenant", "opened_at"], unique=False)
     op.create_index(
-        "cases_by_period", "cases", ["tenant", "agreement", "objective", "service", "period_start"], unique=False
+        "cases_by_objective", "cases", ["tenant", "agreement", "objective", "service", "opened_at"], unique=False
     )
     op.create_index(
         "one_open_case",
@@ -125,7 +126,18 @@ def upgrade() -> None:
         sa.Column("agreement", sa.Text(), nullable=True),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("tenant", "id", name="exclusions_pk"),
+        sa.Column("granted", sa.Integer(), nullable=False),
+        sa.Column("maintenance_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", "granted", name="exclusions_pk"),
+    )
+    op.create_index("exclusions_by_maintenance", "exclusions", ["tenant", "maintenance_id"], unique=False)
+    op.create_index(
+        "one_standing_exclusion",
+        "exclusions",
+        ["tenant", "id"],
+        unique=True,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
     )
     op.create_table(
         "log_batches",
@@ -248,6 +260,7 @@ def upgrade() -> None:
         sa.Column("earned", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
+        sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant", "maintenance_id"],
             ["maintenances.tenant", "maintenances.id"],

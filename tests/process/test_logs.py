@@ -1,0 +1,96 @@
+"""No log carries a secret, wherever in an exception it is: in a variable, in its message, in its cause."""
+
+import io
+import json
+
+import pytest
+import structlog
+
+from upheld.agreements.units import MINUTE
+from upheld.app import DEFAULT_TENANT, configure_logging
+from upheld.measurements.model import Measurement
+from upheld.readers.portfolio import parse_portfolio
+
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+API_KEY = "uph_" + "k3y-" * 10 + "abc"
+TOKEN = "WyJkZWZhdWx0IiwiQy0xIl0.c2lnbmF0dXJl-_x"
+PASSWORD = "correct-horse"
+SECRETS = (WEBHOOK_SECRET, API_KEY, TOKEN, PASSWORD)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(params=[io.StringIO, Terminal], ids=["json", "console"])
+def written(request, monkeypatch):
+    """What is logged, as elsewhere and as in a terminal."""
+    stream = request.param()
+    before = structlog.get_config()
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("info")
+    yield stream
+    structlog.configure(**before)
+
+
+def fail(**_variables):
+    raise RuntimeError("it cannot be done")
+
+
+def quote(secret):
+    raise ValueError(f"{secret!r} is not understood")
+
+
+def test_variables_are_not_logged(written):
+    password = PASSWORD
+    try:
+        fail(secret=WEBHOOK_SECRET, links=[f"https://a.example/confirm/{TOKEN}"], key={"key": API_KEY, "pw": password})
+    except RuntimeError:
+        structlog.get_logger().exception("work failed", tenant="default")
+    logged = written.getvalue()
+    assert "it cannot be done" in logged
+    assert "test_logs.py" in logged  # where it happened is told all the same
+    assert not [secret for secret in SECRETS if secret in logged]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WEBHOOK_SECRET,
+        f"Bearer {API_KEY}",
+        f"https://a.example/confirm/{TOKEN}",
+        f"postgresql+psycopg://upheld:{PASSWORD}@db.example/upheld",
+    ],
+)
+def test_a_message_that_quotes_a_secret_is_blotted(written, text):
+    try:
+        try:
+            quote(text)
+        except ValueError as fault:
+            raise RuntimeError("it cannot be done") from fault
+    except RuntimeError as fault:
+        structlog.get_logger().exception("work failed", reason=f"{fault.__cause__}")
+    logged = written.getvalue()
+    assert "is not understood" in logged
+    assert not [secret for secret in SECRETS if secret in logged]
+    if not written.isatty():
+        assert json.loads(logged)["event"] == "work failed"
+
+
+def test_a_failure_with_a_contact_at_hand_does_not_log_its_secret(written, world):
+    contact = f'noc: [{{webhook: "https://hooks.acme.example/x", secret: "{WEBHOOK_SECRET}"}}]'
+    with world.transaction() as t:
+        source = t.portfolio()[1].replace("noc: [{email: noc@acme.example}]", contact)
+    portfolio = parse_portfolio(source, "portfolio.yaml")
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, portfolio)
+    world.application.performer._webhooks = None  # what nobody has thought of
+    for minute in range(9):
+        at = world.clock.at
+        world.take(Measurement("vpn-0042", "reachable", at, 0.0 if minute < 8 else 1.0, known_at=at))
+        world.pass_time(MINUTE)
+    structlog.get_logger().warning("portfolio", portfolio=portfolio)
+    logged = written.getvalue()
+    assert "entry of the agenda failed" in logged
+    assert "hooks.acme.example" in logged  # the portfolio is there, without the secret
+    assert WEBHOOK_SECRET[6:] not in logged
