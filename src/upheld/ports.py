@@ -72,8 +72,8 @@ class Transaction(Protocol):
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
-        """Adds the row of a new version, or replaces the row of the same one; `cause`, why the version came about, stays
-        as it was first given."""
+        """Adds the row of a new version, or replaces the row of the same one; `cause`, why the version came about,
+        stays as it was first given."""
 
     def forget_other_verdicts(self, key: tuple[str, str, str, int]) -> None:
         """Drops the verdicts of the same (agreement, objective, service) of other periods: a rolling window that

@@ -214,8 +214,8 @@ def test_what_is_left_out_or_contradicts_itself_is_said_and_never_silent(place):
     done = upheld("assess", "agreements.yaml", "good.csv", "more.csv", "--format", "json")
     assert done.stderr.decode().splitlines() == [
         "upheld: 1 measurement of a service that no agreement names left out: line",
-        "upheld: 2 measurements contradict each other: other figures of the same service, metric, time and known_at; the "
-        "greatest hold. Give known_at to say which is later",
+        "upheld: 2 measurements contradict each other: other figures of the same service, metric, time and known_at; "
+        "the greatest hold. Give known_at to say which is later",
     ]
     assert upheld("assess", "agreements.yaml", "more.csv", "good.csv", "--format", "json").stdout == done.stdout
     strict = upheld("assess", "agreements.yaml", "good.csv", "more.csv", "--strict")
@@ -258,7 +258,8 @@ def test_where_nothing_is_left_to_assess_there_is_no_good_end(place):
     )
     done = upheld("assess", "agreements.yaml", "good.csv", "--known-by", "2026-01-01T00:00:00Z")
     assert done.stderr == (
-        b"upheld: no measurement is left to assess, as known by 2026-01-01T00:00:00Z; give --as-of to assess without any\n"
+        b"upheld: no measurement is left to assess, as known by 2026-01-01T00:00:00Z; give --as-of to assess without "
+        b"any\n"
     )
     done = upheld("assess", "agreements.yaml", "line.csv", "--as-of", "2026-06-03T00:00:00+02:00", "--format", "json")
     assert [(v["period_start"], v["status"]) for v in json.loads(done.stdout)] == [("2026-06-01T22:00:00Z", "no_data")]
@@ -292,7 +293,7 @@ def test_an_exclusion_for_an_agreement_that_there_is_not_is_said(place):
 def test_a_period_that_is_not_over_is_said_and_can_be_closed(place):
     (place / "short.csv").write_text(hours([1] * 10 + [0] * 2 + [1] * 11))  # the last hour of the day is missing
     done = upheld("assess", "agreements.yaml", "short.csv")
-    assert done.stderr == b"upheld: 1 period is not over at 2026-06-01T21:00:00Z; give --as-of to close them\n"
+    assert done.stderr == b"upheld: 1 period is not over at 2026-06-01T21:00:00Z; give --as-of to close it\n"
     assert ("so far" in done.stdout.decode(), "EUR" in done.stdout.decode()) == (True, False)
     closed = upheld("assess", "agreements.yaml", "short.csv", "--as-of", "2026-06-02T00:00:00+02:00")
     assert closed.stderr == b""

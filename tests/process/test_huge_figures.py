@@ -18,7 +18,7 @@ agreements:
         indicator: {kind: aggregate, metric: level, aggregate: AGGREGATE, slot: 1m}
         period: {rolling: 3m}
         target: "BOUND 40"
-        warning: {target: "BOUND 35"}
+        warning: {target: "BOUND SOFT"}
     notices: {violation: {within: 15m, to: [customer.noc]}, degradation: {within: 15m, to: [customer.noc]}}
 customers:
   - {id: acme, name: Acme GmbH, contacts: {noc: [{email: noc@acme.example}]}}
@@ -37,6 +37,7 @@ customers:
 )
 def test_a_figure_of_any_size_is_told(world, value, aggregate, bound, shown):
     source = PORTFOLIO.replace("AGGREGATE", aggregate).replace("BOUND", bound)
+    source = source.replace("SOFT", "35" if bound == "<=" else "45")
     world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
     for _ in range(4):
         world.take(

@@ -97,7 +97,7 @@ def test_a_case_tells_its_whole_story(morning: World) -> None:
         "The degradation became a violation",
         "Service restored Since 2026-06-01 06:14 UTC",
         "Customer asked whether the problem is solved",
-        "agg-switch-3 : 1 of the 2 services that it carries were bad at the same time",
+        "agg-switch-3 : 2 of the 2 services that it carries were bad at the same time",
         "Optics of agg-switch-3 port 7 replaced",
         "Ticket opened",
         "Violation to customer.noc email: noc@acme.example 2026-06-01 06:11 UTC Sent In time",
@@ -188,7 +188,7 @@ def test_a_case_of_a_window_that_has_moved_on_shows_what_was_last_told(world: Wo
     assert world.case("hidden-line", RIVAL).state == "closed"
     html = world.operator(world.rival_key).get(f"/cases/{case.id}").text
     words = text_of(html)
-    assert "Violated As it was when last told." in words
+    assert "What is As it was when last told. 84.61 % Violated" in words
     assert "2026-06-01 06:35 UTC 2026-06-01 06:39 UTC 4 min Bad reachable not &gt;= 1 0 0" in words
     assert "last told Violated" in words
     assert "none" not in words.split("Violated since")[1][:30]

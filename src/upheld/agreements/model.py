@@ -505,6 +505,36 @@ class Portfolio(Document):
         _unique("resources", [r.id for r in self.resources])
         return self
 
+    @model_validator(mode="after")
+    def _roles_exist(self) -> Self:
+        """A promise to tell a role that nobody has would be broken unseen. What is not described is not checked."""
+        customers = {customer.id: customer for customer in self.customers}
+        for number, agreement in enumerate(self.agreements):
+            for field, roles in _roles_told(agreement):
+                for role in roles:
+                    of_customer = role.startswith("customer.")
+                    party = customers.get(agreement.customer) if of_customer else self.provider
+                    if party is not None and role.removeprefix("customer.") not in party.contacts:
+                        has = _listed(party.contacts) or "none"
+                        raise ValueError(
+                            f"agreements.{number}.{field}: {role!r} is no role of {party.id}; its contacts have: {has}"
+                        )
+        return self
+
+
+def _roles_told(agreement: Agreement) -> list[tuple[str, tuple[str, ...]]]:
+    """Each field of an agreement that names roles, with the roles."""
+    notices = agreement.notices
+    told = [
+        (f"notices.{name}.to", promise.to)
+        for name in ("violation", "degradation", "restoration", "maintenance")
+        if (promise := getattr(notices, name)) is not None
+    ]
+    return [
+        *told,
+        ("confirmation.to", agreement.confirmation.to if "confirmation" in agreement.model_fields_set else ()),
+    ]
+
 
 def _unique(field: str, names: Any) -> None:
     seen = set()

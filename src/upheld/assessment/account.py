@@ -215,6 +215,7 @@ class RollingAccount:
         width = term.indicator.slot
         self._settled_at = NEVER if term.valid_to is None else settled_at(term, term.valid_to, patience)
         self.term, self._series, self._begin = term, series, begin
+        self._ended = term.valid_to is not None and begin >= term.valid_to  # before anything is looked at
         self._length = term.period.rolling // width
         start = max(begin // width * width - term.period.rolling, term.valid_from)
         self._timeline = Timeline(term, series, ceil_slot(start, width))
@@ -222,12 +223,14 @@ class RollingAccount:
         self._known = self._timeline.first  # standings are kept of the windows that end before this slot
         self.drafts: dict[int, Draft] = {}
         self.exclusions: Exclusions = frozenset()
-        self.wake_at = term.valid_from + 1
+        self.wake_at = NEVER if self._ended else term.valid_from + 1
 
     def update(self, as_of: int, touched: Numbers | None, exclusions: Exclusions) -> list[Draft]:
         width, timeline = self.term.indicator.slot, self._timeline
         changed = exclusions ^ self.exclusions
         self.exclusions = exclusions
+        if self._ended:
+            return []
         ranges = []
         for x in changed:
             first, behind = max(x.start // width, timeline.first), min(ceil_slot(x.end, width), timeline.last)

@@ -162,8 +162,10 @@ def _assess_files(
         verdicts = _verdicts(terms, batch, excluded, end, since, reference)
     still = sum(verdict.period_end > end for verdict in verdicts)
     if still and as_of is None:
-        are = "is" if still == 1 else "are"
-        say(f"{still:,} {plural(still, 'period')} {are} not over at {format_instant(end)}; give --as-of to close them")
+        are, them = ("is", "it") if still == 1 else ("are", "them")
+        say(
+            f"{still:,} {plural(still, 'period')} {are} not over at {format_instant(end)}; give --as-of to close {them}"
+        )
     return portfolio, verdicts
 
 

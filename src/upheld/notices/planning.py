@@ -99,8 +99,8 @@ def plan_maintenance_notices(
 
 def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
     """The roles that the agreement wants told, each once. Those who hear of a restoration, where the agreement does not
-    say, and of the end of a case, are those who were promised its beginning. A customer who was told of no problem is not
-    asked whether it is solved: those who were told are."""
+    say, and of the end of a case, are those who were promised its beginning. A customer who was told of no problem is
+    not asked whether it is solved: those who were told are."""
     promised = agreement.notices
     degradation = promised.degradation.to if promised.degradation else ()
     violation = promised.violation.to if promised.violation else ()

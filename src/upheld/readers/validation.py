@@ -14,7 +14,7 @@ from upheld.readers.yaml_source import Node, Source, child, field_text
 Model = TypeVar("Model", bound=BaseModel)
 
 _SECRET_FIELDS = {"secret", "password", "token"}
-_NAMED = re.compile(r"([a-z_]+(?:-[a-z]+)?(?:\.[a-z_]+)*): (.*)", re.DOTALL)
+_NAMED = re.compile(r"([a-z_]+(?:-[a-z]+)?(?:\.(?:[a-z_]+|\d+))*): (.*)", re.DOTALL)
 _TWICE = re.compile(r"'(.*)' stands twice")
 
 
@@ -81,7 +81,7 @@ def _named_field(source: Source, path: tuple[str | int, ...], message: str) -> t
     match = _NAMED.fullmatch(message)
     if match is None:
         return path, message
-    steps = tuple(match[1].split("."))
+    steps = tuple(int(step) if step.isdigit() else step for step in match[1].split("."))
     node: Node | None = source.root
     for step in (*path, *steps):
         node = child(node, step) if node is not None else None

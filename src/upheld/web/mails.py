@@ -61,7 +61,7 @@ class Mail:
     @property
     def height(self) -> int:
         """About how high its HTML is in a frame, in pixels: no script may run there to measure it."""
-        return 240 + 27 * sum(1 + len(line) // 90 for line in self.text.splitlines())
+        return 120 + 23 * sum(1 + len(line) // 90 for line in self.text.splitlines())
 
 
 def mails(catcher: Path, mine: Callable[[Mail], bool]) -> list[Mail]:
