@@ -10,7 +10,8 @@ import time
 import httpx
 import pytest
 
-from upheld.cli.server import standing
+from upheld.app import Settings
+from upheld.cli.server import reached, standing
 from upheld.demo.mail import start_mail_catcher
 
 PORTFOLIO = """
@@ -124,27 +125,12 @@ def test_whether_a_window_counts_is_told_in_words(state, decided_at, notice, ear
 
 
 def test_links_lead_to_where_the_server_listens(monkeypatch):
-    from typer.testing import CliRunner
-
-    from upheld import app as wiring
-    from upheld.cli import app
-
-    class Seen(Exception):
-        pass
-
-    def see(settings):
-        raise Seen(settings.public_url)
-
-    monkeypatch.setattr(wiring, "Application", see)
     monkeypatch.delenv("UPHELD_PUBLIC_URL", raising=False)
-
-    def public_url(*arguments):
-        return str(CliRunner().invoke(app, ["serve", *arguments]).exception)
-
-    assert public_url("--port", "8471") == "http://127.0.0.1:8471"
-    assert public_url("--host", "0.0.0.0", "--port", "8471") == "http://127.0.0.1:8471"
+    assert reached(Settings(), 8471).public_url == "http://127.0.0.1:8471"
+    assert reached(Settings(host="10.0.0.7"), 8471).public_url == "http://10.0.0.7:8471"
+    assert reached(Settings(host="0.0.0.0"), 8471).public_url == "http://127.0.0.1:8471"
     monkeypatch.setenv("UPHELD_PUBLIC_URL", "https://sla.example")
-    assert public_url("--port", "8471") == "https://sla.example"
+    assert reached(Settings(), 8471).public_url == "https://sla.example"
 
 
 def test_what_the_server_refuses_is_said_and_ends_with_2(place):

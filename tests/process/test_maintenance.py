@@ -265,18 +265,12 @@ def test_a_work_that_will_not_be_is_announced_to_nobody_later(world, ending):
 
 
 def test_a_role_without_a_contact_is_noted_once_however_often_the_portfolio_is_adopted(world):
-    adopt(
-        world, PORTFOLIO.replace("reminder: 1d, to: [customer.noc]", "reminder: 1d, to: [customer.noc, customer.desk]")
-    )
+    empty = PORTFOLIO.replace("noc: [{", "desk: [], noc: [{")
+    adopt(world, empty.replace("reminder: 1d, to: [customer.noc]", "reminder: 1d, to: [customer.noc, customer.desk]"))
     plan(world, 3 * DAY)
     for lead in ("2d", "1d"):
-        adopt(
-            world,
-            PORTFOLIO.replace(
-                "lead_time: 2d, reminder: 1d, to: [customer.noc]",
-                f"lead_time: {lead}, to: [customer.noc, customer.desk]",
-            ),
-        )
+        asked = f"lead_time: {lead}, to: [customer.noc, customer.desk]"
+        adopt(world, empty.replace("lead_time: 2d, reminder: 1d, to: [customer.noc]", asked))
     assert notices(world, "maintenance") == [("", "stopped"), ("noc@acme.example", "sent")]
     assert decision(world).reason == "customer.desk was not told: nobody is known under it"
 

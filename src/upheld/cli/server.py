@@ -11,6 +11,8 @@ from upheld.cli.terminal import UNREACHABLE, WRONG_INPUT, input_exit, plural, re
 if TYPE_CHECKING:
     import httpx
 
+    from upheld.app import Settings
+
 commands = typer.Typer()
 key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
 maintenance = typer.Typer(help="Planned maintenance: announce it, list it, cancel it.", no_args_is_help=True)
@@ -48,12 +50,9 @@ def serve(
     given = {"database_url": database_url, "host": host, "port": port}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-        if "public_url" not in settings.model_fields_set:
-            host = "127.0.0.1" if settings.host in EVERY_ADDRESS else settings.host
-            settings = settings.model_copy(update={"public_url": f"http://{host}:{settings.port}"})
         configure_logging(settings.log_level)
         listener = listen(settings.host, settings.port)
-        application = Application(settings)
+        application = Application(reached(settings, listener.getsockname()[1]))
     except ValidationError as error:
         for fault in error.errors():
             say(f"UPHELD_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
@@ -69,6 +68,14 @@ def serve(
         answer(application, listener)
     finally:
         application.stop()
+
+
+def reached(settings: "Settings", port: int) -> "Settings":
+    """The settings with links that lead to where the server listens, unless it was set where they lead."""
+    if "public_url" in settings.model_fields_set:
+        return settings
+    host = "127.0.0.1" if settings.host in EVERY_ADDRESS else settings.host
+    return settings.model_copy(update={"public_url": f"http://{host}:{port}"})
 
 
 @commands.command()
