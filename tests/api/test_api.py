@@ -128,7 +128,9 @@ def test_arrow_is_taken_as_json_lines_are(north: TestClient) -> None:
 @pytest.mark.parametrize("content_type", ["text/csv", "application/json", "application/jsonl; charset=utf-16", ""])
 def test_another_content_type_is_415_with_what_is_taken(north: TestClient, content_type: str) -> None:
     answer = north.post("/v1/measurements", content=b"x", headers={"Content-Type": content_type})
-    is_problem(answer, 415)
+    problem = is_problem(answer, 415)
+    assert " must be " in problem["detail"]
+    assert problem["detail"].endswith(f"it is {content_type!r}" if content_type else "it is missing")
     assert "application/x-ndjson" in answer.headers["accept"]
 
 
@@ -368,7 +370,7 @@ def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: 
         ("/v1/maintenance", WORK, {"services": ["vpn-1", "vpn-9"]}, "services", "'vpn-9'"),
         ("/v1/maintenance", WORK, {"services": []}, "services", "at least 1"),
         ("/v1/maintenance", WORK, {"start": "2026-06-01T00:00:00"}, "start", "no time zone"),
-        ("/v1/maintenance", WORK, {"end": WORK["start"]}, "end", "later than start"),
+        ("/v1/maintenance", WORK, {"end": WORK["start"]}, "end", "must be later than start: "),
         ("/v1/maintenance", WORK, {"end": instant(NOW + 52 * DAY)}, "end", "at most 31 days long"),
         (
             "/v1/maintenance",
@@ -385,7 +387,13 @@ def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: 
         ("/v1/exclusions", None, {"service": "vpn-9"}, "service", "'vpn-9'"),
         ("/v1/exclusions", None, {"agreement": "other"}, "agreement", "'other'"),
         ("/v1/exclusions", None, {"approved_by": None}, "approved_by", "string"),
-        ("/v1/exclusions", None, {"end": "2026-01-01T00:00:00Z"}, "end", "later than start"),
+        (
+            "/v1/exclusions",
+            None,
+            {"end": "2026-01-01T00:00:00Z"},
+            "end",
+            "must be later than start: 2026-01-01T00:00:00Z is not after",
+        ),
         ("/v1/changes", None, {"services": ["vpn-9"]}, "services", "'vpn-9'"),
         ("/v1/changes", None, {"at": "2026-06-01"}, "at", "no time zone"),
         ("/v1/changes", None, {"summary": ""}, "summary", "at least 1"),

@@ -76,13 +76,13 @@ def json_body(kind: Annotated[str, Depends(content_type)]) -> None:
 
 def check_media_type(kind: str, allowed: tuple[str, ...]) -> None:
     """Refuses a Content-Type that is none of those, or names another charset than UTF-8."""
+    must = f"Content-Type must be {' or '.join(allowed)}"
     try:
         if media_type(kind) in allowed:
             return
-        found = repr(kind[:100]) if kind else "missing"
-        reason = f"Content-Type must be {' or '.join(allowed)}; it is {found}"
-    except WrongContentType as error:
-        reason = str(error)
+    except WrongContentType:
+        must = "the charset of Content-Type must be utf-8"
+    reason = f"{must}; it is {repr(kind[:100]) if kind else 'missing'}"
     raise Problem(415, reason, headers={"Accept": ", ".join(allowed)})
 
 
