@@ -45,7 +45,6 @@ def assess(
     found = []
     for term in terms:
         own = [m for m in held if (m.service, m.metric) == (term.service, term.indicator.metric)]
-        own = [m for m in own if term.valid_to is None or m.time < term.valid_to]  # the last slot may last longer
         found += _assess_term(term, own, exclusions, begin, as_of, lateness)
     owed = credits(earned for _, earned in found if earned is not None)
     owed.reverse()
@@ -84,7 +83,8 @@ class Timeline:
 def _timeline(term: Term, measurements: list[Measurement], granted: Grants, first: int, last: int) -> Timeline:
     by_slot: dict[int, list[Measurement]] = {}
     for m in measurements:
-        by_slot.setdefault(m.time // term.indicator.slot, []).append(m)
+        if term.valid_to is None or m.time < term.valid_to:  # the last slot may last longer
+            by_slot.setdefault(m.time // term.indicator.slot, []).append(m)
     slots = [_slot(term, number, by_slot.get(number, []), granted) for number in range(first, last)]
     timeline = Timeline(first, slots)
     if isinstance(term.indicator, Availability):
