@@ -53,11 +53,6 @@ def _parse_target(text: object) -> Fraction | Bound:
 _zones = cache(available_timezones)  # it walks the whole database of zones
 
 
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones())  # reads the whole zone database
-
-
 def _parse_zone(name: object) -> ZoneInfo:
     if not isinstance(name, str) or name not in _zones():
         raise ValueError("is not an IANA time zone such as Europe/Berlin or UTC")
