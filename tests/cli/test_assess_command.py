@@ -143,7 +143,13 @@ def test_json_has_the_fixed_field_names(place):
     assert done.returncode == 1
     (verdict,) = json.loads(done.stdout)
     assert [name for name in verdict if name in FIELDS] == FIELDS
-    assert set(verdict) - set(FIELDS) == {"customer", "agreement_version"}
+    assert set(verdict) - set(FIELDS) == {
+        "customer",
+        "agreement_version",
+        "relative_error",
+        "claim_by",
+        "consequences",
+    }
     assert {name: verdict[name] for name in FIELDS} == {
         "agreement": "gold",
         "objective": "day",

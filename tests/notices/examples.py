@@ -97,6 +97,9 @@ def verdict(**changes: Any) -> Mapping[str, Any]:
         ],
         "agreement_version": 1,
         "version": 1,
+        "relative_error": None,
+        "claim_by": None,
+        "consequences": [],
     } | changes
 
 

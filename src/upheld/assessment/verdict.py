@@ -27,12 +27,24 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Consequence:
+    """A right beyond a credit that a verdict gives, such as `exit`: `since` (microseconds UTC) is when it arose, `reason`
+    what it rests on, for people."""
+
+    right: str
+    since: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The fields of DESIGN's output, exact. Instants in microseconds UTC.
 
     `attained`, `budget` and `spent` are decimals cut off (never rounded up) at 12 places; None where there is
-    nothing to state. `good` and `bad` count slots for availability, events for ratio, slots with a value that
-    meets or misses the bound for aggregate; `missing` and `excluded` count slots."""
+    nothing to state. `good` and `bad` count slots for availability, events for ratio and duration, slots with a value
+    that meets or misses the bound for aggregate; `missing` and `excluded` count slots. `relative_error` is by how much
+    `attained` may be off (a share such as 0.01) where a sketch gave it; None where it is exact. `claim_by` is the last
+    instant at which the credit can be claimed; None where there is none or it is due without a claim."""
 
     agreement: str
     objective: str
@@ -55,6 +67,9 @@ class Verdict:
     evidence: tuple[Evidence, ...]
     agreement_version: int = 1
     version: int = 1
+    relative_error: str | None = None
+    claim_by: int | None = None
+    consequences: tuple[Consequence, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -106,6 +121,11 @@ def to_document(verdict: Verdict) -> dict[str, Any]:
         ],
         "agreement_version": verdict.agreement_version,
         "version": verdict.version,
+        "relative_error": verdict.relative_error,
+        "claim_by": _instant(verdict.claim_by),
+        "consequences": [
+            {"right": c.right, "since": format_instant(c.since), "reason": c.reason} for c in verdict.consequences
+        ],
     }
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from upheld.assessment.verdict import Verdict, to_document
 
 _INSTANT = pa.timestamp("us", "UTC")
+_CONSEQUENCE = pa.struct([("right", pa.string()), ("since", _INSTANT), ("reason", pa.string())])
 _INTERVAL = pa.struct([("start", _INSTANT), ("end", _INSTANT), ("kind", pa.string()), ("reason", pa.string())])
 
 VERDICT_COLUMNS = pa.schema(
@@ -35,6 +36,9 @@ VERDICT_COLUMNS = pa.schema(
         pa.field("evidence", pa.list_(_INTERVAL), nullable=False),
         pa.field("agreement_version", pa.int64(), nullable=False),
         pa.field("version", pa.int64(), nullable=False),
+        pa.field("relative_error", pa.string()),
+        pa.field("claim_by", _INSTANT),
+        pa.field("consequences", pa.list_(_CONSEQUENCE), nullable=False),
     ]
 )
 """Verdicts as an Arrow table: named as in JSON, instants as timestamps, exact figures as decimal strings."""
@@ -64,4 +68,6 @@ def _cell(verdict: Verdict, name: str) -> Any:
         return {"amount": str(verdict.credit.amount), "currency": verdict.credit.currency}
     if name == "evidence":
         return [{"start": e.start, "end": e.end, "kind": e.kind, "reason": e.reason} for e in verdict.evidence]
+    if name == "consequences":
+        return [{"right": c.right, "since": c.since, "reason": c.reason} for c in verdict.consequences]
     return getattr(verdict, name)

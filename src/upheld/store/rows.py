@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from upheld.assessment.verdict import Credit, Evidence, Verdict
+from upheld.assessment.verdict import Consequence, Credit, Evidence, Verdict
 
 Record = TypeVar("Record")
 
@@ -38,6 +38,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON that gives it back exactly: instants in microseconds, evidence as rows."""
     document = to_row(verdict)
     document["evidence"] = [[e.start, e.end, e.kind, e.reason] for e in verdict.evidence]
+    document["consequences"] = [[c.right, c.since, c.reason] for c in verdict.consequences]
     if verdict.credit is not None:
         document["credit"] = [str(verdict.credit.amount), verdict.credit.currency]
     return document
@@ -50,6 +51,7 @@ def verdict_of(document: Mapping[str, Any]) -> Verdict:
         **{
             **document,
             "evidence": tuple(Evidence(*row) for row in document["evidence"]),
+            "consequences": tuple(Consequence(*row) for row in document["consequences"]),
             "credit": None if credit is None else Credit(Decimal(credit[0]), credit[1]),
         }
     )
