@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from upheld.agreements.model import ServiceHours
+from upheld.agreements.hours import ServiceHours
 from upheld.agreements.units import MINUTE, local_midnight, to_datetime, to_microseconds
 
 Interval = tuple[int, int]

@@ -40,17 +40,30 @@ class BadTimeTier:
         return bad_time >= self.limit if self.inclusive else bad_time > self.limit
 
 
-AnyTier = AttainedTier | BadTimeTier
+@dataclass(frozen=True, slots=True)
+class DayTier:
+    """Gives `days` days of charge for each started `per` (microseconds) of the period's bad time beyond `over`."""
+
+    days: Fraction
+    per: int
+    over: int = 0
+
+    def days_for(self, bad_time: int) -> Fraction:
+        """The days of charge that so much bad time (microseconds) earns."""
+        return self.days * -(-max(bad_time - self.over, 0) // self.per)
+
+
+AnyTier = AttainedTier | BadTimeTier | DayTier
 
 _FORMS = (
-    "a tier is {below: 99.9 %, share: 10 %}, {over: 4h, share: 10 %}, {from: 4h, share: 10 %} or "
-    "{from_attained: 97.90 %, to_attained: 99.69 %, share: 10 %}"
+    "a tier is {below: 99.9 %, share: 10 %}, {over: 4h, share: 10 %}, {from: 4h, share: 10 %}, "
+    "{from_attained: 97.90 %, to_attained: 99.69 %, share: 10 %} or {days: 1, per_started: 1h, over: 4h}"
 )
 
 
 def parse_tier(value: object) -> AnyTier:
     """One entry of `credits:` -> a tier. Raises ValueError with the accepted forms."""
-    if isinstance(value, AttainedTier | BadTimeTier):
+    if isinstance(value, AttainedTier | BadTimeTier | DayTier):
         return value
     if not isinstance(value, dict):
         raise ValueError(_FORMS)
@@ -63,7 +76,22 @@ def parse_tier(value: object) -> AnyTier:
             return BadTimeTier(parse_duration(value["from"]), True, parse_share(value["share"]))
         case ["from_attained", "share", "to_attained"]:
             return _parse_printed(value)
+        case ["days", "per_started"] | ["days", "over", "per_started"]:
+            over = parse_duration(value["over"]) if "over" in value else 0
+            return DayTier(_parse_days(value["days"]), parse_duration(value["per_started"]), over)
     raise ValueError(f"{_FORMS}; this one has {', '.join(map(str, value))}")
+
+
+def _parse_days(value: object) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise ValueError("days: is a number such as 1 or 0.5")
+    try:
+        days = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("days: is a number such as 1 or 0.5") from None
+    if not 0 < days <= 366:
+        raise ValueError("days: must be more than 0 and at most 366")
+    return days
 
 
 def _parse_printed(value: dict[str, object]) -> AttainedTier:
@@ -112,8 +140,8 @@ def check_tiers(tiers: Sequence[AnyTier], *, counts_slots: bool, has_attained: b
     timed = sorted((t for t in tiers if isinstance(t, BadTimeTier)), key=lambda t: (t.limit, not t.inclusive))
     if attained and not has_attained:
         raise ValueError("credits: an aggregate attains no share; tiers over attained do not apply")
-    if timed and not counts_slots:
-        raise ValueError("credits: over and from need bad time, which only an availability indicator has")
+    if (timed or any(isinstance(t, DayTier) for t in tiers)) and not counts_slots:
+        raise ValueError("credits: over, from and per_started need bad time, which only an availability indicator has")
     for worse, better in pairwise(attained):
         _check_pair(worse, better)
     _check_open_range(attained)
@@ -150,10 +178,20 @@ def _check_open_range(attained: Sequence[AttainedTier]) -> None:
         covered = max(covered, tier.below)
 
 
-def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int) -> Fraction:
-    """The share that the worst holding tier gives; 0 where none holds. `bad_time` in microseconds."""
-    held = (t.share for t in tiers if (t.holds(attained) if isinstance(t, AttainedTier) else t.holds(bad_time)))
-    return max(held, default=Fraction(0))
+def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int, days: int) -> Fraction:
+    """The share of the charge that the worst holding tier gives; 0 where none holds. `bad_time` in microseconds; `days`
+    is how many days the charge is for."""
+    return max((_share(tier, attained, bad_time, days) for tier in tiers), default=Fraction(0))
+
+
+def _share(tier: AnyTier, attained: Fraction, bad_time: int, days: int) -> Fraction:
+    match tier:
+        case AttainedTier():
+            return tier.share if tier.holds(attained) else Fraction(0)
+        case BadTimeTier():
+            return tier.share if tier.holds(bad_time) else Fraction(0)
+        case DayTier():
+            return tier.days_for(bad_time) / days
 
 
 def to_minor_unit(amount: Fraction, currency: str, *, cut_off: bool = False) -> Decimal:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from upheld.agreements.calendars import calendar_periods
 from upheld.agreements.credits import credit_share, to_minor_unit
-from upheld.agreements.terms import Term
+from upheld.agreements.terms import Charging, Term
+from upheld.agreements.units import DAY
 from upheld.assessment.verdict import Credit
 
 
@@ -20,28 +22,62 @@ class Earned:
     bad_time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """The charge periods [start, end) that a credit goes against, how many they are, and how many days they have."""
+
+    start: int
+    end: int
+    charges: int
+    days: int
+
+
+def pot_of(term: Term, period: tuple[int, int]) -> Pot:
+    """What the credit of `period` (microseconds UTC) is a share of: the charge of the period itself, or of every charge
+    period that it touches, a whole one each."""
+    unit = None if term.charging is None else term.charging.per
+    spans = [period] if unit is None else list(calendar_periods(unit, term.zone, *period))
+    start, end = spans[0][0], spans[-1][1]
+    return Pot(start, end, len(spans), max(round((end - start) / DAY), 1))
+
+
 def credits(earned: Iterable[Earned]) -> list[Credit | None]:
     """The credit of each entry, in order; None where none is owed or the agreement names no charge.
 
-    The credits of one service in one period share a pot and its cap, in the order of the agreement's objectives. What
-    is rounded is the pot's running total, and each entry gets the difference: so the credits add up to their exact sum
-    rounded once, and never to more than the cap."""
-    pots: dict[tuple[str, str, tuple[int, int]], tuple[Fraction, Decimal]] = {}
+    The credits of one service that go against the same charge share a pot and its cap, in the order given; those of one
+    agreement the cap of its whole. What is rounded is the pot's running total, and each entry gets the difference: so
+    the credits add up to their exact sum rounded once, and never to more than the caps."""
+    exact: dict[tuple[str, str, Pot], Fraction] = {}
+    given: dict[tuple[str, str, Pot], Decimal] = {}
+    given_together: dict[tuple[str, Pot], Decimal] = {}
     owed: list[Credit | None] = []
     for entry in earned:
-        term, pot = entry.term, (entry.term.agreement, entry.term.service, entry.period)
-        if term.charge is None or term.currency is None:
+        charging, pot = entry.term.charging, pot_of(entry.term, entry.period)
+        if charging is None:
             owed.append(None)
             continue
-        exact, given = pots.get(pot, (Fraction(0), Decimal(0)))
-        exact += term.charge * credit_share(term.tiers, entry.attained, entry.bad_time)
-        total = _payable(exact, None if term.cap is None else term.charge * term.cap, term.currency)
-        pots[pot] = exact, total
-        owed.append(Credit(total - given, term.currency) if total > given else None)
+        own, together = (entry.term.agreement, entry.term.service, pot), (entry.term.agreement, pot)
+        share = credit_share(entry.term.tiers, entry.attained, entry.bad_time, pot.days)
+        exact[own] = exact.get(own, Fraction(0)) + charging.amount * pot.charges * share
+        more = _payable(exact[own], charging, pot) - given.get(own, Decimal(0))
+        more = min(more, _left_together(charging, pot, given_together.get(together, Decimal(0))))
+        given[own] = given.get(own, Decimal(0)) + more
+        given_together[together] = given_together.get(together, Decimal(0)) + more
+        owed.append(Credit(more, charging.currency) if more > 0 else None)
     return owed
 
 
-def _payable(exact: Fraction, cap: Fraction | None, currency: str) -> Decimal:
-    """The sum of a pot in the currency's minor unit: rounded half-up, or the cap cut off where that is less."""
-    total = to_minor_unit(exact, currency)
-    return total if cap is None else min(total, to_minor_unit(cap, currency, cut_off=True))
+def _payable(exact: Fraction, charging: Charging, pot: Pot) -> Decimal:
+    """The sum of a pot in the currency's minor unit: rounded half-up, or the service's cap cut off where it is less."""
+    total = to_minor_unit(exact, charging.currency)
+    if charging.cap is None:
+        return total
+    return min(total, to_minor_unit(charging.amount * pot.charges * charging.cap, charging.currency, cut_off=True))
+
+
+def _left_together(charging: Charging, pot: Pot, given: Decimal) -> Decimal:
+    """What the cap of the whole agreement leaves."""
+    if charging.total_cap is None:
+        return Decimal("Infinity")
+    most = charging.total * pot.charges * charging.total_cap
+    return to_minor_unit(most, charging.currency, cut_off=True) - given

@@ -28,8 +28,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """A right beyond a credit that a verdict gives, such as `exit`: `since` (microseconds UTC) is when it arose, `reason`
-    what it rests on, for people."""
+    """A right beyond a credit that a verdict gives, such as `exit`: `since` (microseconds UTC) is when it arose,
+    `reason` what it rests on, for people."""
 
     right: str
     since: int

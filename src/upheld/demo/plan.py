@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from upheld.agreements.model import Agreement, Objective, Portfolio
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.objectives import Objective
 from upheld.agreements.units import DAY, MINUTE, local_midnight, to_datetime, to_microseconds
 
 FAILING, OBJECTIVE = "vpn-acme-frankfurt", "availability"
@@ -67,7 +68,7 @@ def plan(began: int, portfolio: Portfolio) -> Plan:
 
 def _promise(portfolio: Portfolio) -> tuple[Agreement, Objective]:
     agreement = next(a for a in portfolio.agreements if FAILING in a.services)
-    return agreement, next(o for o in agreement.objectives if o.id == OBJECTIVE)
+    return agreement, next(o for o in agreement.promises if o.id == OBJECTIVE)
 
 
 def _budget(objective: Objective, start: int, end: int) -> int:

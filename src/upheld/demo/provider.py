@@ -48,7 +48,7 @@ class Provider:
                 (service, objective.indicator.metric)
                 for agreement in portfolio.agreements
                 for service in agreement.services
-                for objective in agreement.objectives
+                for objective in agreement.promises
             }
         )
         self._plan, self._began = plan, plan.began

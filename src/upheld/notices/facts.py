@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from upheld.agreements.model import Agreement, Objective, Party
+from upheld.agreements.model import Agreement
+from upheld.agreements.objectives import Objective
+from upheld.agreements.parties import Party
 from upheld.agreements.units import Bound, format_share, parse_instant
 from upheld.cases.model import Case
 from upheld.maintenance.model import Maintenance
@@ -38,7 +40,7 @@ def case_context(
     `measured` says that a restoration is what the measurements show: once a customer has said that it was not solved,
     it may be what our people say."""
     verdict = case.verdict
-    objective = next((o for o in agreement.objectives if o.id == case.objective), None)
+    objective = next((o for o in agreement.promises if o.id == case.objective), None)
     return _parties(agreement, customer, provider, role, reader) | {
         "reference": case.id,
         "case": case,
@@ -46,7 +48,7 @@ def case_context(
         "objective": one_line(case.objective),
         "promise": None if objective is None else promise(objective),
         "period": _period(verdict, agreement, reader),
-        "rolling": objective is not None and objective.period.rolling is not None,
+        "rolling": objective is not None and objective.sole_period.rolling is not None,
         "attained": None if objective is None else _attained(objective, verdict, reader),
         "status": verdict.get("status"),
         "bad": _bad(objective, verdict),
@@ -110,8 +112,8 @@ def promise(objective: Objective) -> dict[str, str | int | None]:
         "aggregate": indicator.aggregate if indicator.kind == "aggregate" else None,
         "target": str(target.limit) if isinstance(target, Bound) else format_share(target),
         "operator": target.operator if isinstance(target, Bound) else None,
-        "calendar": objective.period.calendar,
-        "rolling": objective.period.rolling,
+        "calendar": objective.sole_period.calendar,
+        "rolling": objective.sole_period.rolling,
     }
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from upheld.agreements.model import Agreement, Contact, Party
+from upheld.agreements.model import Agreement
+from upheld.agreements.parties import Contact, Party
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry

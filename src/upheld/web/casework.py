@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from upheld.actions.model import Action
-from upheld.agreements.model import Agreement, Objective, Portfolio
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event
@@ -96,7 +97,7 @@ def rows(t: Transaction, portfolio: Portfolio | None) -> tuple[list[Row], list[R
 def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio: Portfolio | None, now: int) -> Page:
     """What is known of one case, read within `t`; `tenant` is whose measurements are drawn."""
     agreement = next((a for a in portfolio.agreements if a.id == case.agreement), None) if portfolio else None
-    objective = next((o for o in agreement.objectives if o.id == case.objective), None) if agreement else None
+    objective = next((o for o in agreement.promises if o.id == case.objective), None) if agreement else None
     last_told = read_verdict(case.verdict)
     kept = _verdict_now(t, case)
     verdict = kept or last_told

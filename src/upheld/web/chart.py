@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from upheld.agreements.model import Availability, Objective, Ratio
+from upheld.agreements.indicators import Availability, Ratio
+from upheld.agreements.objectives import Objective
 from upheld.agreements.units import HOUR, Bound, format_share, parse_instant
 from upheld.assessment.verdict import Evidence
 from upheld.cases.model import Case

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from upheld.agreements.credits import credit_share, to_minor_unit
-from upheld.agreements.model import Agreement, Availability, Objective, Portfolio
+from upheld.agreements.indicators import Availability
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.objectives import Objective
 from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Credit, Verdict
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case
@@ -39,7 +41,7 @@ class Standing:
     def period(self) -> str:
         if self.verdict is None:
             return "not begun"
-        return words.period_name(self.agreement, self.objective.period, self.verdict.period_start)
+        return words.period_name(self.agreement, self.objective.sole_period, self.verdict.period_start)
 
     @property
     def bar(self) -> "Bar | None":
@@ -85,7 +87,7 @@ def standings(t: Transaction, portfolio: Portfolio) -> list[Standing]:
         _standing(t, agreement, objective, service, newest.get(key), cases.get(key))
         for agreement in portfolio.agreements
         for service in agreement.services
-        for objective in agreement.objectives
+        for objective in agreement.promises
         for key in [(agreement.id, objective.id, service)]
     ]
 
@@ -95,7 +97,7 @@ def _standing(
 ) -> Standing:
     ended = None
     if verdict is not None and case is None and verdict.status in ("at_risk", "violated"):
-        period = ROLLING if objective.period.rolling is not None else format_instant(verdict.period_start)
+        period = ROLLING if objective.sole_period.rolling is not None else format_instant(verdict.period_start)
         dealt = (c for c in t.cases_of(agreement.id, objective.id, service) if c.state in ENDED_STATES)
         ended = next((c for c in dealt if period in c.periods), None)
     return Standing(agreement, objective, service, verdict, case, ended)
@@ -109,9 +111,9 @@ def credit_so_far(agreement: Agreement, objective: Objective, verdict: Verdict) 
         return None
     indicator = objective.indicator
     bad_time = verdict.bad * indicator.slot if isinstance(indicator, Availability) else 0
-    share = credit_share(objective.credits, Fraction(verdict.attained), bad_time)
-    if agreement.credit_cap is not None:
-        share = min(share, agreement.credit_cap)
+    share = credit_share(objective.credits, Fraction(verdict.attained), bad_time, 30)
+    if agreement.credit_cap is not None and agreement.credit_cap.service is not None:
+        share = min(share, agreement.credit_cap.service)
     amount = to_minor_unit(Fraction(charge.amount) * share, charge.currency)
     return Credit(amount, charge.currency) if amount else None
 

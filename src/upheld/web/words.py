@@ -8,8 +8,12 @@ from fractions import Fraction
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from upheld.agreements.credits import AnyTier, AttainedTier
-from upheld.agreements.model import Aggregate, Agreement, Availability, Notice, Objective, Period, Ratio, ServiceHours
+from upheld.agreements.credits import AnyTier, AttainedTier, DayTier
+from upheld.agreements.hours import ServiceHours
+from upheld.agreements.indicators import Aggregate, Availability, Commitments, Ratio
+from upheld.agreements.model import Agreement
+from upheld.agreements.notice_terms import Notice
+from upheld.agreements.objectives import Objective, Period
 from upheld.agreements.units import (
     DAY,
     HOUR,
@@ -228,12 +232,14 @@ def objective_words(objective: Objective) -> list[str]:
 
 
 def _promised(objective: Objective) -> str:
-    indicator, when = objective.indicator, period_words(objective.period)
+    indicator, when = objective.indicator, period_words(objective.sole_period)
     if isinstance(indicator, Availability):
         return f"{sentence(promise(objective))} of the time good, {when}."
     if isinstance(indicator, Ratio):
         what = "of all events" if indicator.weighting == "events" else "as the mean of the slots"
         return f"{sentence(promise(objective))} of {indicator.metric} good, {what}, {when}."
+    if isinstance(indicator, Commitments):
+        return f"{sentence(promise(objective))} of the events of {indicator.metric} in time, {when}."
     assert isinstance(objective.target, Bound)
     return f"{sentence(indicator.aggregate)} of {indicator.metric} {_kept(objective.target)}, {when}."
 
@@ -261,11 +267,24 @@ def _warned(objective: Objective) -> str:
     target = objective.warning.target
     if target is not None:
         parts.append(f"it is {_missed(target)}" if isinstance(target, Bound) else f"it is below {format_share(target)}")
+    for burn in objective.warning.burn_rate:
+        parts.append(
+            f"the budget burns {float(burn.rate):g} times too fast over {span(burn.long)} and {span(burn.short)}"
+        )
+    if objective.warning.forecast is not None:
+        parts.append(f"it would run out as over the last {span(objective.warning.forecast.over)}")
+    if objective.warning.elapsed is not None:
+        parts.append(f"{format_share(objective.warning.elapsed)} of the limit has passed for an open event")
     return " or ".join(parts)
 
 
 def tier_words(tier: AnyTier) -> str:
     """When a tier of credits holds and what it is worth."""
+    if isinstance(tier, DayTier):
+        beyond = f" beyond {span(tier.over)}" if tier.over else ""
+        return (
+            f"for each started {span(tier.per)} of bad time{beyond}: {float(tier.days):g} days of the service's charge"
+        )
     worth = f"{format_share(tier.share)} of the service's charge"
     if isinstance(tier, AttainedTier):
         floor = f"from {format_share(tier.lowest)} to " if tier.lowest else ""

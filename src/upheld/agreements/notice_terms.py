@@ -1,0 +1,46 @@
+"""What an agreement promises to tell, whom, and how soon; and how it asks whether a problem is solved."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from upheld.agreements.fields import Document, Duration, Name
+from upheld.agreements.units import DAY
+
+
+class Notice(Document):
+    """A promise to tell: within a time after the event, to roles such as `customer.noc` or `account-manager`."""
+
+    within: Duration | None = None
+    to: tuple[Name, ...]
+
+
+class MaintenanceNotice(Document):
+    """A promise to announce planned work: `lead_time` before its start, with an optional reminder before it."""
+
+    lead_time: Duration
+    reminder: Duration | None = None
+    to: tuple[Name, ...]
+
+
+class Notices(Document):
+    """Who is told of what, and how soon."""
+
+    violation: Notice | None = None
+    degradation: Notice | None = None
+    restoration: Notice | None = None
+    maintenance: MaintenanceNotice | None = None
+
+
+class Confirmation(Document):
+    """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after."""
+
+    to: tuple[Name, ...] = ("customer.noc",)
+    remind_after: Duration = DAY
+    close_after: Duration = 3 * DAY
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.remind_after >= self.close_after:
+            raise ValueError("remind_after: must be shorter than close_after")
+        return self
