@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from upheld.agreements.model import Agreement, Party, Portfolio
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.parties import Party
 from upheld.maintenance.earning import earned
 from upheld.maintenance.exclusion import exclusions
 from upheld.maintenance.impact import affected

@@ -465,5 +465,5 @@ def case_number(tenant: str, verdict: Verdict, opened_at: int) -> str:
 
 
 def _in_force(version: int, portfolio: Portfolio) -> InForce:
-    terms = {term.key: term for term in compile_terms(portfolio.agreements, version)}
+    terms = {term.key: term for term in compile_terms(portfolio.agreements)}
     return InForce(version, portfolio, terms, frozenset((t.service, t.indicator.metric) for t in terms.values()))

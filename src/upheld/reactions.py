@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from upheld.actions.model import Action
 from upheld.actions.steps import steps_for
-from upheld.agreements.model import Agreement, Party
+from upheld.agreements.model import Agreement
+from upheld.agreements.parties import Party
 from upheld.cases.model import Case, Event
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import plan_case_notices, promised_by

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from worlds import laws, unhurried
 
-from upheld.agreements.model import Availability
+from upheld.agreements.indicators import Availability
 from upheld.agreements.units import Bound, decimal_text
 from upheld.assessment import budget, exact, reference
 from upheld.assessment.columns import Series, series_in

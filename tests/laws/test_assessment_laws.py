@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import SERVICES, World, laws, unhurried, worlds
 
-from upheld.agreements.model import Aggregate, Ratio
+from upheld.agreements.indicators import Aggregate, Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, Bound
 from upheld.assessment import budget, reference, timeline

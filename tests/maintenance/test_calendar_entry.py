@@ -8,7 +8,7 @@ import pytest
 from icalendar import Calendar
 
 from notices.examples import AGREEMENT, PROVIDER, instant, work
-from upheld.agreements.model import Party
+from upheld.agreements.parties import Party
 from upheld.maintenance.calendar import calendar_entry, entry_uid
 from upheld.maintenance.model import Maintenance
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from notices.examples import AGREEMENT, instant, work
-from upheld.agreements.model import Agreement, MaintenanceNotice, Notices
+from upheld.agreements.model import Agreement
+from upheld.agreements.notice_terms import MaintenanceNotice, Notices
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.exclusion import exclusion_id, exclusions

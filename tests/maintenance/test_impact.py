@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from notices.examples import AGREEMENT, PORTFOLIO, instant, work
-from upheld.agreements.model import Portfolio, Resource, Validity
+from upheld.agreements.model import Portfolio, Validity
+from upheld.agreements.parties import Resource
 from upheld.maintenance.impact import affected
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from upheld.agreements.model import Agreement, Party, Portfolio
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.parties import Party
 from upheld.agreements.units import parse_instant
 from upheld.cases.model import Case
 from upheld.maintenance.model import Maintenance

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from upheld.agreements.model import Resource
+from upheld.agreements.parties import Resource
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Condition

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from upheld.agreements.model import Aggregate, Availability
+from upheld.agreements.indicators import Aggregate, Availability
 from upheld.agreements.terms import Term
 from upheld.assessment import budget, figures
 from upheld.assessment.budget import Course

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from upheld.agreements.model import Aggregate, Availability, Ratio
+from upheld.agreements.indicators import Aggregate, Availability, Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import Bound
 from upheld.assessment.exact import Flags, Floats, FloatSums, Integers, Numbers, exceeds, grouped, holds
@@ -224,6 +224,7 @@ def columns_of(term: Term, rows: Rows) -> Columns:
     if isinstance(indicator, Ratio):
         assert not isinstance(term.target, Bound)
         return Columns(number, exceeds(total - good, 1 - term.target, total), good, total)
+    assert isinstance(indicator, Availability)
     assert indicator.error_rate_over is not None
     over = exceeds(total - good, indicator.error_rate_over, total)
     return Columns(number, over & (total >= max(indicator.min_total, 1)).astype(np.bool_), good, total)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from upheld.agreements.model import Aggregate
+from upheld.agreements.indicators import Aggregate
 from upheld.agreements.terms import Term
 from upheld.agreements.units import Bound
 from upheld.assessment.budget import Course

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from upheld.agreements.model import Aggregate, Availability, Ratio
+from upheld.agreements.indicators import Aggregate, Availability, Commitments, Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import Bound, decimal_text, format_share
 from upheld.assessment.credit import Earned, credits
@@ -96,6 +96,7 @@ def _timeline(term: Term, measurements: list[Measurement], granted: Grants, firs
 
 def _slot(term: Term, number: int, measurements: list[Measurement], granted: Grants) -> Slot:
     indicator = term.indicator
+    assert not isinstance(indicator, Commitments), "events have no slots"
     fitting = [m for m in measurements if _fits(indicator, m)]
     if _excluded(number, indicator.slot, granted):
         return Slot(number, "excluded", [], eligible=False)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upheld.agreements.calendars import Interval
-from upheld.agreements.model import Availability, MissingPolicy, Ratio
+from upheld.agreements.indicators import Availability, MissingPolicy, Ratio
 from upheld.agreements.terms import Term
 from upheld.assessment.columns import Columns, Series, columns_of, grown, rows_in
 from upheld.assessment.exact import Flags, Integers, Numbers

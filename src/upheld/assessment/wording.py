@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from upheld.agreements.model import Ratio
+from upheld.agreements.indicators import Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import decimal_text
 from upheld.assessment.budget import all_events

@@ -5,7 +5,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Calendar, Event, vCalAddress, vText, vUri
 
-from upheld.agreements.model import Agreement, Party
+from upheld.agreements.model import Agreement
+from upheld.agreements.parties import Party
 from upheld.agreements.units import to_datetime
 from upheld.maintenance.model import Maintenance
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from upheld.agreements.model import Agreement, MaintenanceNotice
+from upheld.agreements.model import Agreement
+from upheld.agreements.notice_terms import MaintenanceNotice
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.wording import duration_words, instant_words
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from upheld.agreements.model import Document
+from upheld.agreements.fields import Document
 from upheld.agreements.units import parse_instant
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.readers.columns import column_faults, csv_header, csv_lines, format_of, read_columnar

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, model_validator
 
-from upheld.agreements.model import Agreement, Document, Duration, Name, Portfolio
+from upheld.agreements.fields import Document, Duration, Name
+from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term, compile_terms
 from upheld.agreements.units import END_OF_TIME, OUTSIDE
 from upheld.assessment.verdict import Credit, Status
