@@ -311,6 +311,8 @@ def _check_trends(promise: Objective, warning: Warning) -> None:
         raise ValueError("warning: a duration has no slots; give elapsed, budget_spent or target")
     if warning.elapsed is not None and not of_events:
         raise ValueError("warning.elapsed: belongs to an indicator of kind duration")
+    if warning.elapsed == 0:
+        raise ValueError("warning.elapsed: must be more than 0 %")
     slot, rolling = promise.indicator.slot, promise.sole_period.rolling
     windows = [("burn_rate", w) for burn in warning.burn_rate for w in (burn.long, burn.short)]
     if warning.forecast is not None:
@@ -327,13 +329,12 @@ def _check_trends(promise: Objective, warning: Warning) -> None:
 
 def _check_period(promise: Objective, place: str) -> None:
     period, slot = promise.sole_period, promise.indicator.slot
-    where = place or "period."
     rolling = period.rolling
-    if rolling is not None and promise.credits:
-        raise ValueError(f"{place}credits: need a calendar period, for a rolling one never ends")
     longest = _DAYS_AT_MOST[period.calendar] * DAY + _SET_BACK if period.calendar else rolling or 0
     if not isinstance(promise.indicator, Commitments):
-        _check_slots(slot, rolling, longest, where)
+        _check_slots(slot, rolling, longest, place or "period.")
+    if rolling is not None and promise.credits:
+        raise ValueError(f"{place}credits: need a calendar period, for a rolling one never ends")
     for tier in promise.credits:
         if isinstance(tier, BadTimeTier) and not tier.holds(-(-longest // slot) * slot):
             never = f"the tier at {format_duration(tier.limit)} can never hold"
