@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint setup lock clean
+.PHONY: run test lint bench setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -16,6 +16,9 @@ lint: setup           ## formatting, style, types, and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup          ## the speed bars, all or ONLY=B1: a table, and exit status 1 where one falls short
+	$(BIN)/python -m bench $(ONLY)
 
 setup: $(READY)       ## the environment in .venv, exactly as requirements.lock has it
 

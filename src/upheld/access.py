@@ -19,6 +19,9 @@ from upheld.ports import ApiKey, Store
 Role = Literal["operator", "ingest"]
 ROLES: tuple[Role, ...] = ("operator", "ingest")
 
+DELIVERIES = ("/v1/measurements", "/v1/events")
+"""What a source of data may post."""
+
 SESSION_COOKIE = "upheld_session"
 SESSION_LIFETIME = 12 * HOUR
 
@@ -33,11 +36,17 @@ class Caller:
     tenant: str
     role: str
     by_session: bool = False
+    key_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls them: the key's name, or its id where a session does not know it."""
+        return self.key_name or self.key_id
 
     def may(self, method: str, path: str) -> bool:
-        """Whether the role admits the request: an operator may do all, an `ingest` key deliver measurements only."""
+        """Whether the role admits the request: an operator may do all, an `ingest` key deliver measurements and events only."""
         return self.role == "operator" or (
-            self.role == "ingest" and (method, path) == ("POST", "/v1/measurements") and not self.by_session
+            self.role == "ingest" and method == "POST" and path in DELIVERIES and not self.by_session
         )
 
 

@@ -145,7 +145,7 @@ def _tell_of_cancellation(t: Transaction, work: Maintenance, portfolio: Portfoli
     the agreement any more is not written to again."""
     notices = _notices(t, work)
     informed: list[Notice] = []
-    for agreement in portfolio.agreements if portfolio is not None else ():
+    for agreement in portfolio.current(now) if portfolio is not None else ():
         own = [n for n in notices if n.agreement == agreement.id]
         announced = [n for n in own if n.kind == "maintenance" and n.state == "sent" and n.payload is not None]
         if not announced:

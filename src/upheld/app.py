@@ -25,7 +25,8 @@ from upheld.clock import AcceleratedClock, SystemClock
 from upheld.notices.links import Links, Question
 from upheld.performing import Performer, TicketSystem
 from upheld.ports import Clock, MeasurementLog, Store
-from upheld.process import Process, Rules
+from upheld.process import Process
+from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
 from upheld.store import open_store
 

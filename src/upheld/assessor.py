@@ -14,6 +14,7 @@ from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.verdict import Condition, Verdict
+from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import MeasurementLog
 
@@ -21,7 +22,8 @@ BATCHES_AT_ONCE = 500
 HISTORY = 400 * DAY
 """How far back measurements are assessed that are older than the portfolio."""
 LEAP = 31 * DAY
-"""How much further back than an older measurement the state begins: history often comes newest first."""
+"""The steps in which the state begins further back for older measurements: history often comes newest first. Where it
+begins follows from the earliest measurement alone, so that a restart begins there too."""
 
 
 class Assessor:
@@ -32,9 +34,13 @@ class Assessor:
         self._version: int | None = None
         self._terms: Sequence[Term] = ()
         self._state: State | None = None
-        self._since = self._floor = 0
+        self._first = self._since = self._floor = 0
         self._position = 0
         self._exclusions: Sequence[Exclusion] | None = None
+        self._events: Sequence[ServiceEvent] = ()
+        self._told: Sequence[ServiceEvent] | None = None
+        self.events_place = 0
+        """Up to which place it has been told of events."""
         self._changed: dict[tuple[str, str, str, int], Verdict] = {}
         self._conditions: Mapping[tuple[str, str, str], Condition] | None = None
 
@@ -43,15 +49,39 @@ class Assessor:
         """The version of the portfolio that is being assessed; None before the first."""
         return self._version
 
+    @property
+    def position(self) -> int:
+        """Up to which position of the log it has read."""
+        return self._position
+
+    @property
+    def since(self) -> int:
+        """From when it assesses, in microseconds UTC."""
+        return self._since
+
+    @property
+    def as_of(self) -> int:
+        """Up to when it has assessed, in microseconds UTC."""
+        assert self._state is not None, "adopt comes first"
+        assert self._state.as_of is not None, "advance comes first"
+        return self._state.as_of
+
     def adopt(self, version: int, terms: Sequence[Term], since: int) -> None:
         """Assess these terms from now on, from `since`, or from the earliest measurement if that is earlier, but no
         more than `HISTORY` before `since`."""
-        self._version, self._terms, self._floor = version, terms, since - HISTORY
+        self._version, self._terms = version, terms
+        self._first, self._floor = since, since - HISTORY
         self._restart(since)
 
-    def advance(self, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
-        """Takes in what the log has and what `exclusions` (all of them) say, lets time pass to `as_of` (microseconds
-        UTC), and returns the verdicts that have changed."""
+    def advance(
+        self, exclusions: Sequence[Exclusion], as_of: int, events: Sequence[ServiceEvent] | None = None
+    ) -> list[Verdict]:
+        """Takes in what the log has and what `exclusions` (all of them) and `events` (all that was told, None where
+        that is as before) say, lets time pass to `as_of` (microseconds UTC), and returns the verdicts that have
+        changed."""
+        if events is not None:
+            self._events = events
+        self._begin_by(min((event.opened for event in self._events), default=self._since))
         while (batch := self._next_batch()) is not None:
             self._take(batch, exclusions, as_of)
         self._take(None, exclusions, as_of)
@@ -67,8 +97,10 @@ class Assessor:
     def _take(self, batch: pa.Table | None, exclusions: Sequence[Exclusion], as_of: int) -> None:
         assert self._state is not None, "adopt comes first"
         news = None if exclusions == self._exclusions else exclusions
-        self._state, changes = advance(self._state, batch, as_of, news)
-        self._exclusions, self._conditions = exclusions, None
+        self._state, changes = advance(
+            self._state, batch, as_of, news, None if self._told is self._events else self._events
+        )
+        self._told, self._exclusions, self._conditions = self._events, exclusions, None
         self._changed |= {verdict.key: verdict for verdict in changes}
 
     def _next_batch(self) -> pa.Table | None:
@@ -76,13 +108,20 @@ class Assessor:
         if not news:
             return None
         table = pa.concat_tables([batch for _, batch in news]).unify_dictionaries()
-        earliest = max(pc.min(table.column("time")).as_py(), self._floor)
-        if earliest < self._since:
-            self._restart(max(earliest - LEAP, self._floor))
+        if self._begin_by(pc.min(table.column("time")).as_py()):
             return self._next_batch()
         self._position = news[-1][0]
         return table
 
+    def _begin_by(self, earliest: int) -> bool:
+        """Lets the assessment begin early enough for what is of that instant; whether it had to begin anew."""
+        earliest = max(earliest, self._floor)
+        if earliest >= self._since:
+            return False
+        leaps = -((earliest - self._first) // LEAP)
+        self._restart(max(self._first - leaps * LEAP, self._floor))
+        return True
+
     def _restart(self, since: int) -> None:
-        self._since, self._position, self._exclusions = since, 0, None
+        self._since, self._position, self._exclusions, self._told = since, 0, None, None
         self._state = start(self._terms, since=since, lateness=self._lateness)

@@ -3,7 +3,7 @@
 Every instant is int microseconds UTC. Every call of a `Transaction` sees and touches the rows of its tenant only.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,8 +13,10 @@ import pyarrow as pa
 from upheld.actions.model import Action, Ticket
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
+from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 
@@ -62,27 +64,92 @@ class VerdictFilter:
     newest_only: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A portfolio that was put in force: its YAML text, since when (microseconds UTC) and by whom. `agreements` gives
+    of each agreement that there ever was its version, and a digest of what it says: [version, digest]."""
+
+    version: int
+    source: str
+    known_at: int
+    applied_by: str | None = None
+    agreements: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What an assessment was made of, so that it can be made again: at `known_at`, up to `as_of`, from `since`, with
+    the installation's `lateness` (all in microseconds), of the log's batches up to `position`, of the exclusions
+    granted and revoked up to the place `exclusions` and the events told up to the place `events`, under the version
+    `portfolio`. `number` orders them."""
+
+    known_at: int
+    as_of: int
+    since: int
+    lateness: int
+    position: int
+    exclusions: int
+    events: int
+    portfolio: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A verdict as it is kept, in its version: since when that is known, and when its figures last went on. Of a
+    rolling window `rolling_from` is from when its terms are valid (all in microseconds UTC)."""
+
+    verdict: Verdict
+    known_at: int
+    written_at: int
+    rolling_from: int | None = None
+
+
 class Transaction(Protocol):
     """One unit of work of one tenant: all of it is committed, or nothing."""
 
     # agreements: the portfolio as YAML text, newest version last
-    def save_portfolio(self, source: str, known_at: int) -> int: ...
+    def save_portfolio(
+        self, source: str, known_at: int, applied_by: str | None = None, agreements: Mapping[str, Sequence[Any]] = ...
+    ) -> int: ...
     def portfolio(self) -> tuple[int, str] | None:
         """The newest (version, YAML text), or None before the first."""
 
-    # verdicts: append-only versions; `verdicts` gives the newest version of each
-    def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
-        """Adds the row of a new version, or replaces the row of the same one; `cause`, why the version came about,
-        stays as it was first given."""
+    def adoption(self, version: int) -> Adoption | None:
+        """That version of the portfolio, with when and by whom it was put in force."""
 
-    def forget_other_verdicts(self, key: tuple[str, str, str, int]) -> None:
-        """Drops the verdicts of the same (agreement, objective, service) of other periods: a rolling window that
-        has moved on leaves only its newest."""
+    # verdicts: append-only versions; `verdicts` gives the newest version of each
+    def put_verdict(
+        self,
+        verdict: Verdict,
+        known_at: int,
+        cause: str,
+        approver: str | None = None,
+        rolling_from: int | None = None,
+    ) -> None:
+        """Adds the row of a new version, or replaces the row of the same one: since when that is known, its cause and
+        its approver stay as they were first given, its figures go on. With `rolling_from` (see `Kept`) the row of the
+        same version is replaced wherever its window began."""
+
+    def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
+        """The newest version of a rolling verdict, with the window that it was last assessed over."""
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None: ...
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]: ...
-    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[tuple[Verdict, int, str]]:
-        """Every version, oldest first, as (verdict, known_at, cause)."""
+    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[Version]:
+        """Every version, oldest first; of a rolling verdict also those over earlier windows."""
+
+    def verdicts_known(self, where: VerdictFilter, known_at: int) -> Sequence[Kept]:
+        """The newest version of each verdict that was known at `known_at`, with the figures that are kept of it now.
+        Of `where` only the agreement and the service limit."""
+
+    # what was assessed, and of what
+    def add_assessment(self, assessment: Assessment) -> None:
+        """Adds it behind all others, whatever its number."""
+
+    def assessment(self, known_at: int | None = None, before_portfolio: int | None = None) -> Assessment | None:
+        """The last one that was made by `known_at` (None: of all), of a portfolio before that version where one is
+        given."""
 
     # cases
     def save_case(self, case: Case, events: Sequence[Event]) -> None:
@@ -132,7 +199,7 @@ class Transaction(Protocol):
         """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;
         once it was revoked, the same id is granted anew, and the earlier grant and its revocation are kept."""
 
-    def revoke_exclusion(self, exclusion_id: str, at: int) -> None:
+    def revoke_exclusion(self, exclusion_id: str, at: int, by: str | None = None) -> None:
         """Takes back the grant that stands; none changes nothing."""
 
     def exclusion(self, exclusion_id: str) -> Exclusion | None:
@@ -140,6 +207,25 @@ class Transaction(Protocol):
 
     def exclusions(self) -> Sequence[Exclusion]:
         """Those that stand."""
+
+    def exclusions_place(self) -> int:
+        """The place of the newest grant or revocation, 0 before the first."""
+
+    def exclusions_standing(self, place: int) -> Sequence[Exclusion]:
+        """Those that stood once everything up to that place had been granted and revoked, as `exclusions` gave them
+        then."""
+
+    def every_exclusion(self) -> Sequence[Exclusion]:
+        """Every grant there ever was, also those revoked since."""
+
+    def add_service_events(self, events: Sequence[ServiceEvent]) -> None:
+        """Adds what is told of events behind all that was told before."""
+
+    def service_events(self, place: int | None = None) -> Sequence[ServiceEvent]:
+        """What was ever told of events, in its order; up to that place where one is given."""
+
+    def service_events_place(self) -> int:
+        """The place of what was told last of events, 0 before the first."""
 
     def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
         """Those that stand and were earned by a maintenance, by their ids."""
@@ -185,11 +271,18 @@ class Store(Protocol):
 class MeasurementLog(Protocol):
     """The append-only log of what was delivered."""
 
-    def append(self, tenant: str, batch: pa.Table) -> int:
-        """Keeps a batch (columns: `measurements.model.COLUMNS`) and returns its position, once it is durable."""
+    def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
+        """Keeps a batch (columns: `measurements.model.COLUMNS`) that `source` delivered, and returns its position,
+        once it is durable."""
 
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, as (position, batch)."""
+
+    def sources(
+        self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int
+    ) -> Sequence[str]:
+        """Who delivered measurements of one of these (service, metric) with start <= time < end in the batches behind
+        position `after` up to `upto`, by name."""
 
     def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
         """The measurements that hold of one series with start <= time < end, by time."""

@@ -245,7 +245,7 @@ def test_what_is_known_only_later_changes_nothing_of_what_was_known(place):
     (place / "late.csv").write_text(
         "service,metric,time,value,known_at\nvpn,up,2026-03-01T00:00:00Z,1,2026-08-01T00:00:00Z\n"
     )
-    then = ("--known-by", "2026-07-01T00:00:00Z", "--format", "json")
+    then = ("--known-at", "2026-07-01T00:00:00Z", "--format", "json")
     plain = upheld("assess", "long.yaml", "good.csv", *then)
     assert len(json.loads(plain.stdout)) == 1
     assert upheld("assess", "long.yaml", "good.csv", "late.csv", *then) == plain
@@ -262,7 +262,7 @@ def test_where_nothing_is_left_to_assess_there_is_no_good_end(place):
             "upheld: no measurement is left to assess; give --as-of to assess without any",
         ],
     )
-    done = upheld("assess", "agreements.yaml", "good.csv", "--known-by", "2026-01-01T00:00:00Z")
+    done = upheld("assess", "agreements.yaml", "good.csv", "--known-at", "2026-01-01T00:00:00Z")
     assert done.stderr == (
         b"upheld: no measurement is left to assess, as known by 2026-01-01T00:00:00Z; give --as-of to assess without "
         b"any\n"
@@ -317,7 +317,7 @@ def test_a_report_can_be_printed_as_it_was_known(place):
     late = f"vpn,up,{(START + timedelta(hours=3)).isoformat()},0,2026-06-05T00:00:00Z\n" * 1
     (place / "known.csv").write_text(text + late)
     for instant, bad in (("2026-06-04T00:00:00Z", 0), ("2026-06-05T00:00:00Z", 1)):
-        done = upheld("assess", "agreements.yaml", "known.csv", "--known-by", instant, "--format", "json")
+        done = upheld("assess", "agreements.yaml", "known.csv", "--known-at", instant, "--format", "json")
         assert json.loads(done.stdout)[0]["bad"] == bad
 
 

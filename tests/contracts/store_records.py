@@ -8,9 +8,10 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import AgendaEntry
+from upheld.ports import AgendaEntry, Assessment
 
 DAY = 86_400_000_000
 JUNE = 1_780_272_000_000_000  # 2026-06-01T00:00:00Z
@@ -45,6 +46,13 @@ def a_verdict(mark: str = "", **changes: object) -> Verdict:
         version=1,
     )
     return replace(verdict, **changes)  # type: ignore[arg-type]
+
+
+def an_assessment(mark: str = "", **changes: object) -> Assessment:
+    made = Assessment(
+        JUNE, JUNE - 1, JUNE - DAY, 3_600_000_000, position=len(mark), exclusions=2, events=1, portfolio=3
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def a_case(mark: str = "", **changes: object) -> Case:
@@ -123,6 +131,11 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
     announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
     return replace(announcement, **changes)  # type: ignore[arg-type]
+
+
+def a_service_event(mark: str = "", **changes: object) -> ServiceEvent:
+    told = ServiceEvent("vpn-1", "fault", JUNE, JUNE + DAY, f"P1{mark}", JUNE + 2 * DAY, f"F1{mark}", JUNE + DAY)
+    return replace(told, **changes)  # type: ignore[arg-type]
 
 
 def an_exclusion(mark: str = "", **changes: object) -> Exclusion:

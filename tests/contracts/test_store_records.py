@@ -17,10 +17,12 @@ from store_records import (
     a_change,
     a_maintenance,
     a_notice,
+    a_service_event,
     a_ticket,
     a_verdict,
     an_action,
     an_announcement,
+    an_assessment,
     an_entry,
     an_event,
     an_exclusion,
@@ -29,11 +31,12 @@ from store_records import (
 from upheld.actions.model import Action, Ticket
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
+from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import AgendaEntry, ApiKey, Conflict, Transaction, VerdictFilter
+from upheld.ports import Adoption, AgendaEntry, ApiKey, Conflict, Kept, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 
 INSTANTS = st.integers(-(2**62), 2**62)
@@ -75,8 +78,8 @@ def test_every_verdict_comes_back_equal(store: SqlStore, verdict: Verdict) -> No
     with store.transaction("t") as t:
         t.put_verdict(verdict, 1, "first")
         back = t.verdict_versions(verdict.key)
-    assert (verdict, 1, "first") in back
-    assert repr(next(v for v, *_ in back if v.version == verdict.version)) == repr(verdict)
+    assert Version(verdict, 1, "first") in back
+    assert repr(next(v.verdict for v in back if v.verdict.version == verdict.version)) == repr(verdict)
 
 
 KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Transaction], Any]]] = {
@@ -179,12 +182,21 @@ def test_a_verdict_is_replaced_in_its_version_and_kept_in_older_ones(store: SqlS
     restated = a_verdict(bad=3, version=2)
     with store.transaction("t") as t:
         assert t.verdict(KEY) is None
-        t.put_verdict(first, 10, "time passed")
-        t.put_verdict(corrected, 11, "the cause of a version stays")
-        t.put_verdict(restated, 12, "late data")
+        t.put_verdict(first, 10, "first")
+        t.put_verdict(corrected, 11, "the cause of a version stays", "and who approved it")
+        t.put_verdict(restated, 12, "late data", "collector")
         assert t.verdict(KEY) == restated
         assert t.verdicts() == [restated]
-        assert t.verdict_versions(KEY) == [(corrected, 11, "time passed"), (restated, 12, "late data")]
+        assert t.verdict_versions(KEY) == [
+            Version(corrected, 10, "first"),
+            Version(restated, 12, "late data", "collector"),
+        ]
+        assert [t.verdicts_known(VerdictFilter(), at) for at in (9, 10, 11, 12)] == [
+            [],
+            *[[Kept(corrected, 10, 11)]] * 2,
+            [Kept(restated, 12, 12)],
+        ]
+        assert t.verdicts_known(VerdictFilter(agreement="another"), 12) == []
 
 
 def test_verdicts_are_filtered_and_sorted_by_their_key(store: SqlStore) -> None:
@@ -202,15 +214,64 @@ def test_verdicts_are_filtered_and_sorted_by_their_key(store: SqlStore) -> None:
         assert t.verdicts(VerdictFilter(customer="bolt", agreement="bolt", newest_only=True)) == [other_agreement]
 
 
-def test_forgetting_other_verdicts_leaves_the_one_and_the_other_objectives(store: SqlStore) -> None:
-    here = [a_verdict(period_start=JUNE + n * DAY) for n in range(3)]
+def test_of_a_rolling_verdict_one_window_is_kept_for_each_version(store: SqlStore) -> None:
+    moving = [a_verdict(period_start=JUNE + n * DAY, bad=n) for n in range(4)]
+    restated = replace(moving[3], version=2)
     others = [a_verdict(objective="latency"), a_verdict(service="vpn-2"), a_verdict(agreement="bolt")]
+    amended = replace(moving[1], agreement_version=4)
     with store.transaction("t") as t:
-        for verdict in [*here, replace(here[0], version=2), *others]:
-            t.put_verdict(verdict, 1, "")
-        t.forget_other_verdicts(here[1].key)
-        assert sorted(t.verdicts(), key=repr) == sorted([here[1], *others], key=repr)
-        assert t.verdict_versions(here[0].key) == []
+        for at, verdict in enumerate(moving[:3]):
+            t.put_verdict(verdict, 10 + at, f"cause {at}", f"approver {at}", JUNE)
+        for verdict in others:
+            t.put_verdict(verdict, 10, "", None, JUNE)
+        t.put_verdict(restated, 20, "late data", None, JUNE)
+        assert t.newest_window(*KEY[:3], JUNE) == restated
+        assert t.newest_window(*KEY[:3], JUNE + 1) is None
+        assert sorted(t.verdicts(), key=repr) == sorted([restated, *others], key=repr)
+        assert t.verdict_versions(moving[0].key) == []
+        assert t.verdict_versions(restated.key) == [
+            Version(moving[2], 10, "cause 0", "approver 0"),
+            Version(restated, 20, "late data"),
+        ]
+        assert t.verdicts_known(VerdictFilter(service="vpn-2"), 15) == [Kept(others[1], 10, 10, JUNE)]
+        assert Kept(moving[2], 10, 12, JUNE) in t.verdicts_known(VerdictFilter(), 19)
+        t.put_verdict(amended, 21, "", None, JUNE + DAY)  # by other terms: both stand
+        assert {restated, amended} < set(t.verdicts())
+
+
+def test_assessments_are_found_by_when_they_were_made_and_by_their_portfolio(store: SqlStore) -> None:
+    made = [an_assessment(known_at=JUNE + n, portfolio=1 + n // 2, number=n + 1) for n in range(4)]
+    with store.transaction("t") as t:
+        assert t.assessment() is None
+        for assessment in made:
+            t.add_assessment(replace(assessment, number=0))
+        assert t.assessment() == made[3]
+        assert [t.assessment(JUNE + at) for at in (-1, 0, 1, 9)] == [None, made[0], made[1], made[3]]
+        assert t.assessment(JUNE + 9, before_portfolio=2) == made[1]
+        assert t.assessment(JUNE + 9, before_portfolio=1) is None
+
+
+def test_the_exclusions_that_stood_at_each_place(store: SqlStore) -> None:
+    one, two = an_exclusion(), an_exclusion("-two", start=JUNE + 1)
+    with store.transaction("t") as t:
+        assert t.exclusions_place() == 0
+        t.add_exclusion("one", one)
+        t.add_exclusion("two", two)
+        assert t.exclusions_place() == 2
+        t.revoke_exclusion("one", JUNE + DAY, "Grace")
+        after = t.exclusions_place()
+        t.add_exclusion("one", one)
+        stood = [t.exclusions_standing(place) for place in (0, 1, 2, after, t.exclusions_place())]
+        assert stood == [[], [one], [one, two], [two], [one, two]]
+        assert replace(one, revoked_at=JUNE + DAY, revoked_by="Grace") in t.every_exclusion()
+        assert len(t.every_exclusion()) == 3
+
+
+def test_a_portfolio_is_kept_with_who_applied_it_and_the_versions_of_its_agreements(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.save_portfolio("one: 1\n", JUNE, "Ada", {"gold": [1, "digest"]})
+        assert t.adoption(1) == Adoption(1, "one: 1\n", JUNE, "Ada", {"gold": [1, "digest"]})
+        assert t.adoption(2) is None
 
 
 def test_cases_and_notices_and_tickets_come_newest_first_and_no_more_than_asked_for(store: SqlStore) -> None:
@@ -378,3 +439,16 @@ def test_money_keeps_its_digits(store: SqlStore) -> None:
     assert back is not None
     assert back.credit is not None
     assert str(back.credit.amount) == "1E+3"
+
+
+def test_what_is_told_of_events_is_kept_in_its_order(store: SqlStore) -> None:
+    opened = a_service_event(closed=None, known_at=JUNE)
+    with store.transaction("acme") as t:
+        assert t.service_events_place() == 0
+        t.add_service_events([opened])
+        seen = t.service_events_place()
+        t.add_service_events([a_service_event()])
+    with store.transaction("acme", writing=False) as t:
+        assert t.service_events() == [opened, a_service_event()]
+        assert t.service_events(seen) == [opened]
+        assert t.service_events_place() > seen

@@ -7,23 +7,25 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 from store_records import (
-    DAY,
     JUNE,
     KEY,
     a_case,
     a_change,
     a_maintenance,
     a_notice,
+    a_service_event,
     a_ticket,
     a_verdict,
     an_action,
     an_announcement,
+    an_assessment,
     an_entry,
     an_event,
     an_exclusion,
 )
 
-from upheld.ports import Transaction, VerdictFilter
+from upheld.assessment.versions import Version
+from upheld.ports import Adoption, Kept, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
 
@@ -31,8 +33,24 @@ from upheld.store.transactions import SqlTransaction
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
-    "verdicts": (lambda t: t.verdicts(VerdictFilter(newest_only=True)), lambda mark: [a_verdict(mark)]),
-    "verdict_versions": (lambda t: t.verdict_versions(KEY), lambda mark: [(a_verdict(mark), JUNE, "first")]),
+    "verdicts": (
+        lambda t: t.verdicts(VerdictFilter(newest_only=True)),
+        lambda mark: [a_verdict(mark), a_verdict(mark, objective="rolling")],
+    ),
+    "verdict_versions": (
+        lambda t: t.verdict_versions(KEY),
+        lambda mark: [Version(a_verdict(mark), JUNE, "first", mark)],
+    ),
+    "verdicts_known": (
+        lambda t: [k for k in t.verdicts_known(VerdictFilter(), JUNE) if k.rolling_from is None],
+        lambda mark: [Kept(a_verdict(mark), JUNE, JUNE)],
+    ),
+    "newest_window": (
+        lambda t: t.newest_window("acme-gold", "rolling", "vpn-1", JUNE),
+        lambda mark: a_verdict(mark, objective="rolling"),
+    ),
+    "assessment": (lambda t: t.assessment(), lambda mark: an_assessment(mark, number=1)),
+    "adoption": (lambda t: t.adoption(1), lambda mark: Adoption(1, f"# {mark}\n", JUNE, mark, {"a": [1, mark]})),
     "case": (lambda t: t.case("case-1"), a_case),
     "open_case": (lambda t: t.open_case(*KEY[:3]), a_case),
     "cases_of": (lambda t: t.cases_of(*KEY[:3]), lambda mark: [a_case(mark)]),
@@ -48,6 +66,11 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "announcements": (lambda t: t.announcements("work-1"), lambda mark: [an_announcement(mark)]),
     "exclusion": (lambda t: t.exclusion("exclusion-1"), an_exclusion),
     "exclusions": (lambda t: t.exclusions(), lambda mark: [an_exclusion(mark)]),
+    "exclusions_place": (lambda t: t.exclusions_place(), lambda mark: 1),
+    "exclusions_standing": (lambda t: t.exclusions_standing(1), lambda mark: [an_exclusion(mark)]),
+    "every_exclusion": (lambda t: t.every_exclusion(), lambda mark: [an_exclusion(mark)]),
+    "service_events": (lambda t: t.service_events(), lambda mark: [a_service_event(mark)]),
+    "service_events_place": (lambda t: t.service_events_place(), lambda mark: 2),
     "exclusions_earned": (
         lambda t: list(t.exclusions_earned("work-1").values()),
         lambda mark: [an_exclusion(mark)],
@@ -58,8 +81,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 
 
 def fill(t: Transaction, mark: str) -> None:
-    t.save_portfolio(f"# {mark}\n", JUNE)
-    t.put_verdict(a_verdict(mark), JUNE, "first")
+    t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
+    t.put_verdict(a_verdict(mark), JUNE, "first", mark)
+    t.put_verdict(a_verdict(mark, objective="rolling"), JUNE, "first", mark, JUNE)
+    t.add_assessment(an_assessment(mark))
     t.save_case(a_case(mark), [an_event(mark)])
     t.save_action(an_action(mark))
     t.open_ticket(a_ticket(mark))
@@ -67,6 +92,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_maintenance(a_maintenance(mark))
     t.save_announcement(an_announcement(mark))
     t.add_exclusion("exclusion-1", an_exclusion(mark), "work-1")
+    t.add_service_events([a_service_event(mark)])
     t.add_change(a_change(mark))
     t.schedule(an_entry(mark))
 
@@ -75,13 +101,15 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.put_verdict(a_verdict("-touched"), JUNE, "touched")
-    t.forget_other_verdicts((*KEY[:3], JUNE + DAY))
+    t.put_verdict(a_verdict("-touched", objective="rolling", period_start=JUNE + 1), JUNE, "touched", None, JUNE)
+    t.add_assessment(an_assessment("-touched"))
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
     t.save_action(an_action("-touched"))
     t.save_notice(a_notice("-touched"))
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))
     t.revoke_exclusion("exclusion-1", JUNE)
+    t.add_service_events([a_service_event("-touched")])
     t.retry("entry-1", JUNE + 1, "touched")
     t.give_up("entry-1", "touched")
     t.finish("entry-1")

@@ -216,6 +216,130 @@ def test_what_covers_the_end_of_a_slot_is_told_in_the_period_in_which_the_slot_b
     assert told(second) == [(19 * 60, 20 * 60, "excluded", "works")]
 
 
+# -- soft thresholds --------------------------------------------------------------------------------------------------
+
+
+def course_of(objective: dict[str, object], text: str, *exclusions: Exclusion) -> str:
+    """How the promise stands at the end of each hour: `.` met, `r` at risk, `V` violated, `_` without data."""
+    signs = {"met": ".", "at_risk": "r", "violated": "V", "no_data": "_"}
+    told = ""
+    for hours in range(1, len(text) + 1):
+        as_of = MONDAY + hours * HOUR
+        known = [m for m in values(text) if m.time < as_of]
+        told += signs[both(agreement(objective), known, as_of, *exclusions)[-1].status]
+    return told
+
+
+def burning(rate: str, long: str, short: str, **more: object) -> dict[str, object]:
+    return {"warning": {"burn_rate": {"rate": rate, "long": long, "short": short}, **more}}
+
+
+def test_a_burn_rate_needs_both_windows() -> None:
+    # half the time may be bad; at rate 1 that is 2 of the last 4 hours, and 1 of the last 2
+    assert course_of({"target": "50 %", **burning("1", "4h", "2h")}, "1111101001111111") == "......." + "rrr" + "......"
+
+
+def test_a_burn_rate_is_reached_exactly() -> None:
+    third = "0.333333333333333333333333333333"  # a little less than a third
+    assert course_of({"target": "0 %", **burning(third, "3h", "1h")}, "1101111") == "..r...."
+    assert course_of({"target": "0 %", **burning(third[:-1] + "4", "3h", "1h")}, "1101111") == "......."
+
+
+def test_hours_without_data_or_excluded_have_no_part_in_a_burn_rate() -> None:
+    # the fourth hour is bad: 1 of 4; where the two before it do not count, 1 of 2
+    objective = {"target": "50 %", **burning("1", "4h", "1h")}
+    assert course_of(objective, "11101111") == "........"
+    assert course_of(objective, "1__01111") == "...r...."
+    assert course_of(objective, "11101111", excluded(60, 180)) == "...r...."
+
+
+def test_a_run_is_spent_in_the_hour_that_decides_it() -> None:
+    # two bad hours are a run: both are spent at the end of the second, so that the last hour has spent 2
+    runs = {**AVAILABILITY, "consecutive": 2}
+    objective = {"target": "0 %", "indicator": runs, **burning("1.5", "3h", "1h")}
+    assert course_of(objective, "1111001111") == "." * 10  # 2 of the last 3, less than 1.5 times all of them
+    objective = {"target": "25 %", "indicator": runs, **burning("0.8", "3h", "1h")}  # 1.8 of 3, 0.6 of 1
+    assert course_of(objective, "1111001111") == ".....r...."
+    assert course_of(objective, "1111010111") == "." * 10
+
+
+def test_a_rolling_window_cuts_what_a_burn_rate_looks_at() -> None:
+    # of a run that was decided late, only what is still in the window counts
+    runs = {**AVAILABILITY, "consecutive": 3}
+    rolling = {"period": {"rolling": "2h"}, "indicator": runs, "target": "0 %"}
+    assert course_of({**rolling, **burning("1", "2h", "1h")}, "11110001111") == "......r...."
+    assert course_of({**rolling, **burning("1.001", "2h", "1h")}, "11110001111") == "." * 11
+
+
+def forecasting(over: str, **more: object) -> dict[str, object]:
+    return {"warning": {"forecast": {"over": over}, **more}}
+
+
+def test_a_forecast_waits_until_its_time_has_passed_in_the_period() -> None:
+    # half of 24 hours may be bad; 1 bad of the last 2 for the rest would be 1 + 11 = 12, 2 of 2 more
+    assert course_of({"target": "50 %", **forecasting("3h")}, "0000") == "..rr"
+    assert course_of({"target": "50 %", **forecasting("2h")}, "011" + "1" * 4) == "......."
+    assert course_of({"target": "50 %", **forecasting("2h")}, "1" * 20 + "00__") == "." * 24
+
+
+def test_a_forecast_counts_only_hours_that_can_count() -> None:
+    # 1 bad of 2 with data goes on as a half, though 2 more hours had no data: 1 + 20/2 = 11 of 22 x 50 %
+    assert course_of({"target": "50 %", **forecasting("4h")}, "0__1") == "...."
+    assert course_of({"target": "51 %", **forecasting("4h")}, "0__1") == "...r"
+    assert course_of({"target": "50 %", **forecasting("2h")}, "10__11") == "..r..."  # 1 bad of 1, then of none
+
+
+def test_ratios_of_slots_run_out_exactly() -> None:
+    # each hour spends 1/3 of itself: at a target of 2/3, written a little below or above
+    indicator = {"kind": "ratio", "metric": "m", "slot": "1h", "weighting": "slots"}
+    rows = [Measurement("s", "m", MONDAY + i * HOUR, good=2, total=3) for i in range(4)]
+    rows += [Measurement("s", "m", MONDAY + i * HOUR, good=4, total=6) for i in range(4, 6)]
+    for target, status in (("66.6666666666666666 %", "met"), ("66.6666666666666667 %", "violated")):
+        agreed = agreement({"indicator": indicator, "target": target, **forecasting("3h")})
+        (verdict,) = both(agreed, rows, MONDAY + 6 * HOUR)
+        assert verdict.status == {"met": "met", "violated": "at_risk"}[status]
+        assert verdict.at_risk_at == (None if status == "met" else MONDAY + 3 * HOUR)
+
+
+def test_what_crossed_a_soft_threshold_does_not_clear_into_the_next_period() -> None:
+    warning = burning("1", "2h", "1h", clear_after=9)
+    assert course_of({"target": "50 %", **warning}, "1" * 22 + "00" + "11") == "." * 22 + "r" + "..."
+    assert course_of({"target": "50 %", **warning}, "1" * 10 + "00" + "1" * 12) == "." * 10 + "r" * 10 + "...."
+
+
+def test_a_gap_without_data_is_bridged_by_clear_after() -> None:
+    # the third hour is bad: in the window until 05:00, where it is the only one with data. 06:00 has no data at all, at
+    # 07:00 the crossing of 05:00 is within the last three hours
+    warning = {"budget_spent": "50 %", "clear_after": 3}
+    rolling = {"period": {"rolling": "3h"}, "target": "50 %", "warning": warning}
+    assert course_of(rolling, "110___1111") == "..rrV_r..."
+    (verdict,) = both(agreement(rolling), values("110___1"), MONDAY + 7 * HOUR)
+    assert (verdict.status, verdict.at_risk_at) == ("at_risk", MONDAY + 3 * HOUR)
+
+
+def test_what_left_a_rolling_window_keeps_nothing_at_risk() -> None:
+    rolling = {"period": {"rolling": "2h"}, "target": "50 %", "warning": {"budget_spent": "50 %", "clear_after": 99}}
+    assert course_of(rolling, "1101111111") == "..rrr....."
+
+
+def test_where_nothing_may_be_missed_events_are_violated_at_once() -> None:
+    counts = {"kind": "ratio", "metric": "n", "slot": "1h"}
+    rows = [Measurement("s", "n", MONDAY + i * HOUR, good=5 - (i == 3), total=5) for i in range(8)]
+    (verdict,) = both(agreement({"indicator": counts, "target": "100 %"}), rows, MONDAY + 8 * HOUR)
+    assert (verdict.status, verdict.violated_at) == ("violated", MONDAY + 4 * HOUR)
+    (verdict,) = both(agreement({"indicator": counts, "target": "99.99 %"}), rows, MONDAY + 8 * HOUR)
+    assert (verdict.status, verdict.violated_at) == ("at_risk", None)
+
+
+def test_a_percentile_is_sketched_from_one_value_more_than_is_exact() -> None:
+    indicator = {"kind": "aggregate", "metric": "m", "aggregate": "p50", "slot": "1h", "exact_up_to": 3}
+    agreed = agreement({"indicator": indicator, "target": "<= -40.124"})
+    (verdict,) = both(agreed, figures(-40.1, -40.1, -40.1), MONDAY + DAY)
+    assert (verdict.attained, verdict.relative_error, verdict.status) == ("-40.1", None, "violated")
+    (verdict,) = both(agreed, figures(-40.1, -40.1, -40.1, 0.0), MONDAY + DAY)
+    assert (verdict.attained, verdict.relative_error, verdict.status) == ("-40.125", "0.005", "met")
+
+
 # -- credits ----------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from worlds import laws, unhurried
 
 from upheld.agreements.indicators import Availability
 from upheld.agreements.units import Bound, decimal_text
-from upheld.assessment import budget, exact, reference
+from upheld.assessment import budget, exact, reference_slots
 from upheld.assessment.columns import Series, series_in
 from upheld.assessment.runs import count_runs
 from upheld.measurements.model import Measurement, holding, to_table
@@ -28,10 +28,10 @@ BAD, GOOD, GAP = "bad", "good", "excluded"
 
 def counted(states: list[str], consecutive: int, recovery: int) -> tuple[list[int], list[int], list[int]]:
     """Of the reference: which slots count as bad, when each was counted, and which are undecided."""
-    slots = [reference.Slot(i, s, [], Fraction(s == BAD), i, bad=s == BAD) for i, s in enumerate(states)]
-    timeline = reference.Timeline(0, slots)
+    slots = [reference_slots.Slot(i, s, [], Fraction(s == BAD), i, bad=s == BAD) for i, s in enumerate(states)]
+    timeline = reference_slots.Timeline(0, slots)
     rule = {"kind": "availability", "metric": "m", "good_when": ">= 1"}
-    reference._count_runs(timeline, Availability(**rule, consecutive=consecutive, recovery=recovery))
+    reference_slots.count_runs(timeline, Availability(**rule, consecutive=consecutive, recovery=recovery))
     bad = [s for s in slots if s.bad]
     return [s.number for s in bad], [s.counted_at for s in bad], sorted(timeline.undecided)
 

@@ -149,10 +149,32 @@ def _stricter_bounds(target: str) -> list[str]:
     return [str(bound) for bound in within + edge]
 
 
+_RATES = ("0.1", "0.5", "1", "1.5", "2", "6", "14.4", "0.333333333333333333333333333", "1000000")
+_HOURS = (1, 2, 3, 5, 7, 24)
+
+
 @st.composite
-def _objectives(draw: st.DrawFn, name: str, narrow: bool) -> dict[str, object]:
+def _trends(draw: st.DrawFn, is_bound: bool, rolling: int | None) -> dict[str, object]:
+    """Burn rates, forecasts and when they clear, with windows of up to so many hours."""
+    trends: dict[str, object] = {}
+    fitting = [hours for hours in _HOURS if hours <= (rolling or 24)]
+    if not is_bound and len(fitting) > 1 and draw(st.integers(0, 3)):
+        burns = []
+        for _ in range(draw(st.integers(1, 2))):
+            short, long = sorted(draw(st.lists(st.sampled_from(fitting), min_size=2, max_size=2, unique=True)))
+            burns.append({"rate": draw(st.sampled_from(_RATES)), "long": f"{long}h", "short": f"{short}h"})
+        trends["burn_rate"] = burns[0] if len(burns) == 1 else burns
+    if not is_bound and rolling is None and draw(st.booleans()):
+        trends["forecast"] = {"over": f"{draw(st.sampled_from(fitting))}h"}
+    return trends
+
+
+@st.composite
+def _objectives(draw: st.DrawFn, name: str, narrow: bool, trends: bool = False) -> dict[str, object]:
     slot = "1h" if narrow else draw(st.sampled_from(["15m", "1h", "1h"]))
     indicator = draw(_indicators(slot))
+    if trends and str(indicator.get("aggregate", "")).startswith("p"):
+        indicator["exact_up_to"] = draw(st.sampled_from([1, 2, 5, 12]))
     is_bound = indicator["kind"] == "aggregate"
     if narrow and "good_when" in indicator:
         indicator["good_when"] = ">= 0.5"
@@ -174,6 +196,11 @@ def _objectives(draw: st.DrawFn, name: str, narrow: bool) -> dict[str, object]:
         warning["target"] = draw(st.sampled_from(stricter))
     if not is_bound and draw(st.booleans()):
         warning["budget_spent"] = draw(_shares)
+    if trends:
+        hours = {"1h": 1, "2h": 2, "5h": 5, "1d": 24}.get(str(period.get("rolling")))
+        warning |= draw(_trends(is_bound, hours))
+    if warning and trends:
+        warning["clear_after"] = draw(st.sampled_from([1, 1, 2, 3, 6, 300]))
     if warning:
         objective["warning"] = warning
     if not is_bound and not rolling:
@@ -189,7 +216,7 @@ def _of_one_charge(objectives: list[dict[str, object]]) -> list[dict[str, object
 
 
 @st.composite
-def _agreements(draw: st.DrawFn, name: str, origin: int) -> Agreement:
+def _agreements(draw: st.DrawFn, name: str, origin: int, trends: bool = False) -> Agreement:
     offsets = st.sampled_from([-100, -31, -7, 0, 5, 26])  # hours from the origin
     minutes = st.sampled_from([0, 0, 0, 7])
     begins = origin + draw(offsets) * HOUR + draw(minutes) * MINUTE
@@ -203,7 +230,7 @@ def _agreements(draw: st.DrawFn, name: str, origin: int) -> Agreement:
         "valid": valid,
         "services": draw(st.sampled_from([["a"], ["b"], ["a", "b"], ["b", "a"]])),
         "objectives": _of_one_charge(
-            [draw(_objectives(f"objective {i}", False)) for i in range(draw(st.integers(1, 3)))]
+            [draw(_objectives(f"objective {i}", False, trends)) for i in range(draw(st.integers(1, 3)))]
         ),
         "service_hours": draw(
             st.sampled_from(
@@ -336,16 +363,17 @@ def _exclusions(draw: st.DrawFn, origin: int) -> Exclusion:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Every second world is narrow, so that much happens to little; the others are wide, so that all may happen."""
+def worlds(draw: st.DrawFn, trends: bool = False) -> World:
+    """Every second world is narrow, so that much happens to little; the others are wide, so that all may happen. With
+    `trends` there are burn rates, forecasts, `clear_after` and sketched percentiles in them too."""
     origin = draw(st.sampled_from(ORIGINS))
     if narrow := draw(st.booleans()):
         names = range(draw(st.integers(1, 3)))
-        agreements = [narrow_agreement([draw(_objectives(f"objective {i}", True)) for i in names], origin)]
+        agreements = [narrow_agreement([draw(_objectives(f"objective {i}", True, trends)) for i in names], origin)]
     else:
-        agreements = [draw(_agreements("first", origin))]
+        agreements = [draw(_agreements("first", origin, trends))]
         if draw(st.booleans()):
-            agreements.append(draw(_agreements("second", origin)))
+            agreements.append(draw(_agreements("second", origin, trends)))
     terms = compile_terms(agreements)
     made: list[Measurement] = []
     for service, metric in sorted({(t.service, t.indicator.metric) for t in terms}):

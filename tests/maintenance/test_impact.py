@@ -59,3 +59,15 @@ def test_only_agreements_in_force_in_the_window_are_hit(valid: dict[str, str], i
 
 def test_the_window_of_the_example_is_four_hours() -> None:
     assert work().end - work().start == instant("2026-06-21T02:00:00Z") - instant("2026-06-20T22:00:00Z")
+
+
+def test_an_agreement_that_is_amended_during_the_work_is_hit_once_as_it_is_when_the_work_begins() -> None:
+    begins = "2026-06-21T00:30:00Z"
+    planned = work(services=("vpn-0042", "vpn-0044"))
+    assert planned.start < instant(begins) < planned.end
+    before = AGREEMENT.model_copy(update={"valid": Validity.model_validate({"from": "2026-01-01", "to": begins})})
+    amended = AGREEMENT.model_copy(
+        update={"valid": Validity.model_validate({"from": begins}), "services": ("vpn-0042", "vpn-0044")}
+    )
+    found = affected(planned, portfolio(agreements=(amended, before)))
+    assert found == [(before, ("vpn-0042", "vpn-0044"))]

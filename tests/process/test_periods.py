@@ -95,11 +95,11 @@ def test_a_violation_that_is_corrected_away_and_back_has_a_case_and_three_versio
     assert [c.state for c in world.cases()] == ["acting", "withdrawn"]
     with world.transaction() as t:
         (newest,) = t.verdicts(VerdictFilter(service="vpn-0042"))
-        versions = [(v.status, cause) for v, _, cause in t.verdict_versions(newest.key)]
+        versions = [(v.verdict.status, v.cause) for v in t.verdict_versions(newest.key)]
     assert versions == [
         ("violated", "first assessed"),
-        ("met", "late, corrected or excluded data"),
-        ("violated", "late, corrected or excluded data"),
+        ("met", "corrected data"),
+        ("violated", "corrected data"),
     ]
 
 
@@ -178,7 +178,7 @@ def test_an_amendment_of_the_past_bothers_nobody(world):
     assert not world.cases()
     with world.transaction() as t:
         (past,) = [v for v in t.verdicts(VerdictFilter(service="vpn-0042")) if v.status == "violated"]
-        assert t.verdict_versions(past.key)[-1][2] == "the agreement was amended"
+        assert t.verdict_versions(past.key)[-1].cause == "the agreement was amended"
 
 
 def test_a_verdict_that_cannot_be_kept_now_is_kept_by_the_next_pulse(world, monkeypatch):

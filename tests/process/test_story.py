@@ -118,8 +118,8 @@ def test_a_correction_that_takes_the_violation_back_withdraws_the_case_under_a_n
     with world.transaction() as t:
         (newest,) = t.verdicts(VerdictFilter(service="vpn-0042"))
         versions = t.verdict_versions(newest.key)
-    assert [v.status for v, _, _ in versions] == ["violated", "met"]
-    assert versions[-1][2] == "late, corrected or excluded data"
+    assert [v.verdict.status for v in versions] == ["violated", "met"]
+    assert versions[-1].cause == "corrected data"
 
 
 def test_the_credit_follows_when_the_period_is_over(world):

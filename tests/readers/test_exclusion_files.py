@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from upheld.agreements.units import parse_instant
-from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.exclusions import Exclusion, stands
 from upheld.readers.exclusions import read_exclusions
 from upheld.readers.faults import InputError
 
@@ -92,14 +92,14 @@ def test_faults_of_a_csv_file_are_told_with_their_lines(tmp_path):
 def test_faults_of_a_yaml_file_are_told_with_their_lines(tmp_path):
     text = "exclusions:\n  - {service: vpn, begin: 2026-06-01T10:00:00Z, end: 2026-06-01T11:00:00Z, reason: x}\n"
     assert refusal(written(tmp_path, "x.yaml", text)) == [
-        "x.yaml:2: exclusions[0].begin: unknown field; allowed: service, start, end, reason, approved_by, agreement, known_at",
+        "x.yaml:2: exclusions[0].begin: unknown field; allowed: service, start, end, reason, approved_by, agreement, known_at, revoked_at, revoked_by",
         "x.yaml:2: exclusions[0].start: is missing",
     ]
 
 
 def test_columns_that_are_unknown_or_missing_are_told(tmp_path):
     assert refusal(written(tmp_path, "x.csv", "service,begin,end,reason,approved_by\n")) == [
-        "x.csv: begin: unknown column; allowed: service, start, end, reason, approved_by, agreement, known_at",
+        "x.csv: begin: unknown column; allowed: service, start, end, reason, approved_by, agreement, known_at, revoked_at, revoked_by",
         "x.csv: start: the column is missing",
     ]
 
@@ -150,7 +150,7 @@ def test_an_agreement_that_there_is_not_can_be_refused(tmp_path, name, place):
 def test_a_line_that_is_no_header_is_one_fault(tmp_path):
     assert refusal(written(tmp_path, "x.csv", CSV.split("\n", 1)[1])) == [
         "x.csv:1: is not a header: 'vpn,2026-06-01T10:00:00Z,2026-06-01T11:00:00Z,planned_maintenance,joan,,' names none of "
-        "the columns service, start, end, reason, approved_by, agreement, known_at"
+        "the columns service, start, end, reason, approved_by, agreement, known_at, revoked_at, revoked_by"
     ]
 
 
@@ -160,3 +160,26 @@ def test_an_empty_file_or_one_of_no_known_name_is_told(tmp_path):
     assert refusal(tmp_path / "x.txt") == [
         "x.txt: its name tells no format; it ends in one of .csv, .csv.gz, .parquet, .arrow, .feather, .ipc, .yaml, .yml"
     ]
+
+
+def test_a_revoked_exclusion_says_when_and_by_whom(tmp_path):
+    path = tmp_path / "x.csv"
+    header = "service,start,end,reason,approved_by,known_at,revoked_at,revoked_by\n"
+    row = "a,2026-06-01T10:00:00Z,2026-06-01T11:00:00Z,flood,Ada,2026-06-02T00:00:00Z,"
+    path.write_text(f"{header}{row}2026-06-03T00:00:00Z,Hedy\n")
+    (read,) = read_exclusions(path)
+    assert (read.revoked_at - read.known_at, read.revoked_by) == (86_400_000_000, "Hedy")
+    assert [stands(read, read.known_at + at) for at in (-1, 0, 86_399_999_999, 86_400_000_000)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert not stands(read)
+    for revoked, said in (
+        ("2026-06-02T00:00:00Z,", "revoked_at: must be later than known_at"),
+        (",Hedy", "revoked_by: needs revoked_at"),
+    ):
+        path.write_text(f"{header}{row}{revoked}\n")
+        with pytest.raises(InputError, match=f"x.csv:2: {said}"):
+            read_exclusions(path)

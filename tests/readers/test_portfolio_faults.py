@@ -51,7 +51,7 @@ def test_a_good_file_is_read_with_exact_money():
 
 
 AGREEMENT_FIELDS = (
-    "id, customer, time_zone, valid, service_hours, services, objectives, charge, credit_cap, notices, confirmation, "
+    "id, customer, time_zone, valid, service_hours, services, objectives, charge, credit_cap, claim, notices, confirmation, "
     "exclusions, lateness"
 )
 
@@ -156,7 +156,7 @@ AGREEMENT_FIELDS = (
         (
             10,
             "indicator: {kind: availabilty, metric: up}",
-            "agreements[0].objectives[0].indicator.kind: 'availabilty' is not availability, ratio or aggregate "
+            "agreements[0].objectives[0].indicator.kind: 'availabilty' is not availability, ratio, aggregate or duration "
             "(did you mean availability?)",
         ),
         (
@@ -326,7 +326,8 @@ def test_tiers_that_contradict_or_leave_a_range_open_name_the_range(tiers, messa
 def test_a_tier_of_another_form_is_told_the_forms():
     assert faults(with_line(13, "credits: [{under: 99 %, share: 10 %}]")) == [
         "a.yaml:13: agreements[0].objectives[0].credits[0]: a tier is {below: 99.9 %, share: 10 %}, {over: 4h, share: 10 %}, "
-        "{from: 4h, share: 10 %} or {from_attained: 97.90 %, to_attained: 99.69 %, share: 10 %}; this one has under, share"
+        "{from: 4h, share: 10 %}, {from_attained: 97.90 %, to_attained: 99.69 %, share: 10 %} or "
+        "{days: 1, per_started: 1h, over: 4h}; this one has under, share"
     ]
 
 

@@ -109,7 +109,7 @@ def test_the_agreements_can_stand_in_a_file_beside_the_scenario(tmp_path):
     [
         ("status: met", "stats: met", "s.yaml:18: expect[0].verdicts[0].stats: unknown field (did you mean status?); allowed: "
          "agreement, objective, service, customer, period_start, period_end, status, final, attained, good, bad, missing, "
-         "excluded, budget, spent, at_risk_at, violated_at, credit, evidence"),
+         "excluded, budget, spent, at_risk_at, violated_at, credit, evidence, relative_error, claim_by, consequences"),
         ("status: met", "status: broken", "s.yaml:18: expect[0].verdicts[0].status: 'broken' is not met, at_risk, violated or "
          "no_data"),
         ("status: met", "bad: 1.5", "s.yaml:18: expect[0].verdicts[0].bad: 1.5 is not a whole number"),
@@ -136,7 +136,7 @@ def test_the_agreements_can_stand_in_a_file_beside_the_scenario(tmp_path):
         ("expect:", "exclusions: [{service: x, start: 2026-06-01T00:00:00Z, end: 2026-06-01T01:00:00Z, reason: y}]\nexpect:",
          "s.yaml:15: exclusions[0].service: 'x' is a service that no agreement names"),
         ("agreements:", "agreement:", "s.yaml:1: agreement: unknown field (did you mean agreements?); allowed: agreements, "
-         "customers, provider, resources, agreements_file, start, step, series, exclusions, expect"),
+         "customers, provider, resources, agreements_file, start, step, series, events, exclusions, expect"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_scenario_is_told_with_its_line(tmp_path, old, new, told):

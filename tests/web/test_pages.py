@@ -103,7 +103,8 @@ def test_a_case_tells_its_whole_story(morning: World) -> None:
         "Ticket opened",
         "Violation to customer.noc email: noc@acme.example 2026-06-01 06:11 UTC Sent In time",
         "Is the problem with vpn-0042 solved?",
-        "As of Cause Status Attained Bad Credit 1 2026-06-01 06:21 UTC 4 min ago first assessed",
+        "Known since Cause Approved by Status Attained Bad Credit 1 2026-06-01",
+        "first assessed – Violated",
         "Credit 300.00 EUR so far, provisional; known at the period’s end",
     ):
         assert said in words, said
@@ -191,7 +192,7 @@ def test_a_case_of_a_window_that_has_moved_on_shows_what_was_last_told(world: Wo
     words = text_of(html)
     assert "What is As it was when last told. 84.61 % Violated" in words
     assert "2026-06-01 06:00 UTC 2026-06-01 06:14 UTC 14 min Bad reachable not &gt;= 1 0 0" in words
-    assert "last told Violated" in words
+    assert "last told – Violated" in words
     assert "none" not in words.split("Violated since")[1][:30]
     assert "No version is known" not in words
 

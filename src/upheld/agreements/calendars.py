@@ -3,6 +3,7 @@
 Instants are int microseconds UTC, intervals half-open (start, end). A local day can have 23 or 25 hours.
 """
 
+from calendar import monthrange
 from collections.abc import Container, Iterator
 from datetime import date, timedelta
 from functools import cache
@@ -14,26 +15,28 @@ from upheld.agreements.units import MINUTE, local_midnight, to_datetime, to_micr
 Interval = tuple[int, int]
 
 
-def calendar_periods(unit: str, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:
+def calendar_periods(unit: str, zone: ZoneInfo, start: int, end: int, billing_day: int = 1) -> Iterator[Interval]:
     """Every whole period of `unit` (day, week, month, quarter, year) that overlaps [start, end), in order.
-    A week begins on Monday (ISO 8601). A day that a zone has skipped (Pacific/Apia had no 2011-12-30) is no period."""
-    first = _first_day(unit, to_datetime(start).astimezone(zone).date())
+    A week begins on Monday (ISO 8601). A month begins on its `billing_day`, or on its last where it is too short for
+    that. A day that a zone has skipped (Pacific/Apia had no 2011-12-30) is no period."""
+    first = _first_day(unit, to_datetime(start).astimezone(zone).date(), billing_day)
     while (begins := local_midnight(first, zone)) < end:
-        following = _next_first_day(unit, first)
+        following = _next_first_day(unit, first, billing_day)
         ends = local_midnight(following, zone)
         if begins < ends:
             yield begins, ends
         first = following
 
 
-def _first_day(unit: str, day: date) -> date:
+def _first_day(unit: str, day: date, billing_day: int) -> date:
     match unit:
         case "day":
             return day
         case "week":
             return day - timedelta(days=day.weekday())
         case "month":
-            return day.replace(day=1)
+            begins = clipped(day.year, day.month, billing_day)
+            return begins if begins <= day else _months_on(begins, -1, billing_day)
         case "quarter":
             return day.replace(month=day.month - (day.month - 1) % 3, day=1)
         case "year":
@@ -41,17 +44,40 @@ def _first_day(unit: str, day: date) -> date:
     raise ValueError(f"unknown calendar unit {unit!r}")
 
 
-def _next_first_day(unit: str, first: date) -> date:
+def _next_first_day(unit: str, first: date, billing_day: int) -> date:
     match unit:
         case "day":
             return first + timedelta(days=1)
         case "week":
             return first + timedelta(days=7)
         case "month":
-            return _first_day("month", first + timedelta(days=31))
+            return _months_on(first, 1, billing_day)
         case "quarter":
-            return _first_day("month", first + timedelta(days=31 * 3))
+            return _months_on(first, 3, 1)
     return first.replace(year=first.year + 1)
+
+
+def _months_on(day: date, months: int, wanted: int) -> date:
+    """The day of the month numbered `wanted`, or the month's last, so many months after that of `day`."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return clipped(year, month + 1, wanted)
+
+
+def clipped(year: int, month: int, wanted: int) -> date:
+    """The day of a month numbered `wanted`, or its last where it is too short for that."""
+    return date(year, month, min(wanted, monthrange(year, month)[1]))
+
+
+def months_before(instant: int, months: int, zone: ZoneInfo, billing_day: int = 1) -> int:
+    """So many calendar months before an instant, in local time: the end of a month that begins on `billing_day` gives
+    the end of an earlier one, any other the same local day and time, or the last day of a month too short for it."""
+    local = to_datetime(instant).astimezone(zone)
+    day = local.date()
+    at_boundary = day == clipped(day.year, day.month, billing_day) and instant == local_midnight(day, zone)
+    earlier = _months_on(day, -months, billing_day if at_boundary else day.day)
+    if at_boundary:
+        return local_midnight(earlier, zone)
+    return to_microseconds(local.replace(year=earlier.year, month=earlier.month, day=earlier.day))
 
 
 def outside_hours(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> list[Interval]:

@@ -36,7 +36,7 @@ class BadTimeTier:
     inclusive: bool
     share: Fraction
 
-    def holds(self, bad_time: int) -> bool:
+    def holds(self, bad_time: int | Fraction) -> bool:
         return bad_time >= self.limit if self.inclusive else bad_time > self.limit
 
 
@@ -48,7 +48,7 @@ class DayTier:
     per: int
     over: int = 0
 
-    def days_for(self, bad_time: int) -> Fraction:
+    def days_for(self, bad_time: int | Fraction) -> Fraction:
         """The days of charge that so much bad time (microseconds) earns."""
         return self.days * -(-max(bad_time - self.over, 0) // self.per)
 
@@ -178,13 +178,13 @@ def _check_open_range(attained: Sequence[AttainedTier]) -> None:
         covered = max(covered, tier.below)
 
 
-def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int, days: int) -> Fraction:
+def credit_share(tiers: Sequence[AnyTier], attained: Fraction, bad_time: int | Fraction, days: int) -> Fraction:
     """The share of the charge that the worst holding tier gives; 0 where none holds. `bad_time` in microseconds; `days`
     is how many days the charge is for."""
     return max((_share(tier, attained, bad_time, days) for tier in tiers), default=Fraction(0))
 
 
-def _share(tier: AnyTier, attained: Fraction, bad_time: int, days: int) -> Fraction:
+def _share(tier: AnyTier, attained: Fraction, bad_time: int | Fraction, days: int) -> Fraction:
     match tier:
         case AttainedTier():
             return tier.share if tier.holds(attained) else Fraction(0)

@@ -99,6 +99,7 @@ class Commitments(Document):
     by_due: Annotated[bool, Field(strict=True)] = False
     """Whether each event names the instant by which it is due, instead of a limit."""
     slot: ClassVar[int] = 1
+    """Events begin and end at any instant: what has slots elsewhere is exact to the microsecond here."""
     missing: ClassVar[MissingPolicy] = "exclude"
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ they do not know. Shares, bounds, durations (microseconds) and instants (microse
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -66,6 +66,7 @@ class Agreement(Document):
                 check_group(objective, self.services)
             except ValueError as error:
                 raise ValueError(f"objectives.{number}.{error}") from None
+        self._check_groups()
         groups = {o.group.id for o in self.objectives if o.group is not None}
         strangers = sorted(set(self.charge) - set(self.services) - groups)
         if strangers:
@@ -78,6 +79,15 @@ class Agreement(Document):
         if charge_unit(self.charge) is None:
             self._check_credited_periods()
         return self
+
+    def _check_groups(self) -> None:
+        """A group's id names its services: they are the same wherever it stands."""
+        of_group: dict[str, frozenset[str]] = {}
+        for number, objective in enumerate(self.objectives):
+            if (group := objective.group) is not None:
+                members = frozenset(group.services or self.services)
+                if of_group.setdefault(group.id, members) != members:
+                    raise ValueError(f"objectives.{number}.group.id: {group.id!r} names other services before")
 
     def _check_credited_periods(self) -> None:
         """A charge is that of one period: credits of a day and of a month would be shares of different charges."""
@@ -94,6 +104,18 @@ class Agreement(Document):
     def promises(self) -> tuple[Objective, ...]:
         """Every objective with one period each: those with several are taken apart."""
         return tuple(promise for objective in self.objectives for promise in objective.promises())
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What its verdicts are about: its services, and its groups by their ids."""
+        groups = (o.group.id for o in self.objectives if o.group is not None)
+        return (*self.services, *dict.fromkeys(groups))
+
+    def promises_of(self, subject: str) -> tuple[Objective, ...]:
+        """What is promised of a service by itself, or of a group."""
+        if subject in self.services:
+            return tuple(promise for promise in self.promises if promise.group is None)
+        return tuple(promise for promise in self.promises if promise.group is not None and promise.group.id == subject)
 
     @property
     def validity(self) -> tuple[int, int | None]:
@@ -127,6 +149,15 @@ class Portfolio(Document):
                 ended[id(earlier)] = _ended_by(earlier, later)
         return tuple(ended.get(id(agreement), agreement) for agreement in agreements)
 
+    def agreement(self, agreement_id: str, at: int) -> Agreement | None:
+        """See `in_force`."""
+        return in_force(self.agreements, agreement_id, at)
+
+    def current(self, at: int) -> tuple[Agreement, ...]:
+        """Each agreement once, in the order of the file, as it is amended by `at` (microseconds UTC)."""
+        names = dict.fromkeys(agreement.id for agreement in self.agreements)
+        return tuple(found for name in names if (found := self.agreement(name, at)) is not None)
+
     @model_validator(mode="after")
     def _ids_unique(self) -> Self:
         check_unique("customers", [c.id for c in self.customers])
@@ -148,6 +179,14 @@ class Portfolio(Document):
                             f"agreements.{number}.{field}: {role!r} is no role of {party.id}; its contacts have: {has}"
                         )
         return self
+
+
+def in_force(agreements: Iterable[Agreement], agreement_id: str, at: int) -> Agreement | None:
+    """The agreement of that id as it is amended by `at` (microseconds UTC): the one valid then; where none is, the last
+    that was, or else the first that will be. None where there is none of that id."""
+    stated = sorted((a for a in agreements if a.id == agreement_id), key=lambda a: a.validity[0])
+    begun = [a for a in stated if a.validity[0] <= at]
+    return begun[-1] if begun else next(iter(stated), None)
 
 
 def _ended_by(earlier: Agreement, later: Agreement) -> Agreement:

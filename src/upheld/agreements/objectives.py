@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from upheld.agreements.credits import AnyTier, BadTimeTier, DayTier, check_tiers, parse_tier, settled_tiers
-from upheld.agreements.fields import Document, Duration, Name, Share, Target, check_unique, listed
+from upheld.agreements.fields import Document, Duration, Name, Share, Target, listed
 from upheld.agreements.indicators import Aggregate, Availability, Commitments, Indicator
 from upheld.agreements.units import DAY, HOUR, Bound, format_duration, format_share
 
@@ -39,7 +39,7 @@ class Period(Document):
         if (self.calendar is None) == (self.rolling is None):
             raise ValueError("give either calendar (day, week, month, quarter, year) or rolling (such as 28d)")
         if self.billing_day != 1 and self.calendar != "month":
-            raise ValueError("billing_day belongs to calendar: month")
+            raise ValueError("billing_day: belongs to calendar: month")
         return self
 
     @property
@@ -231,10 +231,19 @@ class Objective(Document):
     def _parts_fit(self) -> Self:
         if (self.period is None) == (not self.periods):
             raise ValueError("give either period, or several in periods")
-        check_unique("periods", [p.label for p in self.periods])
+        labels = [p.label for p in self.periods]
+        for number, label in enumerate(labels):
+            if label in labels[:number]:
+                raise ValueError(f"periods.{number}: an earlier one is {label} too")
+        if self.group is not None and isinstance(self.indicator, Commitments):
+            raise ValueError("group: an indicator of kind duration has none; each service keeps its own clocks")
         by_slot = self.group is not None and self.group.rule in ("mean", "redundant")
         if by_slot and not isinstance(self.indicator, Availability):
             raise ValueError("group: the rules mean and redundant need an indicator of kind availability")
+        if self.group is not None and self.group.rule == "mean" and isinstance(self.indicator, Availability):
+            for name in ("consecutive", "recovery"):
+                if getattr(self.indicator, name) != 1:
+                    raise ValueError(f"indicator.{name}: does not go with a group of rule mean, whose slots are shares")
         for number, promise in enumerate(self.promises()):
             place = "" if self.period is not None else f"periods.{number}."
             _check(promise, place)
@@ -251,7 +260,9 @@ class Objective(Document):
         tiers = self.credits if terms.credits is None else terms.credits
         own = {
             "id": f"{self.id}@{terms.label}",
-            "period": Period(**{k: v for k, v in terms if k in Period.model_fields and k in terms.model_fields_set}),
+            "period": Period.model_construct(
+                calendar=terms.calendar, rolling=terms.rolling, billing_day=terms.billing_day
+            ),
             "periods": (),
             "target": target,
             "warning": self.warning if terms.warning is None else terms.warning,

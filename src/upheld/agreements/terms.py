@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.charges import charge_unit
@@ -33,9 +34,14 @@ class Charging:
 class Members:
     """The services that a promise is about together, by name with their weights; see `objectives.Group`."""
 
-    rule: str
+    rule: Literal["all", "any", "mean", "redundant"]
     services: tuple[tuple[str, int], ...]
     needs: int
+
+    @property
+    def by_slot(self) -> bool:
+        """Whether the members are put together slot by slot, and not their verdicts."""
+        return self.rule in ("mean", "redundant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class Term:
     members: Members | None = None
     claim_within: int | None = None
     chronic: tuple[Chronic, ...] = ()
+    group: str | None = None
+    """Of a part of a group: the group's id."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -78,6 +86,25 @@ class Term:
     def services(self) -> tuple[str, ...]:
         """The services whose measurements the term reads."""
         return (self.service,) if self.members is None else tuple(name for name, _ in self.members.services)
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """The services and groups whose exclusions concern the term."""
+        return frozenset((self.service, *self.services, *(() if self.group is None else (self.group,))))
+
+    @property
+    def parts(self) -> tuple["Term", ...]:
+        """The same promise of each member of a group by itself, in the group's order."""
+        assert self.members is not None
+        return tuple(
+            replace(self, service=service, members=None, group=self.service) for service, _ in self.members.services
+        )
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """The weight of each member, in the group's order."""
+        assert self.members is not None
+        return tuple(weight for _, weight in self.members.services)
 
     @property
     def series(self) -> tuple[tuple[str, str], ...]:
@@ -113,13 +140,14 @@ def _terms(agreement: Agreement, version: int) -> Iterator[Term]:
     grouped = [promise for promise in agreement.promises if promise.group is not None]
     for service in agreement.services:
         for promise in single:
-            yield _term(agreement, promise, service, version)
+            yield term_of(agreement, promise, service, version)
     for promise in grouped:
         assert promise.group is not None
-        yield _term(agreement, promise, promise.group.id, version)
+        yield term_of(agreement, promise, promise.group.id, version)
 
 
-def _term(agreement: Agreement, promise: Objective, service: str, version: int) -> Term:
+def term_of(agreement: Agreement, promise: Objective, service: str, version: int = 1) -> Term:
+    """One promise of an agreement for one of its services, or for the promise's group."""
     valid_from, valid_to = agreement.validity
     return Term(
         agreement=agreement.id,

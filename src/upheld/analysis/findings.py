@@ -21,29 +21,29 @@ def findings(
     changes: Sequence[Change],
     maintenances: Sequence[Maintenance],
     now: int,
+    members: Sequence[str] = (),
 ) -> dict[str, Any]:
     """JSON with `affected` (the other services that were bad in the last ten minutes), `cause_candidates` (the
     resources that the service runs over, the most widely bad first, each with its reason) and `changes` (what was
     changed or worked on in the last day, the nearest first).
 
-    `conditions`: how each (agreement, objective, service) is. `now` in microseconds UTC."""
-    affected = sorted(
-        {
-            key[2]
-            for key, condition in conditions.items()
-            if condition.bad_until is not None and condition.bad_until >= now - SAME_TIME
-        }
-        - {service}
-    )
+    `conditions`: how each (agreement, objective, service) is. `now` in microseconds UTC. Of a group, `members` are its
+    services: those that are known to be bad are its own, all of them where none is."""
+    bad = {
+        key[2]
+        for key, condition in conditions.items()
+        if condition.bad_until is not None and condition.bad_until >= now - SAME_TIME
+    }
+    services = frozenset(members or (service,))
+    affected = sorted(bad - {service, *members})
     return {
         "affected": affected,
-        "cause_candidates": _candidates(service, affected, resources),
-        "changes": _recent(_beneath(service, resources), changes, maintenances, now),
+        "cause_candidates": _candidates(services, frozenset((bad & services) or services).union(affected), resources),
+        "changes": _recent(_beneath({service, *services}, resources), changes, maintenances, now),
     }
 
 
-def _candidates(service: str, affected: Sequence[str], resources: Sequence[Resource]) -> list[dict[str, Any]]:
-    bad = {service, *affected}
+def _candidates(services: frozenset[str], bad: frozenset[str], resources: Sequence[Resource]) -> list[dict[str, Any]]:
     found = [
         {
             "resource": resource.id,
@@ -53,7 +53,7 @@ def _candidates(service: str, affected: Sequence[str], resources: Sequence[Resou
             "were bad at the same time",
         }
         for resource in resources
-        if service in resource.carries
+        if services.intersection(resource.carries)
     ]
     return sorted(found, key=lambda c: (-len(c["bad"]) / c["carries"], -len(c["bad"]), c["resource"]))
 
@@ -77,9 +77,9 @@ def _recent(
     ]
 
 
-def _beneath(service: str, resources: Sequence[Resource]) -> frozenset[str]:
-    """The service's name and those of the resources that carry it, however deep: what a change may be told of."""
-    names = {service}
+def _beneath(services: set[str], resources: Sequence[Resource]) -> frozenset[str]:
+    """The services' names and those of the resources that carry them, however deep: what a change may be told of."""
+    names = set(services)
     while found := {r.id for r in resources if r.id not in names and names.intersection(r.carries)}:
         names |= found
     return frozenset(names)

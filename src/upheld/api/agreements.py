@@ -27,8 +27,8 @@ def router(application: Application) -> APIRouter:
             portfolio = parse_portfolio(text, "body")
         except InputError as error:
             raise input_problem(error) from None
-        version = application.process.adopt_portfolio(caller.tenant, text, portfolio)
-        return {"version": version, "agreements": [agreement.id for agreement in portfolio.agreements]}
+        version = application.process.adopt_portfolio(caller.tenant, text, portfolio, caller.name)
+        return {"version": version, "agreements": list(dict.fromkeys(agreement.id for agreement in portfolio.agreements))}
 
     @routes.get("")
     def get(caller: Asking) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _INSTANTS = {
     "recorded_at",
     "requested_at",
     "restored_at",
+    "revoked_at",
     "sent_at",
     "start",
 }

@@ -45,7 +45,7 @@ class Gate:
             if scheme.lower() != "bearer":
                 return None
             key = await run_in_threadpool(authenticate, self.store, secret.strip())
-            return None if key is None else Caller(key.id, key.tenant, key.role)
+            return None if key is None else Caller(key.id, key.tenant, key.role, key_name=key.name)
         cookie = request.cookies.get(SESSION_COOKIE)
         return self.sessions.read(cookie, SystemClock().now()) if cookie else None
 

@@ -95,8 +95,9 @@ RawBody = Annotated[tuple[str, bytes], Depends(raw_body)]
 
 
 def check_service(portfolio: Portfolio | None, service: str) -> None:
-    """Refuses a service that no agreement in force names."""
-    if service not in _services(portfolio):
+    """Refuses a service, or a group, that no agreement in force names."""
+    groups = {name for agreement in portfolio.agreements for name in agreement.subjects} if portfolio else set()
+    if service not in groups:
         raise field_problem("service", f"no agreement in force names {service!r}")
 
 

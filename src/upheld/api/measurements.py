@@ -46,7 +46,9 @@ def router(application: Application) -> APIRouter:
         rejected = _rejected(batch.faults)
         if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
             raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})
-        position = process.take_measurements(caller.tenant, batch.table) if batch.table.num_rows else None
+        position = None
+        if batch.table.num_rows:
+            position = process.take_measurements(caller.tenant, batch.table, caller.name)
         return JSONResponse(
             {"accepted": batch.table.num_rows, "rejected": rejected, "position": position}, status_code=202
         )

@@ -15,8 +15,11 @@ from upheld.assessment.columns import Series, grown
 from upheld.assessment.credit import Earned
 from upheld.assessment.exact import Flags, Numbers
 from upheld.assessment.grants import Grants, grants
-from upheld.assessment.reference import Standing
-from upheld.assessment.timeline import Span, Timeline, weighs_events
+from upheld.assessment.group_timeline import timeline_of
+from upheld.assessment.reference import Standing, can_recover
+from upheld.assessment.reference_slots import is_weighed
+from upheld.assessment.timeline import Span, Timeline
+from upheld.assessment.trends import lingers, standing_since
 from upheld.assessment.verdict import Condition, Status, Verdict
 from upheld.assessment.windows import Window, ceil_slot, settled_at, windows
 from upheld.assessment.wording import evidence_of, verdict_of
@@ -51,8 +54,9 @@ class Account(Protocol):
     def condition(self) -> Condition: ...
 
 
-def open_account(term: Term, series: Series, begin: int, lateness: int) -> Account:
-    """An empty account that looks at the periods from `begin` on (microseconds UTC)."""
+def open_account(term: Term, series: Sequence[Series], begin: int, lateness: int) -> Account:
+    """An empty account that looks at the periods from `begin` on (microseconds UTC). `series` as `Term.series` lists
+    them; of a group whose verdicts are put together, see `group_account`."""
     patience = lateness if term.lateness is None else term.lateness
     kind = CalendarAccount if term.period.rolling is None else RollingAccount
     return kind(term, series, begin, patience)
@@ -71,12 +75,12 @@ class Period:
 class CalendarAccount:
     """Windows that follow each other; those that are over and untouched are left as they are."""
 
-    def __init__(self, term: Term, series: Series, begin: int, patience: int) -> None:
-        self.term, self._series, self._patience = term, series, patience
+    def __init__(self, term: Term, series: Sequence[Series], begin: int, patience: int) -> None:
+        self.term, self._series, self._patience = term, series[0], patience
         self._begin = max(begin, term.valid_from)
         self._ended = term.valid_to is not None and self._begin >= term.valid_to  # before anything is looked at
         first = 0 if self._ended else windows(term, self._begin, self._begin + 1)[0].first
-        self._timeline = Timeline(term, series, first)
+        self._timeline = timeline_of(term, series, first)
         self._periods: list[Period] = []
         self._unsettled: set[int] = set()
         self.drafts: dict[int, Draft] = {}
@@ -123,7 +127,7 @@ class CalendarAccount:
 
     def _granted(self, window: Window) -> Period:
         granted = grants(self.term, self.exclusions, window.start, window.over_at)
-        return Period(window, granted, self._timeline.exclude(window.first, window.last, granted.covered))
+        return Period(window, granted, self._timeline.exclude(window.first, window.last, granted))
 
     def _grant_anew(self, changed: Iterable[Exclusion]) -> tuple[set[int], list[tuple[int, int]]]:
         """Applies what exclusions have changed; returns the periods they touch and the slots to rewrite."""
@@ -188,10 +192,10 @@ class CalendarAccount:
             course = figures.calendar_course(term, figures.values_in(term, self._series, span))
         else:
             course = budget.calendar_course(term, span, period.base)
-        standing = course.standing
+        standing, newest = course.standing, span.first + len(span) - 1
         at_risk_at = _first_end(course.number, course.at_risk, term)
-        if isinstance(term.indicator, Aggregate) or weighs_events(term):
-            violated_at = window.over_at if period.over and standing.missed else None  # until then it can recover
+        if can_recover(term):  # until it is over
+            violated_at = window.over_at if period.over and standing.missed else None
         else:
             violated_at = _first_end(course.number, course.missed, term)
         status: Status = "met"
@@ -199,7 +203,7 @@ class CalendarAccount:
             status, at_risk_at, violated_at = "no_data", None, None
         elif violated_at is not None:
             status = "violated"
-        elif not period.over and standing.at_risk:
+        elif not period.over and lingers(course.number, course.at_risk, newest, _clear_after(term)):
             status = "at_risk"
         evidence = evidence_of(term, window, span, period.granted)
         verdict = verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, final)
@@ -210,15 +214,15 @@ class RollingAccount:
     """The one window that ends with the last slot that has ended. How each earlier window stood is kept, so that it
     is known since when the present standing holds."""
 
-    def __init__(self, term: Term, series: Series, begin: int, patience: int) -> None:
+    def __init__(self, term: Term, series: Sequence[Series], begin: int, patience: int) -> None:
         assert term.period.rolling is not None
         width = term.indicator.slot
         self._settled_at = NEVER if term.valid_to is None else settled_at(term, term.valid_to, patience)
-        self.term, self._series, self._begin = term, series, begin
+        self.term, self._series, self._begin = term, series[0], begin
         self._ended = term.valid_to is not None and begin >= term.valid_to  # before anything is looked at
         self._length = term.period.rolling // width
         start = max(begin // width * width - term.period.rolling, term.valid_from)
-        self._timeline = Timeline(term, series, ceil_slot(start, width))
+        self._timeline = timeline_of(term, series, ceil_slot(start, width))
         self._missed, self._at_risk = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._known = self._timeline.first  # standings are kept of the windows that end before this slot
         self.drafts: dict[int, Draft] = {}
@@ -240,7 +244,7 @@ class RollingAccount:
             ranges.append((timeline.last, last))
         for first, behind in _merged(ranges):
             granted = grants(self.term, exclusions, first * width, behind * width)
-            timeline.exclude(first, behind, granted.covered)
+            timeline.exclude(first, behind, granted)
         if touched is not None:
             slots = touched // width
             slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
@@ -280,8 +284,9 @@ class RollingAccount:
         standing = self._stand(window)
         if standing.attained is None:
             return verdict_of(term, window, span, evidence, standing, "no_data", None, None, final)
-        status: Status = "violated" if standing.missed else "at_risk" if standing.at_risk else "met"
-        at_risk_at, violated_at = self._since(self._at_risk, window), self._since(self._missed, window)
+        at_risk_at = self._since(self._at_risk, window, min(_clear_after(term), self._length))
+        violated_at = self._since(self._missed, window, 1)
+        status: Status = "violated" if standing.missed else "at_risk" if self._is_at_risk(window) else "met"
         return verdict_of(term, window, span, evidence, standing, status, at_risk_at, violated_at, final)
 
     def _stand(self, window: Window) -> Standing:
@@ -309,26 +314,34 @@ class RollingAccount:
             return budget.calendar_course(term, span, 0)
         return budget.rolling_course(term, span, number, self._length)
 
-    def _since(self, flags: Flags, window: Window) -> int | None:
-        """The end of the first slot of those up to the window's last for which the flag has held without a break."""
-        first, width = self._timeline.first, self.term.indicator.slot
-        earliest = max(self._begin // width - first, 0)
-        end = start = window.last - first
-        step = 256
-        while start > earliest:
-            begin = max(start - step, earliest)
-            breaks = np.flatnonzero(~flags[begin:start])
-            if len(breaks):
-                start = begin + int(breaks[-1]) + 1
-                break
-            start, step = begin, step * 2
-        return (first + start + 1) * width if start < end else None
+    def _is_at_risk(self, window: Window) -> bool:
+        """Whether a soft threshold was crossed at the window's last slot end, or at one that still counts."""
+        behind = window.last - self._timeline.first
+        reach = min(_clear_after(self.term), self._length)  # what has left the window no longer counts
+        begin = min(max(behind - reach, self._earliest), behind - 1)
+        return behind > 0 and bool(self._at_risk[begin:behind].any())
+
+    def _since(self, flags: Flags, window: Window, clear_after: int) -> int | None:
+        """The end of the first slot of those up to the window's last since which the flag has held, breaks of fewer
+        than `clear_after` slots left aside."""
+        first = self._timeline.first
+        start = standing_since(flags[: max(window.last - first, 0)], clear_after, self._earliest)
+        return None if start is None else (first + start + 1) * self.term.indicator.slot
+
+    @property
+    def _earliest(self) -> int:
+        """The index of the first slot that is assessed."""
+        return max(self._begin // self.term.indicator.slot - self._timeline.first, 0)
 
 
 def _last_slot(term: Term, as_of: int) -> int:
     """The slots of the term before this number have ended."""
     last = as_of // term.indicator.slot
     return last if term.valid_to is None else min(last, ceil_slot(term.valid_to, term.indicator.slot))
+
+
+def _clear_after(term: Term) -> int:
+    return 1 if term.warning is None else term.warning.clear_after
 
 
 def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -351,7 +364,9 @@ def _first_end(number: Numbers, flags: Flags, term: Term) -> int | None:
 def _earned(term: Term, window: Window, standing: Standing, verdict: Verdict) -> Earned | None:
     if not term.tiers or not isinstance(standing.attained, Fraction):
         return None
-    bad_time = verdict.bad * term.indicator.slot if isinstance(term.indicator, Availability) else 0
+    bad_time: int | Fraction = verdict.bad * term.indicator.slot if isinstance(term.indicator, Availability) else 0
+    if is_weighed(term) and standing.spent is not None:
+        bad_time = standing.spent * term.indicator.slot
     return Earned(term, (window.start, window.end), standing.attained, bad_time)
 
 

@@ -7,19 +7,27 @@ Only what new rows, other exclusions or the passing of time touch is computed ag
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
-from upheld.assessment.account import Account, Draft, Exclusions, open_account
+from upheld.assessment.account import Account, Exclusions
+from upheld.assessment.batch import SlotBatch
 from upheld.assessment.columns import Rows, Series, SeriesKey, series_in
-from upheld.assessment.credit import credits
+from upheld.assessment.consequences import settled
+from upheld.assessment.credit import Earned
+from upheld.assessment.durations import EventSeries, events_by_series, open_clocks
 from upheld.assessment.exact import Numbers
+from upheld.assessment.group_account import open_any
+from upheld.assessment.settlement import Place, Settlement
 from upheld.assessment.verdict import Condition, Verdict
+from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 
 
@@ -33,9 +41,11 @@ class State:
     as_of: int | None = None
     begin: int | None = None
     series: dict[SeriesKey, Series] = field(default_factory=dict)
+    events: dict[SeriesKey, EventSeries] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
     granted: list[Exclusions] = field(default_factory=list)
     """The exclusions that concern each term."""
+    settlement: Settlement = field(default_factory=lambda: Settlement(()))
     current: list[dict[int, Verdict]] = field(default_factory=list)
     """The verdicts last returned of each term, by the start of their period."""
 
@@ -43,23 +53,29 @@ class State:
 def start(terms: Sequence[Term], *, since: int, lateness: int = 0) -> State:
     """The state before anything was measured. `since` and `lateness` (microseconds) as in `reference.assess`."""
     state = State(tuple(terms), since, lateness)
-    state.series = {(term.service, term.indicator.metric): Series() for term in terms}
+    state.series = {key: Series() for term in terms for key in term.series}
+    state.events = {key: EventSeries() for term in terms if _has_clocks(term) for key in term.series}
     state.granted = [frozenset() for _ in terms]
     state.current = [{} for _ in terms]
     return state
 
 
 def advance(
-    state: State, batch: pa.Table | None, as_of: int, exclusions: Sequence[Exclusion] | None = None
+    state: State,
+    batch: pa.Table | None,
+    as_of: int,
+    exclusions: Sequence[Exclusion] | None = None,
+    events: Sequence[ServiceEvent] | None = None,
 ) -> tuple[State, list[Verdict]]:
     """Takes in a batch and lets time pass to `as_of` (microseconds UTC; an instant before the state's is the state's).
 
     `batch` has the columns `measurements.model.COLUMNS`, in any order of rows, with duplicates and corrections;
-    series that no term assesses are passed over. `exclusions` is every exclusion there is, or None where they are as
-    before. Returns the state and every verdict that is new or differs from the one last returned for its key, in the
-    order of the terms. The state given is changed in place and must not be used again."""
+    series that no term assesses are passed over. `exclusions` is every exclusion there is, and `events` everything told
+    of any event, or None where they are as before. Returns the state and every verdict that is new or differs from the
+    one last returned for its key, in the order of the terms. The state given is changed in place and must not be used
+    again."""
     rows = () if batch is None else series_in(batch, state.series)
-    return state, _advance(state, rows, as_of, exclusions)
+    return state, _advance(state, rows, as_of, exclusions, events)
 
 
 def verdicts(state: State) -> list[Verdict]:
@@ -72,51 +88,95 @@ def verdicts(state: State) -> list[Verdict]:
 
 
 def conditions(state: State) -> dict[tuple[str, str, str], Condition]:
-    """How each term's service does at the state's instant, by (agreement, objective, service)."""
-    return {account.term.key: account.condition() for account in state.accounts}
+    """How each term's service does at the state's instant, by (agreement, objective, service); of a term that was
+    amended, by the terms that are valid then."""
+    accounts = sorted(state.accounts, key=lambda account: account.term.valid_from)
+    begun = [account for account in accounts if state.as_of is None or account.term.valid_from < state.as_of]
+    return {account.term.key: account.condition() for account in (*reversed(accounts), *begun)}
 
 
 def assess(
     terms: Sequence[Term],
-    batch: pa.Table | None,
+    batch: pa.Table | SlotBatch | None,
     exclusions: Sequence[Exclusion],
     as_of: int,
     *,
     since: int | None = None,
     lateness: int = 0,
+    events: Sequence[ServiceEvent] = (),
 ) -> list[Verdict]:
-    """What `reference.assess` gives of these terms, measurements (columns: `measurements.model.COLUMNS`) and
-    exclusions. One service is assessed after the other, so that beyond the batch little is held at a time."""
-    if since is None:
-        since = pc.min(batch.column("time")).as_py() if batch is not None and batch.num_rows else as_of - 1
-    of_service: dict[str, list[int]] = defaultdict(list)
-    for i, term in enumerate(terms):
-        of_service[term.service].append(i)
-    found: list[list[Verdict]] = [[] for _ in terms]
-    wanted = {(term.service, term.indicator.metric) for term in terms}
+    """What `reference.assess` gives of these terms, measurements, exclusions and events. The measurements have the
+    columns `measurements.model.COLUMNS`, or have been condensed to the slots of these terms. One service is assessed
+    after the other, so that beyond the batch little is held at a time."""
+    begin = min(_earliest(batch, events, as_of) if since is None else since, as_of - 1)
     excluded_of = _by_service(exclusions)
+    found: list[list[tuple[Term, Verdict, Earned | None]]] = [[] for _ in terms]
+    told = events_by_series(events)
+    for i, series in _in_turn(terms, batch):
+        account = _open(terms[i], series, told, begin, lateness)
+        account.update(as_of, None, _concerning(terms[i], excluded_of))
+        found[i] = [(terms[i], draft.verdict, draft.earned) for draft in account.drafts.values()]
+    return settled(entry for of_term in found for entry in of_term)
 
-    def assess_service(service: str, rows: Iterable[tuple[SeriesKey, Rows]]) -> None:
-        positions = of_service.pop(service)
-        state = start([terms[i] for i in positions], since=since, lateness=lateness)
-        _advance(state, rows, as_of, [*excluded_of[service], *excluded_of[EVERY_SERVICE]])
-        for i, account, current in zip(positions, state.accounts, state.current, strict=True):
-            found[i] = [current[begins] for begins in account.drafts]
 
-    if batch is not None:
-        for service, rows in groupby(series_in(batch, wanted), key=lambda pair: pair[0][0]):
-            assess_service(service, rows)
-    for service in list(of_service):
-        assess_service(service, ())
-    return [verdict for of_term in found for verdict in of_term]
+def _in_turn(terms: Sequence[Term], batch: pa.Table | SlotBatch | None) -> Iterator[tuple[int, list[Series]]]:
+    """Each term, by position, with its series, as soon as all rows of its services have passed."""
+    if isinstance(batch, SlotBatch):
+        for i, term in enumerate(terms):
+            yield i, [] if _has_clocks(term) else [batch.series[key] for key in term.series]
+        return
+    awaited = {i: set(term.services) for i, term in enumerate(terms)}
+    readers: dict[str, list[int]] = defaultdict(list)
+    for i, services in awaited.items():
+        for service in services:
+            readers[service].append(i)
+    held: dict[SeriesKey, Series] = {}
+    rows = () if batch is None else series_in(batch, {key for term in terms for key in term.series})
+    for service, arrived in groupby(rows, key=lambda pair: pair[0][0]):
+        for key, new in arrived:
+            held[key] = Series()
+            held[key].take_in(new)
+        for i in readers[service]:
+            awaited[i].discard(service)
+            if not awaited[i]:
+                del awaited[i]
+                yield i, [held.get(key, Series()) for key in terms[i].series]
+        if not any(i in awaited for i in readers[service]):
+            held = {key: series for key, series in held.items() if key[0] != service}
+    yield from ((i, [held.get(key, Series()) for key in terms[i].series]) for i in awaited)
+
+
+def _open(
+    term: Term, series: Sequence[Series], events: Mapping[SeriesKey, EventSeries], begin: int, lateness: int
+) -> Account:
+    if _has_clocks(term):
+        return open_clocks(term, [events.get(key, EventSeries()) for key in term.series], begin, lateness)
+    return open_any(term, series, begin, lateness)
+
+
+def _has_clocks(term: Term) -> bool:
+    return isinstance(term.indicator, Commitments)
+
+
+def _earliest(batch: pa.Table | SlotBatch | None, events: Sequence[ServiceEvent], as_of: int) -> int:
+    instants = [event.opened for event in events]
+    if batch is not None and batch.num_rows:
+        instants.append(batch.earliest if isinstance(batch, SlotBatch) else pc.min(batch.column("time")).as_py())
+    return min(instants, default=as_of - 1)
 
 
 def _advance(
-    state: State, rows: Iterable[tuple[SeriesKey, Rows]], as_of: int, exclusions: Sequence[Exclusion] | None
+    state: State,
+    rows: Iterable[tuple[SeriesKey, Rows]],
+    as_of: int,
+    exclusions: Sequence[Exclusion] | None,
+    events: Sequence[ServiceEvent] | None,
 ) -> list[Verdict]:
     as_of = as_of if state.as_of is None else max(as_of, state.as_of)
     state.as_of = as_of
     touched = {key: state.series[key].take_in(new) for key, new in rows}
+    if events is not None:
+        touched |= _tell(state, events)
     if exclusions is not None:
         excluded_of = _by_service(exclusions)
         state.granted = [_concerning(term, excluded_of) for term in state.terms]
@@ -124,10 +184,23 @@ def _advance(
     if begin != state.begin:
         state.begin = begin
         state.accounts = [
-            open_account(term, state.series[term.service, term.indicator.metric], begin, state.lateness)
+            _open(term, [state.series[key] for key in term.series], state.events, begin, state.lateness)
             for term in state.terms
         ]
+        state.settlement = Settlement(state.terms)
     return _changes(state, touched, as_of)
+
+
+def _tell(state: State, events: Sequence[ServiceEvent]) -> dict[SeriesKey, Numbers]:
+    """Takes in what is told of events; the series of which something else is told than before, each with no times."""
+    told = events_by_series(events)
+    touched = {}
+    for key, series in state.events.items():
+        now = told[key].events if key in told else []
+        if series.events != now:
+            series.events = now
+            touched[key] = np.zeros(0, np.int64)
+    return touched
 
 
 def _by_service(exclusions: Iterable[Exclusion]) -> dict[str, list[Exclusion]]:
@@ -140,7 +213,7 @@ def _by_service(exclusions: Iterable[Exclusion]) -> dict[str, list[Exclusion]]:
 def _concerning(term: Term, excluded_of: dict[str, list[Exclusion]]) -> Exclusions:
     return frozenset(
         x
-        for service in (term.service, EVERY_SERVICE)
+        for service in (*term.subjects, EVERY_SERVICE)
         for x in excluded_of.get(service, ())
         if x.agreement in (term.agreement, None)
     )
@@ -148,42 +221,26 @@ def _concerning(term: Term, excluded_of: dict[str, list[Exclusion]]) -> Exclusio
 
 def _changes(state: State, touched: dict[SeriesKey, Numbers], as_of: int) -> list[Verdict]:
     """Updates every account that has a reason to, and returns the verdicts that differ from those last returned."""
-    made: list[tuple[int, Draft]] = []
+    made: dict[Place, tuple[Verdict, Earned | None]] = {}
     for i, account in enumerate(state.accounts):
-        times = touched.get((account.term.service, account.term.indicator.metric))
+        times = _touching(account.term, touched)
         if times is None and as_of < account.wake_at and state.granted[i] == account.exclusions:
             continue
-        made += [(i, draft) for draft in account.update(as_of, times, state.granted[i])]
+        for draft in account.update(as_of, times, state.granted[i]):
+            made[i, draft.window.start] = draft.verdict, draft.earned
         if account.term.period.rolling is not None:
             state.current[i] = {begins: v for begins, v in state.current[i].items() if begins in account.drafts}
     changed = []
-    for (i, begins), verdict in sorted(_credited(state, made).items()):
+    for (i, begins), verdict in sorted(state.settlement.settle(made, state.current).items()):
         if state.current[i].get(begins) != verdict:
             state.current[i][begins] = verdict
             changed.append(verdict)
     return changed
 
 
-def _credited(state: State, made: list[tuple[int, Draft]]) -> dict[tuple[int, int], Verdict]:
-    """The verdicts of these drafts with their credits, and those of every other draft that shares a cap with one, by
-    (position of the term, start of the period)."""
-    found = {(i, draft.window.start): draft.verdict for i, draft in made}
-    shares_cap = defaultdict(list)
-    if any(state.terms[i].tiers for i, _ in made):
-        for i, term in enumerate(state.terms):
-            shares_cap[term.agreement, term.service].append(i)
-    pots = {
-        (state.terms[i].agreement, state.terms[i].service, draft.window.start, draft.window.end): None
-        for i, draft in made
-        if state.terms[i].tiers
-    }
-    for agreement, service, begins, ends in pots:
-        entries = [
-            (i, draft)
-            for i in shares_cap[agreement, service]
-            if (draft := state.accounts[i].drafts.get(begins)) and draft.earned and draft.window.end == ends
-        ]
-        earned = [draft.earned for _, draft in entries if draft.earned is not None]
-        for (i, draft), credit in zip(entries, credits(earned), strict=True):
-            found[i, begins] = replace(draft.verdict, credit=credit)
-    return found
+def _touching(term: Term, touched: Mapping[SeriesKey, Numbers]) -> Numbers | None:
+    """The times at which any of the term's series has new rows, ascending; None where none has."""
+    times = [touched[key] for key in term.series if key in touched]
+    if len(times) < 2:
+        return times[0] if times else None
+    return np.unique(np.concatenate(times))

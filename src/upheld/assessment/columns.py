@@ -1,6 +1,6 @@
 """Measurements as columns: the rows of a series that hold, by time, and what they make of each slot. DESIGN rule 2."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,10 @@ SeriesKey = tuple[str, str]
 """(service, metric)."""
 
 NO_COUNT = -1
+
+States = npt.NDArray[np.int8]
+GOOD, BAD, MISSING, EXCLUDED, LEFT = range(5)
+"""What a slot is; LEFT is excluded too, though that was not foreseen: see `group_timeline`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,43 @@ class Series:
             column[at:size] = getattr(tail, name)
             columns.append(column)
         self._rows, self._size = Rows(*columns), size
+
+
+class SlotSeries(Series):
+    """A series of which no rows were kept, but what they made of each slot: `readings` has, by the width of the slots
+    and the bound that their values are to meet, the number of the first slot and the states from there on: GOOD, BAD
+    or MISSING, as all slots are that lie outside."""
+
+    def __init__(self, readings: Mapping[tuple[int, Bound], tuple[int, States]]) -> None:
+        super().__init__()
+        self._readings = readings
+
+    def states(self, term: Term, first: int, last: int) -> States:
+        """The states of the slots [first, last) as the term reads them."""
+        assert isinstance(term.indicator, Availability)
+        assert term.indicator.good_when is not None
+        begin, states = self._readings[term.indicator.slot, term.indicator.good_when]
+        if first >= begin and last <= begin + len(states):
+            return states[first - begin : last - begin].copy()
+        found = np.full(last - first, MISSING, np.int8)
+        start, end = max(first, begin), min(last, begin + len(states))
+        if start < end:
+            found[start - first : end - first] = states[start - begin : end - begin]
+        return found
+
+    def last_slot(self, term: Term) -> int | None:
+        """The last slot with data, as the term reads them."""
+        assert isinstance(term.indicator, Availability)
+        assert term.indicator.good_when is not None
+        begin, states = self._readings[term.indicator.slot, term.indicator.good_when]
+        found = np.flatnonzero(states != MISSING)
+        return begin + int(found[-1]) if len(found) else None
+
+    def take_in(self, new: Rows) -> Numbers:
+        raise AssertionError("no rows can be added to slots")
+
+    def between(self, start: int, end: int) -> Rows:
+        raise AssertionError("no rows were kept")
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

@@ -3,7 +3,7 @@
 The rules are those of `reference_durations`; its moments (half microseconds) are used here too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -40,6 +40,14 @@ class EventSeries:
     """The events of one (service, metric), as they were last told."""
 
     events: list[ServiceEvent] = field(default_factory=list)
+
+
+def events_by_series(events: Iterable[ServiceEvent]) -> dict[tuple[str, str], EventSeries]:
+    """Events by their (service, metric)."""
+    found: dict[tuple[str, str], EventSeries] = {}
+    for event in events:
+        found.setdefault((event.service, event.metric), EventSeries()).events.append(event)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,11 @@ def _stand(term: Term, events: Numbers, bad: Numbers, near: Numbers) -> tuple[Fl
     return missed, at_risk
 
 
+def open_clocks(term: Term, series: Sequence[EventSeries], begin: int, lateness: int) -> "DurationAccount":
+    """An empty account that looks at the periods from `begin` on; as `account.open_account`."""
+    return DurationAccount(term, series, begin, lateness if term.lateness is None else term.lateness)
+
+
 class DurationAccount:
     """The windows of a `duration` term; see `account.Account`. `touched` says that events were told anew."""
 
@@ -205,8 +218,8 @@ class DurationAccount:
         drafts = {window.start: self._draft(window, clocks, granted, course, as_of) for window in periods}
         made = [draft for begins, draft in drafts.items() if draft != self.drafts.get(begins)]
         self.drafts = drafts
-        upcoming = (e.opened + 1 for e in told[len(events) :])  # an event may be told of before it opens
-        self.wake_at = min([self._next_change(as_of), *upcoming])
+        foretold = (instant for e in told for instant in (e.opened + 1, e.closed) if instant and instant > as_of)
+        self.wake_at = min([self._next_change(as_of), *foretold])
         return made
 
     def condition(self) -> Condition:

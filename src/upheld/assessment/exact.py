@@ -37,6 +37,26 @@ def scaled(numbers: Integers, factor: int) -> Integers:
     return numbers * factor
 
 
+def times(some: Integers, others: Integers) -> Integers:
+    """some * others, of numbers that are not negative."""
+    if object not in (some.dtype, others.dtype) and _largest(some) * _largest(others) > _INT64:
+        some = some.astype(object)
+    product: Integers = some * others
+    return product
+
+
+def added(some: Integers, others: Integers) -> Integers:
+    """some + others, of numbers that are not negative."""
+    if object not in (some.dtype, others.dtype) and _largest(some) + _largest(others) > _INT64:
+        some = some.astype(object)
+    together: Integers = some + others
+    return together
+
+
+def _largest(numbers: Integers) -> int:
+    return int(numbers.max()) if len(numbers) else 0
+
+
 def cumulated(numbers: Integers) -> Integers:
     """The sums of the first 0, 1, 2, ... of numbers that are not negative: one longer than `numbers`."""
     if numbers.dtype != object and len(numbers) and int(numbers.max()) * len(numbers) > _INT64:

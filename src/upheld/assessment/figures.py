@@ -1,6 +1,7 @@
 """Figures over values: mean, min, max, sum and percentiles at many slot ends at once. DESIGN rule 5.
 
-A nearest-rank percentile meets a bound where enough values do, so that counting decides and nothing is sorted."""
+A nearest-rank percentile meets a bound where enough values do, so that counting decides and nothing is sorted; a
+sketched one too, for the figures that stand for the values' buckets are in the order of the values."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,7 @@ from upheld.assessment.budget import Course
 from upheld.assessment.columns import Series, fitting, rows_in
 from upheld.assessment.exact import Flags, Floats, FloatSums, Numbers, exact_figure, scaled
 from upheld.assessment.reference import PLACES, Standing
+from upheld.assessment.sketch import RELATIVE_ERROR, cuts, stand_in
 from upheld.assessment.timeline import EXCLUDED, Span
 
 
@@ -56,22 +58,33 @@ def _course(term: Term, values: Floats, number: Numbers, starts: Numbers, ends: 
     measured = np.flatnonzero(ends > starts)
     if len(measured):
         bounds = [target, soft] if isinstance(soft, Bound) else [target]
-        met = _met(indicator.aggregate, bounds, values, starts[measured], ends[measured])
+        met = _met(indicator, bounds, values, starts[measured], ends[measured])
         missed[measured] = ~met[0]
         at_risk[measured] = ~np.logical_and.reduce(met)
     if not len(number) or ends[-1] == starts[-1]:
         return Course(number, missed, at_risk, Standing(False, False, None))
-    figure = figure_of(indicator.aggregate, values[starts[-1] : ends[-1]])
-    return Course(number, missed, at_risk, Standing(bool(missed[-1]), bool(at_risk[-1]), figure))
+    now = values[starts[-1] : ends[-1]]
+    figure, error = figure_of(indicator.aggregate, now), None
+    if isinstance(figure, float) and _is_sketched(indicator, len(now)):
+        figure, error = stand_in(figure), RELATIVE_ERROR
+    standing = Standing(bool(missed[-1]), bool(at_risk[-1]), figure, relative_error=error)
+    return Course(number, missed, at_risk, standing)
 
 
-def _met(name: str, bounds: list[Bound], values: Floats, starts: Numbers, ends: Numbers) -> list[Flags]:
+def _met(indicator: Aggregate, bounds: list[Bound], values: Floats, starts: Numbers, ends: Numbers) -> list[Flags]:
     """For each bound, where the figure of values[start:end] meets it."""
+    name = indicator.aggregate
     if name in ("mean", "sum"):
         sums = FloatSums(values)
         return [sums.hold(bound, starts, ends, mean=name == "mean") for bound in bounds]
     ranks = _ranks(name, ends - starts)
-    return [_rank_holds(bound, values, starts, ends, ranks) for bound in bounds]
+    sketched = ends - starts > indicator.exact_up_to if _is_sketched(indicator, len(values)) else None
+    return [_rank_holds(bound, values, starts, ends, ranks, sketched) for bound in bounds]
+
+
+def _is_sketched(indicator: Aggregate, count: int) -> bool:
+    """Whether the figure of so many values comes from a sketch."""
+    return indicator.aggregate.startswith("p") and count > indicator.exact_up_to
 
 
 def _ranks(name: str, counts: Numbers) -> Numbers:
@@ -90,11 +103,18 @@ def _percentile(name: str) -> Fraction:
     return Fraction(name[1:]) / 100
 
 
-def _rank_holds(bound: Bound, values: Floats, starts: Numbers, ends: Numbers, ranks: Numbers) -> Flags:
-    """Whether the value of that rank meets the bound: so many values are below the limit, or up to it."""
+def _rank_holds(
+    bound: Bound, values: Floats, starts: Numbers, ends: Numbers, ranks: Numbers, sketched: Flags | None
+) -> Flags:
+    """Whether the value of that rank, or where `sketched` what stands for it, meets the bound: so many values are below
+    the limit, or up to it."""
     limit = float(bound.limit)
     below = _among(values < limit, starts, ends)
     up_to = _among(values <= limit, starts, ends)
+    if sketched is not None:
+        first, second = cuts(limit)
+        below = np.where(sketched, _among(values < first, starts, ends), below)
+        up_to = np.where(sketched, _among(values < second, starts, ends), up_to)
     match bound.operator:
         case "<=":
             return up_to >= ranks

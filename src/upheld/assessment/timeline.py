@@ -9,12 +9,15 @@ import numpy.typing as npt
 from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Availability, MissingPolicy, Ratio
 from upheld.agreements.terms import Term
-from upheld.assessment.columns import Columns, Series, columns_of, grown, rows_in
+from upheld.assessment.columns import BAD as BAD
+from upheld.assessment.columns import EXCLUDED as EXCLUDED
+from upheld.assessment.columns import GOOD as GOOD
+from upheld.assessment.columns import LEFT as LEFT
+from upheld.assessment.columns import MISSING as MISSING
+from upheld.assessment.columns import Columns, Series, SlotSeries, States, columns_of, grown, rows_in
 from upheld.assessment.exact import Flags, Integers, Numbers
+from upheld.assessment.grants import Grants
 from upheld.assessment.runs import Lateness, Resume, count_runs
-
-States = npt.NDArray[np.int8]
-GOOD, BAD, MISSING, EXCLUDED = range(4)
 
 RUN_BLOCK = 4096
 """Slots between two places from which runs can be counted anew."""
@@ -33,6 +36,8 @@ class Span:
     late: Lateness | None
     good: Integers | None
     total: Integers | None
+    alone: npt.NDArray[np.int8] | None = None
+    """Of a group, the state of each member (rows) in each slot."""
 
     def __len__(self) -> int:
         return len(self.state)
@@ -71,31 +76,40 @@ class Timeline:
         self._total: Integers | None = np.zeros(0, np.int64) if isinstance(indicator, Ratio) else None
         self.undecided: Numbers = np.zeros(0, np.int64)
 
-    def exclude(self, first: int, last: int, covered: tuple[Interval, ...]) -> int:
-        """Sets which slots of [first, last) lie wholly inside the intervals, and returns how many do not. Slots that
-        have ended are to be rewritten afterwards."""
+    def exclude(self, first: int, last: int, granted: Grants) -> int:
+        """Sets which slots of [first, last) do not count, and returns how many may. Slots that have ended are to be
+        rewritten afterwards."""
+        flags = self._flags(first, last, granted.covered)
+        self._excluded = grown(self._excluded, last - self.first)
+        self._excluded[first - self.first : last - self.first] = flags
+        return len(flags) - int(np.count_nonzero(flags))
+
+    def _flags(self, first: int, last: int, covered: tuple[Interval, ...]) -> Flags:
+        """Which slots of [first, last) lie wholly inside the intervals."""
         width = self._term.indicator.slot
         flags = np.zeros(last - first, np.bool_)
         for start, end in covered:
             flags[max(-(-start // width) - first, 0) : max(end // width - first, 0)] = True
-        self._excluded = grown(self._excluded, last - self.first)
-        self._excluded[first - self.first : last - self.first] = flags
-        return len(flags) - int(np.count_nonzero(flags))
+        return flags
 
     def rewrite(self, first: int, last: int) -> Numbers:
         """Computes the slots [first, last) anew from the series' rows; `last` may lie behind those that had ended, and
         the timeline then grows. Returns the numbers of slots outside of it that now count otherwise."""
         self._grow(max(last, self.last))
-        columns = columns_of(self._term, rows_in(self._term, self._series, first, last))
         here = slice(first - self.first, last - self.first)
-        where = columns.number - first
-        state = np.full(last - first, MISSING, np.int8)
-        state[where] = columns.bad  # GOOD or BAD
-        state[self._excluded[here]] = EXCLUDED
+        columns = None
+        if isinstance(self._series, SlotSeries):
+            state = self._series.states(self._term, first, last)
+        else:
+            columns = columns_of(self._term, rows_in(self._term, self._series, first, last))
+            state = np.full(last - first, MISSING, np.int8)
+            state[columns.number - first] = columns.bad  # GOOD or BAD
+        np.copyto(state, EXCLUDED, where=self._excluded[here])
         self._state[here] = state
         if self._late is None:
             self._bad[here] = self._by_itself(state)
         if self._good is not None:
+            assert columns is not None
             self._write_counts(here, columns)
         return self._recount(first, last) if self._late is not None else np.zeros(0, np.int64)
 
@@ -188,9 +202,19 @@ class Timeline:
             stops - resume.index,
         )
         self._resumes[block + 1 :] = [Resume(r.index + resume.index, r.down) for r in runs.resumes]
-        here = slice(resume.index, size)
-        changed = np.flatnonzero((self._bad[here] != runs.bad) | (self._late[here] != runs.late)) + resume.index
-        self._bad[here], self._late[here] = runs.bad, runs.late
+        begin, behind = first - self.first, last - self.first
+        outside = [
+            np.flatnonzero(
+                (self._bad[part] != runs.bad[part.start - resume.index : part.stop - resume.index])
+                | (self._late[part] != runs.late[part.start - resume.index : part.stop - resume.index])
+            )
+            + part.start
+            for part in (slice(resume.index, max(begin, resume.index)), slice(behind, size))
+            if part.start < part.stop
+        ]
+        if resume.index == 0 and size == len(self._bad):
+            self._bad, self._late = runs.bad, runs.late
+        else:
+            self._bad[resume.index : size], self._late[resume.index : size] = runs.bad, runs.late
         self.undecided = runs.undecided + resume.index + self.first
-        outside = changed + self.first
-        return outside[(outside < first) | (outside >= last)]
+        return np.concatenate(outside) + self.first if outside else np.zeros(0, np.int64)

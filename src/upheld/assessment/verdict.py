@@ -18,11 +18,12 @@ class Credit:
 @dataclass(frozen=True, slots=True, order=True)
 class Evidence:
     """[start, end) in microseconds. kind: `bad` (counted against the promise), `missing` (no data), `excluded`
-    (does not count, for `reason`), `not_excluded` (asked for but not granted, for `reason`)."""
+    (does not count, for `reason`), `not_excluded` (asked for but not granted, for `reason`), `running` (an event that
+    is open and within its limit until `end`)."""
 
     start: int
     end: int
-    kind: Literal["bad", "missing", "excluded", "not_excluded"]
+    kind: Literal["bad", "missing", "excluded", "not_excluded", "running"]
     reason: str = ""
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-from upheld.agreements.calendars import calendar_periods
+from upheld.agreements.calendars import Interval, calendar_periods
 from upheld.agreements.terms import Term
 from upheld.assessment.verdict import Evidence
 
@@ -34,8 +36,14 @@ def windows(term: Term, since: int, as_of: int) -> list[Window]:
     assert term.period.calendar is not None
     return [
         _window(term, max(begins, term.valid_from), ends if term.valid_to is None else min(ends, term.valid_to))
-        for begins, ends in calendar_periods(term.period.calendar, term.zone, start, end)
+        for begins, ends in _calendar(term.period.calendar, term.zone, start, end, term.period.billing_day)
     ]
+
+
+@lru_cache(maxsize=1024)
+def _calendar(unit: str, zone: ZoneInfo, start: int, end: int, billing_day: int) -> tuple[Interval, ...]:
+    """`calendar_periods`, which the terms of one agreement ask for alike."""
+    return tuple(calendar_periods(unit, zone, start, end, billing_day=billing_day))
 
 
 def _rolling(term: Term, length: int, end: int) -> list[Window]:

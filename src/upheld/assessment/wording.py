@@ -1,5 +1,7 @@
 """A window's slots told as a verdict: its counts, its figures as text, its evidence. DESIGN rule 10."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from upheld.agreements.indicators import Ratio
@@ -8,8 +10,10 @@ from upheld.agreements.units import decimal_text
 from upheld.assessment.budget import all_events
 from upheld.assessment.exact import Flags
 from upheld.assessment.grants import Grants
-from upheld.assessment.reference import PLACES, Standing, attained_text, bad_reason
-from upheld.assessment.timeline import EXCLUDED, MISSING, Span, counting
+from upheld.assessment.group_timeline import bad_stretches
+from upheld.assessment.reference import PLACES, Standing, attained_text
+from upheld.assessment.reference_slots import bad_reason
+from upheld.assessment.timeline import EXCLUDED, LEFT, MISSING, Span, counting
 from upheld.assessment.verdict import Evidence, Status, Verdict
 from upheld.assessment.windows import Window, told_in
 
@@ -26,7 +30,7 @@ def verdict_of(
     final: bool,
 ) -> Verdict:
     """The verdict of a window, without its credit. `span` is what has ended of it."""
-    states = np.bincount(span.state, minlength=EXCLUDED + 1).tolist()
+    missing, excluded, left = (int(np.count_nonzero(span.state == kind)) for kind in (MISSING, EXCLUDED, LEFT))
     if isinstance(term.indicator, Ratio):
         good, total = all_events(span)
         bad = total - good
@@ -45,8 +49,8 @@ def verdict_of(
         attained=None if standing.attained is None else attained_text(standing.attained),
         good=good,
         bad=bad,
-        missing=states[MISSING],
-        excluded=states[EXCLUDED],
+        missing=missing,
+        excluded=excluded + left,
         budget=None if standing.budget is None else decimal_text(standing.budget, PLACES),
         spent=None if standing.spent is None else decimal_text(standing.spent, PLACES),
         at_risk_at=at_risk_at,
@@ -54,6 +58,7 @@ def verdict_of(
         credit=None,
         evidence=evidence,
         agreement_version=term.agreement_version,
+        relative_error=standing.relative_error,
     )
 
 
@@ -62,15 +67,24 @@ def evidence_of(term: Term, window: Window, span: Span, granted: Grants) -> tupl
     and of missing slots; in order of time."""
     width = term.indicator.slot
     found = told_in(window, width, granted.evidence)
-    reason = bad_reason(term)
-    for start, end in _stretches(span.bad):
-        found.add(Evidence((span.first + start) * width, (span.first + end) * width, "bad", reason))
+    for start, end, why in _bad_stretches(term, span, bad_reason(term)):
+        found.add(Evidence((span.first + start) * width, (span.first + end) * width, "bad", why))
     for start, end in _stretches(span.state == MISSING):
         found.add(Evidence((span.first + start) * width, (span.first + end) * width, "missing", "no data"))
     return tuple(sorted(found, key=lambda e: (e.start, e.end, e.kind, e.reason)))
 
 
+def _bad_stretches(term: Term, span: Span, reason: str) -> Iterable[tuple[int, int, str]]:
+    if span.alone is not None:
+        return bad_stretches(term, span, reason)
+    return ((start, end, reason) for start, end in _stretches(span.bad))
+
+
 def _stretches(flags: Flags) -> list[tuple[int, int]]:
     """Runs of set flags as half-open (first, last) pairs of indices."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    index = np.flatnonzero(flags)
+    if not len(index):
+        return []
+    breaks = np.flatnonzero(index[1:] != index[:-1] + 1)
+    firsts, lasts = np.append(index[:1], index[breaks + 1]), np.append(index[breaks], index[-1:]) + 1
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))

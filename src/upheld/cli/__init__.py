@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli import files, server
+from upheld.cli import exchange, files, lint, server, whatif
 
 app = typer.Typer(
     name="upheld",
@@ -16,9 +16,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(files.commands)
+app.add_typer(lint.commands)
+app.add_typer(whatif.commands)
 app.add_typer(server.commands)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(server.key_commands, name="key")
+app.add_typer(exchange.imports, name="import")
+app.add_typer(exchange.exports, name="export")
 
 
 def main() -> None:

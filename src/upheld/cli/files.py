@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from upheld.agreements.model import Portfolio
     from upheld.agreements.terms import Term
     from upheld.assessment.verdict import Verdict
+    from upheld.assessment.versions import Version
+    from upheld.measurements.events import ServiceEvent
     from upheld.measurements.exclusions import Exclusion
     from upheld.readers.scenario import Scenario
 
@@ -60,13 +62,22 @@ def assess(
             metavar="INSTANT",
         ),
     ] = None,
-    known_by: Annotated[
+    known_at: Annotated[
         str | None,
         typer.Option(
-            help="Count only what was known by this instant (known_at). By default everything counts.",
+            help="Count only what was known at this instant, and what had not been revoked then: the report of that "
+            "day again. By default everything counts.",
             metavar="INSTANT",
         ),
     ] = None,
+    with_history: Annotated[
+        bool,
+        typer.Option(
+            "--history",
+            help="Print every version of each verdict: when it came to be known, why, who approved it, and the figures "
+            "before and after.",
+        ),
+    ] = False,
     output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
     output: Annotated[
         Path | None, typer.Option(help="Write to this file instead of the standard output.", metavar="FILE")
@@ -96,16 +107,20 @@ def assess(
     """
     from upheld.readers.faults import InputError
 
-    end, known = instant("--as-of", as_of), instant("--known-by", known_by)
+    end, known = instant("--as-of", as_of), instant("--known-at", known_at)
     if engine is Engine.SPARK:
         refuse("--engine spark is not available in this version; use --engine local")
     if output_format is Format.PARQUET and output is None and sys.stdout.isatty():
         refuse("Parquet is not for terminals; give --output FILE or send it to a pipe")
+    if with_history and (output_format is Format.PARQUET or reference):
+        refuse("--history is printed as a table or as JSON, and not by --reference")
     try:
-        portfolio, verdicts = _assess_files(agreements, measurements, exclusions, end, known, strict, reference)
+        portfolio, verdicts, histories = _assess_files(
+            agreements, measurements, exclusions, end, known, strict, reference, with_history
+        )
     except InputError as error:
         raise input_exit(error) from None
-    _write(output_format, output, portfolio, verdicts)
+    _write(output_format, output, portfolio, verdicts, histories)
     if not verdicts:
         say("no verdict: no agreement was valid in the time that was assessed")
     without = sum(verdict.status == "no_data" for verdict in verdicts)
@@ -121,12 +136,16 @@ def _assess_files(
     measurements: Sequence[Path],
     exclusions: Path | None,
     as_of: int | None,
-    known_by: int | None,
+    known_at: int | None,
     strict: bool,
     reference: bool,
-) -> "tuple[Portfolio, list[Verdict]]":
+    with_history: bool,
+) -> "tuple[Portfolio, list[Verdict], list[tuple[Version, ...]] | None]":
     from upheld.agreements.terms import compile_terms
     from upheld.agreements.units import DAY, format_instant, to_microseconds
+    from upheld.measurements.events import last_told
+    from upheld.measurements.exclusions import stands
+    from upheld.readers.events import is_event_file, read_events
     from upheld.readers.exclusions import read_exclusions
     from upheld.readers.portfolio import read_portfolio
     from upheld.readers.tables import forms_read, last_slot_end, read_measurements
@@ -135,44 +154,56 @@ def _assess_files(
         reading = bar.add_task("reading", total=len(measurements) + 1)
         portfolio = read_portfolio(agreements)
         terms = compile_terms(portfolio.agreements)
-        services, ids = {term.service for term in terms}, {term.agreement for term in terms}
+        services, ids = {name for term in terms for name in term.subjects}, {term.agreement for term in terms}
         named = (services, ids) if strict else (None, None)
         excluded = [] if exclusions is None else read_exclusions(exclusions, *named)
+        of_events = [path for path in measurements if is_event_file(path)]
+        events = [event for path in of_events for event in read_events(path, services if strict else None)]
+        events = [event for event in events if known_at is None or event.known_at <= known_at]
+        slotted = [term for term in terms if term.indicator.kind != "duration"]
         delivery = read_measurements(
-            measurements,
-            forms_read(terms),
-            known_by=known_by,
+            [path for path in measurements if path not in of_events],
+            forms_read(slotted),
+            terms=None if reference or with_history else slotted,
+            known_by=known_at,
             strict=strict,
             on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )
         batch, latest = delivery.batch, delivery.latest
         if latest is not None and latest > to_microseconds(datetime.now(UTC)) + DAY:
             refuse(f"a measurement at {format_instant(latest)} lies in the future: is its date right?")
-        if known_by is not None:
-            excluded = [x for x in excluded if x.known_at <= known_by]
-        end = last_slot_end(batch, terms) if as_of is None else as_of
+        told = [x for x in excluded if known_at is None or x.known_at <= known_at]
+        excluded = [x for x in excluded if stands(x, known_at)]
+        ends = [at for at in (last_slot_end(batch, slotted), last_told(events)) if at is not None]
+        end = max(ends, default=None) if as_of is None else as_of
         bar.update(reading, completed=len(measurements) + 1, description="read")
         for note in (*delivery.notes, *_unused(excluded, services, ids)):
             say(note)
         if end is None:
-            then = "" if known_by is None else f", as known by {format_instant(known_by)}"
+            then = "" if known_at is None else f", as known by {format_instant(known_at)}"
             refuse(f"no measurement is left to assess{then}; give --as-of to assess without any")
         bar.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
-        since = end - 1 if delivery.earliest is None else delivery.earliest
-        verdicts = _verdicts(terms, batch, excluded, end, since, reference)
+        begins = [event.opened for event in events] + ([] if delivery.earliest is None else [delivery.earliest])
+        since = min(begins, default=end - 1)
+        histories = _histories(terms, batch, told, events, end, known_at) if with_history else None
+        if histories is None:
+            verdicts = _verdicts(terms, batch, excluded, events, end, since, reference)
+        else:
+            verdicts = [versions[-1].verdict for versions in histories]
     still = sum(verdict.period_end > end for verdict in verdicts)
     if still and as_of is None:
         are, them = ("is", "it") if still == 1 else ("are", "them")
         say(
             f"{still:,} {plural(still, 'period')} {are} not over at {format_instant(end)}; give --as-of to close {them}"
         )
-    return portfolio, verdicts
+    return portfolio, verdicts, histories
 
 
 def _verdicts(
     terms: "Sequence[Term]",
     batch: "pa.Table",
     exclusions: "Sequence[Exclusion]",
+    events: "Sequence[ServiceEvent]",
     as_of: int,
     since: int,
     reference: bool,
@@ -181,10 +212,23 @@ def _verdicts(
         from upheld.assessment.reference import assess as assess_plainly
         from upheld.measurements.model import from_table
 
-        return assess_plainly(terms, from_table(batch), exclusions, as_of, since=since)
+        return assess_plainly(terms, from_table(batch), exclusions, as_of, since=since, events=events)
     from upheld.assessment.advance import assess as assess_columns
 
-    return assess_columns(terms, batch, exclusions, as_of, since=since)
+    return assess_columns(terms, batch, exclusions, as_of, since=since, events=events)
+
+
+def _histories(
+    terms: "Sequence[Term]",
+    batch: "pa.Table",
+    exclusions: "Sequence[Exclusion]",
+    events: "Sequence[ServiceEvent]",
+    as_of: int,
+    known_at: int | None,
+) -> "list[tuple[Version, ...]]":
+    from upheld.assessment.history import history
+
+    return history(terms, batch, exclusions, as_of, known_at=known_at, events=events)
 
 
 def _unused(exclusions: "Sequence[Exclusion]", services: set[str], agreements: set[str]) -> Iterator[str]:
@@ -204,15 +248,23 @@ def _unused(exclusions: "Sequence[Exclusion]", services: set[str], agreements: s
             yield f"{len(names):,} {plural(len(names), 'exclusion')} of {what} left out: {shown}"
 
 
-def _write(output_format: Format, output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:
+def _write(
+    output_format: Format,
+    output: Path | None,
+    portfolio: "Portfolio",
+    verdicts: "list[Verdict]",
+    histories: "list[tuple[Version, ...]] | None",
+) -> None:
     try:
         match output_format:
             case Format.TABLE:
-                _write_table(output, portfolio, verdicts)
+                _write_table(output, portfolio, verdicts, histories)
             case Format.JSON:
                 from upheld.reports.documents import to_json
+                from upheld.reports.history import history_json
 
-                _write_bytes(output, to_json(verdicts).encode())
+                text = to_json(verdicts) if histories is None else history_json(histories)
+                _write_bytes(output, text.encode())
             case Format.PARQUET:
                 from upheld.reports.documents import to_parquet
 
@@ -223,12 +275,19 @@ def _write(output_format: Format, output: Path | None, portfolio: "Portfolio", v
         refuse(f"{output or 'the standard output'} cannot be written: {error.strerror or error}")
 
 
-def _write_table(output: Path | None, portfolio: "Portfolio", verdicts: "list[Verdict]") -> None:
+def _write_table(
+    output: Path | None,
+    portfolio: "Portfolio",
+    verdicts: "list[Verdict]",
+    histories: "list[tuple[Version, ...]] | None",
+) -> None:
     from rich.console import Console
 
+    from upheld.reports.history import history_table
     from upheld.reports.table import verdict_table
 
-    table = verdict_table(verdicts, {agreement.id: agreement.time_zone for agreement in portfolio.agreements})
+    zones = {agreement.id: agreement.time_zone for agreement in portfolio.agreements}
+    table = verdict_table(verdicts, zones) if histories is None else history_table(histories, zones)
     if output is None:
         Console().print(table)
         return
@@ -282,7 +341,8 @@ def _run(scenario: "Scenario", reference: bool) -> int:
     compared, differing = 0, 0
     for expectation in scenario.expect:
         batch, exclusions = scenario.known(expectation.at)
-        verdicts = _verdicts(scenario.terms, batch, exclusions, expectation.at, scenario.since, reference)
+        events = scenario.known_events(expectation.at)
+        verdicts = _verdicts(scenario.terms, batch, exclusions, events, expectation.at, scenario.since, reference)
         for expected in expectation.verdicts:
             found = differences(expected, verdicts)
             compared += 1

@@ -1,21 +1,28 @@
 """Which agreements a planned work hits, and with which of their services."""
 
-from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.model import Agreement, Portfolio, in_force
 from upheld.maintenance.model import Maintenance
 
 
 def affected(maintenance: Maintenance, portfolio: Portfolio) -> list[tuple[Agreement, tuple[str, ...]]]:
     """The agreements in force at any time of the work's window, in the portfolio's order, each with its services
-    that the work hits, in the agreement's order.
+    that the work hits, in the agreement's order. One that is amended during the window is given as it is when the work
+    begins, with the services of both.
 
     A name in `maintenance.services` that is a resource's id stands for all that the resource carries."""
     hit = touched_services(maintenance, portfolio)
-    found = []
+    found: dict[str, list[Agreement]] = {}
     for agreement in portfolio.agreements:
-        services = tuple(s for s in agreement.services if s in hit)
-        if services and _in_force(agreement, maintenance):
-            found.append((agreement, services))
-    return found
+        if hit.intersection(agreement.services) and _in_force(agreement, maintenance):
+            found.setdefault(agreement.id, []).append(agreement)
+    return [_together(stated, hit, maintenance.start) for stated in found.values()]
+
+
+def _together(stated: list[Agreement], hit: frozenset[str], at: int) -> tuple[Agreement, tuple[str, ...]]:
+    agreement = in_force(stated, stated[0].id, at)
+    assert agreement is not None
+    services = dict.fromkeys(s for one in (agreement, *stated) for s in one.services if s in hit)
+    return agreement, tuple(services)
 
 
 def touched_services(maintenance: Maintenance, portfolio: Portfolio) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""An event that a commitment is about, such as a fault from its report to its restoration. DESIGN rule 5, `duration`."""
+"""An event that a commitment is about, such as a fault from report to restoration. DESIGN rule 5, `duration`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,6 +36,11 @@ def _precedence(event: ServiceEvent) -> tuple[int, int, int, int, str]:
         event.due or 0,
         event.priority or "",
     )
+
+
+def last_told(events: Iterable[ServiceEvent]) -> int | None:
+    """The instant just after the last opening or closing that is told of; None where there is none."""
+    return max((max(event.opened, event.closed or 0) + 1 for event in events), default=None)
 
 
 def holding_events(events: Iterable[ServiceEvent]) -> list[ServiceEvent]:

@@ -56,6 +56,9 @@ def case_context(
         "violated_at": _instant(verdict, "violated_at"),
         "at_risk_at": _instant(verdict, "at_risk_at"),
         "credit": _credit(verdict),
+        "claim_by": _instant(verdict, "claim_by"),
+        "rights": [f"{one_line(c['right'])}: {one_line(c['reason'])}" for c in verdict.get("consequences", ())],
+        "members": _members(objective, agreement),
         "credit_final": bool(verdict.get("final")),
         "credits_promised": objective is not None and bool(objective.credits),
         "measured": case.reopened_at is None,
@@ -104,7 +107,8 @@ def _parties(
 
 def promise(objective: Objective) -> dict[str, str | int | None]:
     """The promise by its parts, for a template to put into words: `kind`, `metric`, `aggregate`, `target` (as
-    written, such as `99.9 %` or `40`), `operator` (of a bound), `calendar` or `rolling` (microseconds)."""
+    written, such as `99.9 %` or `40`), `operator` (of a bound), `calendar` with its `billing_day`, or `rolling`
+    (microseconds)."""
     indicator, target = objective.indicator, objective.target
     return {
         "kind": indicator.kind,
@@ -113,6 +117,7 @@ def promise(objective: Objective) -> dict[str, str | int | None]:
         "target": str(target.limit) if isinstance(target, Bound) else format_share(target),
         "operator": target.operator if isinstance(target, Bound) else None,
         "calendar": objective.sole_period.calendar,
+        "billing_day": objective.sole_period.billing_day,
         "rolling": objective.sole_period.rolling,
     }
 
@@ -133,6 +138,13 @@ def _places(value: Decimal) -> int:
     return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
+def _members(objective: Objective | None, agreement: Agreement) -> list[str]:
+    """The services of a group; none where the promise is of one service."""
+    if objective is None or objective.group is None:
+        return []
+    return [one_line(service) for service in objective.group.services or agreement.services]
+
+
 def _bad(objective: Objective | None, verdict: Mapping[str, Any]) -> Bad | None:
     budget = verdict.get("budget")
     if objective is None or budget is None:
@@ -140,7 +152,7 @@ def _bad(objective: Objective | None, verdict: Mapping[str, Any]) -> Bad | None:
     indicator, allowed = objective.indicator, int(Decimal(budget))
     if indicator.kind == "availability":
         return Bad(time=verdict["bad"] * indicator.slot, allowed=allowed * indicator.slot)
-    if indicator.kind == "ratio" and indicator.weighting == "events":
+    if indicator.kind == "duration" or (indicator.kind == "ratio" and indicator.weighting == "events"):
         return Bad(events=verdict["bad"], allowed_events=allowed)
     return None
 

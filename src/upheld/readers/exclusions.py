@@ -31,11 +31,17 @@ class ExclusionEntry(Document):
     approved_by: str | None = None
     agreement: str | None = None
     known_at: Instant | None = None
+    revoked_at: Instant | None = None
+    revoked_by: str | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end <= self.start:
             raise ValueError("end: must be later than start")
+        if self.revoked_at is not None and self.revoked_at <= (self.known_at or 0):
+            raise ValueError("revoked_at: must be later than known_at")
+        if self.revoked_by and self.revoked_at is None:
+            raise ValueError("revoked_by: needs revoked_at")
         return self
 
     def exclusion(self) -> Exclusion:
@@ -48,6 +54,8 @@ class ExclusionEntry(Document):
             approved_by=self.approved_by or None,
             agreement=self.agreement,
             known_at=self.known_at or 0,
+            revoked_at=self.revoked_at,
+            revoked_by=self.revoked_by or None,
         )
 
 

@@ -69,21 +69,23 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(0xD6E8FEB86659FD93)
 
 
-@intrinsic  # type: ignore[misc]
-def _word(_typing: Any, _array: Any, _index: Any) -> Any:
-    """Eight bytes of an array as an unsigned integer, least first. The caller has checked that they are there."""
-
+def _load_word(_typing: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(view.data, [arguments[1]])
         loaded = builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()))
         loaded.align = 1
         return loaded
 
-    return types.uint64(types.Array(types.uint8, 1, "C"), types.int64), generate
+    return types.uint64(array, index), generate
 
 
-@njit(cache=True, inline="always")  # type: ignore[misc]
+_word: Any = intrinsic(_load_word)
+"""Eight bytes of an array from an index on, as an unsigned integer, least first. The caller has checked that they are
+there: nothing else does."""
+
+
+@njit(cache=True)
 def _varint(data: Any, at: int, end: int) -> Any:
     """The varint at `at` and the byte behind it; -1 where it is cut off by `end`, -2 where it is too long."""
     value = np.uint64(0)
@@ -99,13 +101,13 @@ def _varint(data: Any, at: int, end: int) -> Any:
     return value, behind
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _length(data: Any, at: int, end: int) -> Any:
     """The end of the length-delimited content whose length stands at `at`, and where it begins: (begin, end), or
     (a `Stopped` negated, 0)."""
     if at < end and data[at] < 0x80:
         begin = at + 1
-        length = np.int64(data[at])
+        length: Any = np.int64(data[at])
     else:
         wide, begin = _varint(data, at, end)
         if begin < 0:
@@ -118,8 +120,8 @@ def _length(data: Any, at: int, end: int) -> Any:
     return begin, begin + length
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _skip(data: Any, at: int, end: int, wire: int) -> int:
+@njit(cache=True)
+def _skip(data: Any, at: int, end: int, wire: int) -> Any:
     """The byte behind the content of an unknown field, or a `Stopped` negated."""
     if wire == _VARINT:
         _, behind = _varint(data, at, end)
@@ -136,12 +138,12 @@ def _skip(data: Any, at: int, end: int, wire: int) -> int:
     return -_BAD_WIRE_TYPE
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _tag(data: Any, at: int, end: int) -> Any:
     """Field number, wire type and the byte behind the tag at `at` (before `end`); (0, 0, a `Stopped` negated) where
     there is none."""
     if data[at] < 0x80:
-        tag = np.int64(data[at])
+        tag: Any = np.int64(data[at])
         behind = at + 1
     else:
         wide, behind = _varint(data, at, end)
@@ -155,7 +157,7 @@ def _tag(data: Any, at: int, end: int) -> Any:
     return tag >> 3, tag & 7, behind
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _sample(data: Any, at: int, end: int) -> Any:
     """The bits of the value and the milliseconds of a Sample, and `end`; or (0, 0, a `Stopped` negated)."""
     bits = np.uint64(0)
@@ -185,8 +187,8 @@ def _sample(data: Any, at: int, end: int) -> Any:
     return bits, millis, end
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _hash(data: Any, begin: int, end: int, seed: np.uint64) -> np.uint64:
+@njit(cache=True)
+def _hash(data: Any, begin: int, end: int, seed: np.uint64) -> Any:
     """A hash of these bytes that nobody can aim at who does not know the seed."""
     mixed = seed ^ (np.uint64(end - begin) * _FOLD)
     at = begin
@@ -202,8 +204,8 @@ def _hash(data: Any, begin: int, end: int, seed: np.uint64) -> np.uint64:
     return mixed ^ (mixed >> np.uint64(32))
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _same(data: Any, begin: int, arena: Any, start: int, length: int) -> bool:
+@njit(cache=True)
+def _same(data: Any, begin: int, arena: Any, start: int, length: int) -> Any:
     at = 0
     while length - at >= 8:
         if _word(data, begin + at) != _word(arena, start + at):
@@ -216,15 +218,15 @@ def _same(data: Any, begin: int, arena: Any, start: int, length: int) -> bool:
     return True
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _code(
     data: Any, begin: int, end: int, seed: np.uint64, table: Any, hashes: Any, starts: Any, arena: Any, progress: Any
-) -> int:
+) -> Any:
     """The code of the series with these label bytes, a new one where none has it, or -1 where there is no room."""
-    length = end - begin
+    length: Any = end - begin
     hashed = _hash(data, begin, end, seed)
     mask = len(table) - 1
-    slot = np.int64(hashed & np.uint64(mask))
+    slot: Any = np.int64(hashed & np.uint64(mask))
     while table[slot] != 0:
         code = np.int64(table[slot]) - 1
         if (
@@ -249,37 +251,83 @@ def _code(
     return code
 
 
-@njit(cache=True)  # type: ignore[misc]
-def intern(data: Any, seed: np.uint64, table: Any, hashes: Any, starts: Any, arena: Any, progress: Any) -> int:
+@njit(cache=True)
+def intern(data: Any, seed: np.uint64, table: Any, hashes: Any, starts: Any, arena: Any, progress: Any) -> Any:
     """The code of the series whose label bytes are all of `data`, or -1 where there is no room."""
     return _code(data, 0, len(data), seed, table, hashes, starts, arena, progress)
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
+def odd(arena: Any, starts: Any, first: int, last: int) -> Any:
+    """Those of the codes from `first` to before `last` whose label bytes are not plainly what the specification wants:
+    names that ascend, each with a value, all of less than 128 bytes. Whether the text is UTF-8 is not looked at."""
+    found = np.empty(last - first, np.int64)
+    count = 0
+    for code in range(first, last):
+        if not _plain(arena, starts[code], starts[code + 1]):
+            found[count] = code
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True)
+def _plain(arena: Any, at: int, end: int) -> Any:
+    name_before: Any = at
+    size_before: Any = 0
+    while at < end:
+        if end - at < 4 or arena[at] != 0x0A or arena[at + 2] != 0x0A:
+            return False
+        name_size: Any = np.int64(arena[at + 3])
+        name = at + 4
+        value = name + name_size + 2
+        if value > end or name_size == 0 or arena[value - 2] != 0x12:
+            return False
+        value_size = np.int64(arena[value - 1])
+        content = 4 + name_size + value_size
+        if value_size == 0 or content > 0x7F or arena[at + 1] != content or value + value_size > end:
+            return False
+        if not _before(arena, name_before, size_before, name, name_size):
+            return False
+        name_before = name
+        size_before = name_size
+        at = value + value_size
+    return True
+
+
+@njit(cache=True)
+def _before(arena: Any, a: int, a_size: int, b: int, b_size: int) -> Any:
+    """Whether the first text is before the second, by their bytes."""
+    for i in range(min(a_size, b_size)):
+        if arena[a + i] != arena[b + i]:
+            return bool(arena[a + i] < arena[b + i])
+    return bool(a_size < b_size)
+
+
+@njit(cache=True)
 def enter(hashes: Any, codes: int, table: Any) -> None:
     """Fills an empty table with the codes from 0 on, in their order."""
     mask = len(table) - 1
     for code in range(codes):
-        slot = np.int64(hashes[code] & np.uint64(mask))
+        slot: Any = np.int64(hashes[code] & np.uint64(mask))
         while table[slot] != 0:
             slot = (slot + 1) & mask
         table[slot] = code + 1
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def forget(hashes: Any, keep: int, codes: int, table: Any) -> None:
     """Takes the codes from `keep` on out of the table. The last to come goes first, so that none is cut off from
     the slot where its search begins."""
     mask = len(table) - 1
     for code in range(codes - 1, keep - 1, -1):
-        slot = np.int64(hashes[code] & np.uint64(mask))
+        slot: Any = np.int64(hashes[code] & np.uint64(mask))
         while table[slot] != code + 1:
             slot = (slot + 1) & mask
         table[slot] = 0
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _gather(data: Any, at: int, end: int, gathered: Any) -> int:
+@njit(cache=True)
+def _gather(data: Any, at: int, end: int, gathered: Any) -> Any:
     """Copies the Label fields of a TimeSeries that was read before one behind the other, and returns their length."""
     used = 0
     while at < end:
@@ -293,7 +341,7 @@ def _gather(data: Any, at: int, end: int, gathered: Any) -> int:
     return used
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def scan(
     data: Any,
     seed: np.uint64,
@@ -306,7 +354,7 @@ def scan(
     series: Any,
     time: Any,
     bits: Any,
-) -> int:
+) -> Any:
     """Reads the request on from `progress` and returns why it ended, a `Stopped`.
 
     Each sample is a row: the code of its series, its instant in microseconds and the bits of its value; samples with
@@ -345,6 +393,17 @@ def scan(
         labels_end = -1
         scattered = False
         at = begin
+        last = progress[_LAST]
+        code: Any = np.int64(follows[last]) if last >= 0 else np.int64(-1)
+        if 0 <= code < progress[_CODES]:
+            guessed = starts[code + 1] - starts[code]
+            if guessed <= end - begin and _same(data, begin, arena, starts[code], guessed):
+                labels_begin = begin
+                at = labels_end = begin + guessed
+            else:
+                code = np.int64(-1)
+        else:
+            code = np.int64(-1)
         while at < end:
             field_at = at
             field, wire, behind = _tag(data, at, end)
@@ -371,6 +430,7 @@ def scan(
                 elif labels_end != field_at:
                     scattered = True
                 labels_end = at
+                code = np.int64(-1)
                 continue
             raw, millis, done = _sample(data, inner, at)
             if done < 0:
@@ -395,21 +455,11 @@ def scan(
             progress[_BYTE] = begin
             return _NO_LABELS
         if row > first:
-            code = np.int64(-1)
-            last = progress[_LAST]
-            guess = np.int64(follows[last]) if last >= 0 else np.int64(-1)
-            if (
-                guess >= 0
-                and not scattered
-                and starts[guess + 1] - starts[guess] == labels_end - labels_begin
-                and _same(data, labels_begin, arena, starts[guess], labels_end - labels_begin)
-            ):
-                code = guess
-            elif scattered:
+            if code < 0 and scattered:
                 gathered = np.empty(end - begin, np.uint8)
                 used = _gather(data, begin, end, gathered)
                 code = _code(gathered, 0, used, seed, table, hashes, starts, arena, progress)
-            else:
+            elif code < 0:
                 code = _code(data, labels_begin, labels_end, seed, table, hashes, starts, arena, progress)
             if code < 0:
                 return _CROWDED

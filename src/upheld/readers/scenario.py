@@ -15,8 +15,10 @@ from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term, compile_terms
 from upheld.agreements.units import END_OF_TIME, OUTSIDE
 from upheld.assessment.verdict import Credit, Status
-from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
+from upheld.measurements.events import ServiceEvent
+from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion, stands
 from upheld.measurements.model import COLUMNS
+from upheld.readers.events import EventEntry
 from upheld.readers.exclusions import ExclusionEntry, Instant
 from upheld.readers.faults import Fault, InputError, did_you_mean
 from upheld.readers.portfolio import read_portfolio
@@ -45,8 +47,14 @@ class ExpectedCredit(Document):
 class ExpectedEvidence(Document):
     start: Instant
     end: Instant
-    kind: Literal["bad", "missing", "excluded", "not_excluded"]
+    kind: Literal["bad", "missing", "excluded", "not_excluded", "running"]
     reason: str = ""
+
+
+class ExpectedConsequence(Document):
+    right: str
+    since: Instant | None = None
+    reason: str | None = None
 
 
 class ExpectedVerdict(Document):
@@ -71,6 +79,9 @@ class ExpectedVerdict(Document):
     violated_at: Instant | None = None
     credit: ExpectedCredit | None = None
     evidence: tuple[ExpectedEvidence, ...] | None = None
+    relative_error: Decimal | None = None
+    claim_by: Instant | None = None
+    consequences: tuple[ExpectedConsequence, ...] | None = None
 
 
 class ExpectEntry(Document):
@@ -87,7 +98,8 @@ class ScenarioFile(Portfolio):
     agreements_file: str | None = None
     start: Instant
     step: Duration
-    series: tuple[SeriesEntry, ...]
+    series: tuple[SeriesEntry, ...] = ()
+    events: tuple[EventEntry, ...] = ()
     exclusions: tuple[ExclusionEntry, ...] = ()
     expect: Annotated[tuple[ExpectEntry, ...], Field(min_length=1)]
 
@@ -95,6 +107,8 @@ class ScenarioFile(Portfolio):
     def _agreements_once(self) -> Self:
         if bool(self.agreements) == (self.agreements_file is not None):
             raise ValueError("give either agreements or agreements_file")
+        if not self.series and not self.events:
+            raise ValueError("series: give series of measurements, or events, or both")
         return self
 
 
@@ -114,13 +128,18 @@ class Scenario:
     terms: tuple[Term, ...]
     since: int
     batch: pa.Table
+    events: tuple[ServiceEvent, ...]
     exclusions: tuple[Exclusion, ...]
     expect: tuple[Expectation, ...]
 
     def known(self, at: int) -> tuple[pa.Table, list[Exclusion]]:
         """The measurements and exclusions that were known at `at`."""
         rows = self.batch.filter(pc.less_equal(self.batch.column("known_at"), at))
-        return rows, [x for x in self.exclusions if x.known_at <= at]
+        return rows, [x for x in self.exclusions if stands(x, at)]
+
+    def known_events(self, at: int) -> list[ServiceEvent]:
+        """The events that were known at `at`."""
+        return [event for event in self.events if event.known_at <= at]
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -142,6 +161,7 @@ def read_scenario(path: Path) -> Scenario:
         terms=terms,
         since=min([written.start, *(s.start for s in written.series if s.start is not None)]),
         batch=pa.concat_tables([COLUMNS.empty_table(), *tables]).unify_dictionaries(),
+        events=tuple(entry.service_event() for entry in written.events),
         exclusions=tuple(entry.exclusion() for entry in written.exclusions),
         expect=tuple(_expectation(source, i, entry) for i, entry in enumerate(written.expect)),
     )
@@ -173,8 +193,9 @@ def _fields(verdict: ExpectedVerdict) -> dict[str, Any]:
     fields = {name: getattr(verdict, name) for name in ExpectedVerdict.model_fields if name in verdict.model_fields_set}
     if verdict.credit is not None:
         fields["credit"] = Credit(verdict.credit.amount, verdict.credit.currency)
-    if verdict.evidence is not None:
-        fields["evidence"] = [{f: getattr(e, f) for f in sorted(e.model_fields_set)} for e in verdict.evidence]
+    for name in ("evidence", "consequences"):
+        if (entries := getattr(verdict, name)) is not None:
+            fields[name] = [{f: getattr(e, f) for f in sorted(e.model_fields_set)} for e in entries]
     return fields
 
 
@@ -226,7 +247,7 @@ def _overlaps(written: ScenarioFile, tables: list[pa.Table]) -> Iterator[tuple[i
 
 
 def _other_faults(source: Source, written: ScenarioFile, terms: tuple[Term, ...]) -> Iterator[Fault]:
-    services = {term.service for term in terms}
+    services = {name for term in terms for name in term.subjects}
     for i, exclusion in enumerate(written.exclusions):
         if exclusion.service != EVERY_SERVICE and exclusion.service not in services:
             yield _unnamed(source, ("exclusions", i, "service"), exclusion.service, services)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upheld.agreements.terms import Term
+from upheld.assessment.batch import SlotBatch
 from upheld.measurements.model import COLUMNS
 from upheld.readers.columns import (
     csv_header,
@@ -27,6 +28,7 @@ from upheld.readers.columns import (
     read_columnar,
     read_csv_columns,
 )
+from upheld.readers.condensing import condensed
 from upheld.readers.csv_faults import csv_faults
 from upheld.readers.faults import SHOWN, Fault, Findings, InputError
 from upheld.readers.measurement_columns import CSV_TYPES, check_header, measurement_columns
@@ -43,11 +45,11 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the files held: `batch` has the columns of `COLUMNS`; `earliest` and `latest` are the times of its first
-    and last measurement (microseconds UTC; None where it is empty); `notes` say what was left out, what is of no use
-    and what contradicts itself."""
+    """What the files held: `batch` has the columns of `COLUMNS`, or is condensed to slots; `earliest` and `latest` are
+    the times of its first and last measurement (microseconds UTC; None where it is empty); `notes` say what was left
+    out, what is of no use and what contradicts itself."""
 
-    batch: pa.Table
+    batch: pa.Table | SlotBatch
     earliest: int | None
     latest: int | None
     notes: tuple[str, ...] = ()
@@ -57,9 +59,12 @@ def forms_read(terms: Iterable[Term]) -> dict[Series, frozenset[Form]]:
     """The series that the terms read, each with the forms of measurement that count for it."""
     forms: dict[Series, frozenset[Form]] = {}
     for term in terms:
-        series, indicator = (term.service, term.indicator.metric), term.indicator
+        indicator = term.indicator
+        if indicator.kind == "duration":
+            continue  # it reads events
         counts = indicator.kind == "ratio" or (indicator.kind == "availability" and indicator.good_when is None)
-        forms[series] = forms.get(series, frozenset()) | {"counts" if counts else "values"}
+        for series in term.series:
+            forms[series] = forms.get(series, frozenset()) | {"counts" if counts else "values"}
     return forms
 
 
@@ -67,6 +72,7 @@ def read_measurements(
     paths: Sequence[Path],
     known: Mapping[Series, Collection[Form]] | None = None,
     *,
+    terms: Sequence[Term] | None = None,
     known_by: int | None = None,
     strict: bool = False,
     on_file: Callable[[Path], None] = lambda path: None,
@@ -75,8 +81,12 @@ def read_measurements(
 
     Only series in `known` (see `forms_read`) are kept, None keeps all; and only what was known by `known_by`
     (microseconds UTC). Where `strict`, these are faults: a service that is in none of the series, a measurement of a
-    form that its series is not read in, and measurements that contradict each other. Raises InputError: at most 20
-    faults, and the number of the rest."""
+    form that its series is not read in, and measurements that contradict each other. Where `terms` are given,
+    nothing but to assess these is meant: large files of regular measurements then come condensed, see `condensing`.
+    Raises InputError: at most 20 faults, and the number of the rest."""
+    slots = condensed(paths, terms) if terms is not None and known_by is None else None
+    if slots is not None:
+        return Delivery(slots, slots.earliest, slots.latest)
     findings = Findings()
     tables: list[pa.Table] = []
     notes: list[str] = []
@@ -90,6 +100,8 @@ def read_measurements(
         except InputError as error:
             findings.add_error(error)
     findings.raise_any()
+    if not tables:  # files of events alone
+        return Delivery(COLUMNS.empty_table(), None, None)
     batch = pa.concat_tables(tables).unify_dictionaries()
     kept = np.ones(len(batch), bool)
     if known is not None:
@@ -168,9 +180,12 @@ def _of_known_series(batch: pa.Table, known: Collection[Series]) -> tuple[Mask, 
 def _of_other_form(batch: pa.Table, known: Mapping[Series, Collection[Form]]) -> Iterator[_Odd]:
     """The rows that have counts where only values are read of their series, and the reverse."""
     names = [(s, m) for s in _words(batch, "service") for m in _words(batch, "metric")]
-    series, by_value = _series(batch), batch.column("value").is_valid().to_numpy()
+    by_value = batch.column("value").is_valid().to_numpy()
     for form, read, have in (("counts", "values", ~by_value), ("values", "counts", by_value)):
         unread = np.array([form not in known.get(name, (form,)) for name in names])
+        if not (unread.any() and have.any()):
+            continue
+        series = _series(batch)
         rows = np.flatnonzero(have & unread[series])
         if len(rows):
             found = [" ".join(names[code]) for code in np.unique(series[rows])]
@@ -231,15 +246,16 @@ def _row_fault(path: Path, position: int, odd: _Odd) -> Fault:
     return Fault(str(path), line, odd.field, odd.fault)
 
 
-def last_slot_end(batch: pa.Table, terms: Iterable[Term]) -> int | None:
+def last_slot_end(batch: pa.Table | SlotBatch, terms: Iterable[Term]) -> int | None:
     """The end of the last slot of any of the terms that holds a measurement; None where none does."""
+    if isinstance(batch, SlotBatch):
+        return batch.last_end(terms)
     last = batch.select(["service", "metric", "time"]).group_by(["service", "metric"]).aggregate([("time", "max")])
     times = {(row["service"], row["metric"]): row["time_max"] for row in last.to_pylist()}
     ends = []
     for term in terms:
-        time, slot = times.get((term.service, term.indicator.metric)), term.indicator.slot
-        if time is not None:
-            ends.append((time // slot + 1) * slot)
+        slot = term.indicator.slot
+        ends += [(times[series] // slot + 1) * slot for series in term.series if series in times]
     return max(ends, default=None)
 
 
@@ -274,5 +290,5 @@ def _numbers(batch: pa.Table, column: str) -> Codes:
 
 def _increases(major: Codes, minor: Codes) -> bool:
     """Whether the pairs (major, minor) are strictly ascending: then no two are alike."""
-    step = np.diff(major)
-    return bool(((step > 0) | ((step == 0) & (np.diff(minor) > 0))).all())
+    rises = (major[1:] == major[:-1]) & (minor[1:] > minor[:-1])
+    return bool(((major[1:] > major[:-1]) | rises).all())

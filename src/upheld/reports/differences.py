@@ -9,8 +9,10 @@ from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Credit, Verdict
 
 KEY = ("agreement", "objective", "service", "period_start")
-_INSTANTS = ("period_start", "period_end", "at_risk_at", "violated_at")
-_DECIMALS = ("attained", "budget", "spent")
+_INSTANTS = ("period_start", "period_end", "at_risk_at", "violated_at", "claim_by")
+_DECIMALS = ("attained", "budget", "spent", "relative_error")
+_LISTS = {"evidence": {"start", "end", "kind"}, "consequences": {"right", "since"}}
+"""Fields that are lists, each with what is told of an entry that was not expected."""
 _NEAR = 3
 
 
@@ -47,9 +49,9 @@ def _comparable(name: str, verdict: Verdict, wanted: Any) -> Any:
     value = getattr(verdict, name)
     if name in _DECIMALS:
         return None if value is None else Decimal(value)
-    if name == "evidence":
+    if name in _LISTS:
         given = [set(entry) for entry in wanted]
-        given += [set(given[-1])] * (len(value) - len(given)) if given else [{"start", "end", "kind"}] * len(value)
+        given += [set(given[-1])] * (len(value) - len(given)) if given else [_LISTS[name]] * len(value)
         return [{f: getattr(e, f) for f in fields} for e, fields in zip(value, given, strict=False)]
     return value
 
@@ -75,9 +77,16 @@ def _text(name: str, value: Any) -> str:
         return f"{value.amount} {value.currency}"
     if name == "evidence":
         return "[" + ", ".join(_interval_text(entry) for entry in value) + "]"
+    if name == "consequences":
+        return "[" + ", ".join(_right_text(entry) for entry in value) + "]"
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _right_text(entry: Mapping[str, Any]) -> str:
+    since = f" since {format_instant(entry['since'])}" if entry.get("since") is not None else ""
+    return f"{entry['right']}{since}" + (f" ({entry['reason']})" if entry.get("reason") else "")
 
 
 def _interval_text(entry: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ transaction holds that row until it is committed or gone; so the batch with the 
 first, however many processes append.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,14 +57,21 @@ def unpack(arrow: bytes) -> pa.Table:
     return pa.ipc.open_stream(arrow).read_all()
 
 
-def append(connection: Connection, tenant: str, batch: PackedBatch) -> int:
-    """Adds the batch behind all others and returns its position."""
-    ahead = log_head.update().where(log_head.c.tenant == INSTALLATION).values(position=log_head.c.position + 1)
-    position = connection.execute(ahead.returning(log_head.c.position)).scalar()
-    if position is None:
+def next_place(connection: Connection, tenant: str) -> int:
+    """The next number of a tenant's counter, which nobody else can take before this transaction has ended: who sees a
+    number never later finds a lower one. `INSTALLATION` counts the batches, a tenant its exclusions and events."""
+    ahead = log_head.update().where(log_head.c.tenant == tenant).values(position=log_head.c.position + 1)
+    place = connection.execute(ahead.returning(log_head.c.position)).scalar()
+    if place is None:
         # The first of all. Where someone else is just adding the counter, `add` waits for it and adds nothing.
-        add(connection, log_head, {"tenant": INSTALLATION, "position": 0})
-        return append(connection, tenant, batch)
+        add(connection, log_head, {"tenant": tenant, "position": 0})
+        return next_place(connection, tenant)
+    return int(place)
+
+
+def append(connection: Connection, tenant: str, batch: PackedBatch, source: str | None = None) -> int:
+    """Adds the batch behind all others and returns its position. `source` is who delivered it."""
+    position = next_place(connection, INSTALLATION)
     connection.execute(
         insert(log_batches).values(
             tenant=tenant,
@@ -72,10 +79,11 @@ def append(connection: Connection, tenant: str, batch: PackedBatch) -> int:
             min_time=batch.min_time,
             max_time=batch.max_time,
             rows=batch.rows,
+            source=source,
             arrow=batch.arrow,
         )
     )
-    return int(position)
+    return position
 
 
 def end(connection: Connection, tenant: str) -> int:
@@ -103,6 +111,30 @@ def series(connection: Connection, tenant: str, service: str, metric: str, start
         for part in _parts(unpack(arrow), service, metric, start, end)
     ]
     return _holding(pa.Table.from_batches(parts, COLUMNS).unify_dictionaries().combine_chunks())
+
+
+def sources(
+    connection: Connection,
+    tenant: str,
+    series: Collection[tuple[str, str]],
+    start: int,
+    end: int,
+    after: int,
+    upto: int,
+) -> set[str]:
+    """Who delivered measurements of one of these (service, metric) with start <= time < end in the batches behind
+    `after` up to `upto`."""
+    t = log_batches.c
+    here = (t.tenant == tenant) & (t.position > after) & (t.position <= upto) & t.source.is_not(None)
+    query = select(t.arrow, t.source).where(here, t.max_time >= start, t.min_time < end)
+    found: set[str] = set()
+    for row in connection.execute(query.execution_options(yield_per=_PAGE)):
+        if row.source in found:
+            continue
+        table = unpack(row.arrow)
+        if any(True for service, metric in series for _ in _parts(table, service, metric, start, end)):
+            found.add(row.source)
+    return found
 
 
 def _parts(table: pa.Table, service: str, metric: str, start: int, end: int) -> Iterator[pa.RecordBatch]:

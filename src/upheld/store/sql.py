@@ -1,7 +1,7 @@
 """The store and the measurement log on one SQL database."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -146,15 +146,16 @@ class SqlStore:
 
     # -- the measurement log
 
-    def append(self, tenant: str, batch: pa.Table) -> int:
-        """Keeps a batch and returns its position, once it is durable. An empty batch adds nothing and gives the
-        position of the tenant's last one. Raises ValueError where it has not the columns of `COLUMNS`."""
+    def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
+        """Keeps a batch, delivered by `source`, and returns its position, once it is durable. An empty batch adds
+        nothing and gives the position of the tenant's last one. Raises ValueError where it has not the columns of
+        `COLUMNS`."""
         if batch.num_rows == 0:
             with self._begin(writing=False) as connection:
                 return log.end(connection, tenant)
         packed = log.pack(batch)
         with self._begin(writing=True) as connection:
-            return log.append(connection, tenant, packed)
+            return log.append(connection, tenant, packed, source)
 
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, also those that arrive while it is being read. No
@@ -166,6 +167,14 @@ class SqlStore:
                 return
             for after, arrow in batches:
                 yield after, log.unpack(arrow)
+
+    def sources(
+        self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int
+    ) -> Sequence[str]:
+        """Who delivered measurements of one of these (service, metric) with start <= time < end (microseconds UTC) in
+        the batches behind position `after` up to `upto`, by name."""
+        with self._begin(writing=False) as connection:
+            return sorted(log.sources(connection, tenant, series, start, end, after, upto))
 
     def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
         """The measurements that hold of one series with start <= time < end (microseconds UTC), by time."""

@@ -76,6 +76,9 @@ portfolios = Table(
     _column("version", Integer),
     _column("source", Text),
     _column("known_at", BigInteger),
+    _column("applied_by", Text, optional=True),
+    # Of each agreement that there ever was: its version, and a digest of what it says.
+    _column("agreements", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "version"),
 )
 
@@ -92,12 +95,37 @@ verdicts = Table(
     _column("customer", Text),
     _column("status", Text),
     _column("final", Boolean),
+    # Since when the version is known, why it came about and who approved it: that stays. Its figures go on with time,
+    # and `written_at` is when they last did.
     _column("known_at", BigInteger),
     _column("cause", Text),
+    _column("approver", Text, optional=True),
+    _column("written_at", BigInteger),
+    # Of a rolling window, from when the terms that it is assessed by are valid: its versions are told from others by
+    # this and not by where the window begins. NULL for a calendar period.
+    _column("rolling_from", BigInteger, optional=True),
     _column("document", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "agreement", "objective", "service", "period_start", "version"),
 )
-verdicts.c.cause.info["stays"] = True  # the figures of a version go on, why it came about does not
+for _name in ("known_at", "cause", "approver"):
+    verdicts.c[_name].info["stays"] = True
+
+assessments = Table(
+    "assessments",
+    metadata,
+    _column("tenant", Text),
+    _column("number", BigInteger),
+    _column("known_at", BigInteger),
+    _column("as_of", BigInteger),
+    _column("since", BigInteger),
+    _column("lateness", BigInteger),
+    _column("position", BigInteger),
+    _column("exclusions", BigInteger),
+    _column("events", BigInteger),
+    _column("portfolio", Integer),
+    PrimaryKeyConstraint("tenant", "number"),
+    Index("assessments_by_knowledge", "tenant", "known_at", "number"),
+)
 
 cases = Table(
     "cases",
@@ -251,6 +279,23 @@ announcements = Table(
     ),
 )
 
+service_events = Table(
+    "service_events",
+    metadata,
+    _column("tenant", Text),
+    _column("place", BigInteger),
+    _column("service", Text),
+    _column("metric", Text),
+    _column("opened", BigInteger),
+    _column("closed", BigInteger, optional=True),
+    _column("priority", Text, optional=True),
+    _column("due", BigInteger, optional=True),
+    _column("event", Text, optional=True),
+    _column("known_at", BigInteger),
+    # Everything that was ever told, in its order: what was told later of an event does not replace the row.
+    PrimaryKeyConstraint("tenant", "place"),
+)
+
 exclusions = Table(
     "exclusions",
     metadata,
@@ -264,6 +309,10 @@ exclusions = Table(
     _column("agreement", Text, optional=True),
     _column("known_at", BigInteger),
     _column("revoked_at", BigInteger, optional=True),
+    _column("revoked_by", Text, optional=True),
+    # Places in the order of the log, so that it is certain what an assessment had seen.
+    _column("granted_as", BigInteger),
+    _column("revoked_as", BigInteger, optional=True),
     # One row for each time that it was granted. At most one of them stands.
     _column("granted", Integer),
     _column("maintenance_id", Text, optional=True),
@@ -338,6 +387,7 @@ log_batches = Table(
     _column("min_time", BigInteger),
     _column("max_time", BigInteger),
     _column("rows", Integer),
+    _column("source", Text, optional=True),
     _column("arrow", LargeBinary),
     PrimaryKeyConstraint("tenant", "position"),
     Index("log_batches_by_time", "tenant", "max_time", "min_time"),

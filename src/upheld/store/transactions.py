@@ -1,20 +1,37 @@
 """One unit of work of one tenant. What each method promises is said in `ports.Transaction`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from upheld.actions.model import Action, Ticket
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
+from upheld.assessment.versions import Version
 from upheld.cases.model import OPEN_STATES, Case, Event, State
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import AgendaEntry, Conflict, VerdictFilter
-from upheld.store import tables
+from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, VerdictFilter
+from upheld.store import log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 
@@ -28,10 +45,16 @@ class SqlTransaction:
 
     # -- agreements
 
-    def save_portfolio(self, source: str, known_at: int) -> int:
+    def save_portfolio(
+        self,
+        source: str,
+        known_at: int,
+        applied_by: str | None = None,
+        agreements: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> int:
         newest = select(func.coalesce(func.max(tables.portfolios.c.version), 0))
         version: int = self._connection.execute(newest.where(self._where(tables.portfolios))).scalar_one() + 1
-        if not self._add(tables.portfolios, {"version": version, "source": source, "known_at": known_at}):
+        if not self._add(tables.portfolios, to_row(Adoption(version, source, known_at, applied_by, agreements))):
             raise Conflict(f"version {version} of the portfolio was saved by someone else")
         return version
 
@@ -41,19 +64,44 @@ class SqlTransaction:
         row = self._connection.execute(newest).first()
         return None if row is None else (row.version, row.source)
 
+    def adoption(self, version: int) -> Adoption | None:
+        return self._find(Adoption, tables.portfolios, tables.portfolios.c.version == version)
+
     # -- verdicts
 
-    def put_verdict(self, verdict: Verdict, known_at: int, cause: str) -> None:
+    def put_verdict(
+        self,
+        verdict: Verdict,
+        known_at: int,
+        cause: str,
+        approver: str | None = None,
+        rolling_from: int | None = None,
+    ) -> None:
         row = {name: getattr(verdict, name) for name in _VERDICT_COLUMNS}
-        row |= {"known_at": known_at, "cause": cause, "document": verdict_document(verdict)}
+        row |= {"known_at": known_at, "cause": cause, "approver": approver, "written_at": known_at}
+        row |= {"rolling_from": rolling_from, "document": verdict_document(verdict)}
+        if rolling_from is not None:
+            row |= self._window_moved_on(verdict, rolling_from)
         self._put(tables.verdicts, row)
 
-    def forget_other_verdicts(self, key: tuple[str, str, str, int]) -> None:
+    def _window_moved_on(self, verdict: Verdict, rolling_from: int) -> dict[str, Any]:
+        """Drops the row of the same version over an earlier window, and returns what of it stays."""
+        t = tables.verdicts
+        same = self._windows(*verdict.key[:3], rolling_from) & (t.c.version == verdict.version)
+        moved = delete(t).where(same, t.c.period_start != verdict.period_start)
+        row = self._connection.execute(moved.returning(t.c.known_at, t.c.cause, t.c.approver)).mappings().first()
+        return {} if row is None else dict(row)
+
+    def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
         t = tables.verdicts.c
-        agreement, objective, service, period_start = key
+        here = self._windows(agreement, objective, service, rolling_from)
+        document = self._connection.execute(select(t.document).where(here).order_by(t.version.desc()).limit(1)).scalar()
+        return None if document is None else verdict_of(document)
+
+    def _windows(self, agreement: str, objective: str, service: str, rolling_from: int) -> ColumnElement[bool]:
+        t = tables.verdicts.c
         same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        here = self._where(tables.verdicts, same, t.period_start != period_start)
-        self._connection.execute(delete(tables.verdicts).where(here))
+        return self._where(tables.verdicts, same, t.rolling_from == rolling_from)
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
         versions = self._versions(key).order_by(tables.verdicts.c.version.desc()).limit(1)
@@ -62,7 +110,7 @@ class SqlTransaction:
 
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]:
         t = tables.verdicts.c
-        newest = self._newest(where)
+        newest = self._newest(where, newest_only=where.newest_only)
         same_row = and_(*(t[name] == newest.c[name] for name in _VERDICT_KEY))
         wanted = [self._where(tables.verdicts), same_row, newest.c.age == 1]
         if where.customer is not None:
@@ -71,30 +119,62 @@ class SqlTransaction:
         # Sorted here, because databases differ in how they order texts.
         return sorted(found, key=lambda verdict: verdict.key)
 
-    def _newest(self, where: VerdictFilter) -> Subquery:
-        """The keys of the verdicts, each with its `age` among those of its period, or of its objective and service:
-        1 is the newest."""
+    def _newest(self, where: VerdictFilter, *conditions: ColumnElement[bool], newest_only: bool) -> Subquery:
+        """The keys of the verdicts, each with its `age` among those of its period (of its rolling window, wherever that
+        begins), or of its objective and service: 1 is the newest."""
         t = tables.verdicts.c
         wanted = [t[name] == value for name in ("agreement", "service") if (value := getattr(where, name)) is not None]
-        among = [t.agreement, t.objective, t.service] + ([] if where.newest_only else [t.period_start])
+        among: list[ColumnElement[Any]] = [t.agreement, t.objective, t.service]
+        if not newest_only:
+            among += [t.rolling_from, case((t.rolling_from.is_(None), t.period_start), else_=0)]
         age = func.row_number().over(partition_by=among, order_by=[t.period_start.desc(), t.version.desc()])
         keys = select(*(t[name] for name in _VERDICT_KEY), age.label("age"))
-        return keys.where(self._where(tables.verdicts, *wanted)).subquery("newest")
+        return keys.where(self._where(tables.verdicts, *wanted, *conditions)).subquery("newest")
 
-    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[tuple[Verdict, int, str]]:
-        versions = self._versions(key).order_by(tables.verdicts.c.version)
-        return [(verdict_of(r.document), r.known_at, r.cause) for r in self._connection.execute(versions)]
+    def verdicts_known(self, where: VerdictFilter, known_at: int) -> Sequence[Kept]:
+        t = tables.verdicts.c
+        newest = self._newest(where, t.known_at <= known_at, newest_only=False)
+        same_row = and_(*(t[name] == newest.c[name] for name in _VERDICT_KEY))
+        columns = select(t.document, t.known_at, t.written_at, t.rolling_from)
+        rows = self._connection.execute(columns.where(self._where(tables.verdicts), same_row, newest.c.age == 1))
+        return [Kept(verdict_of(r.document), r.known_at, r.written_at, r.rolling_from) for r in rows]
+
+    def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[Version]:
+        t = tables.verdicts.c
+        rolling_from = self._connection.execute(self._versions(key).with_only_columns(t.rolling_from)).scalar()
+        versions = self._versions(key)
+        if rolling_from is not None:
+            columns = (t.document, t.known_at, t.cause, t.approver)
+            versions = select(*columns).where(self._windows(*key[:3], rolling_from))
+        rows = self._connection.execute(versions.order_by(t.version))
+        return [Version(verdict_of(r.document), r.known_at, r.cause, r.approver) for r in rows]
 
     def _versions(self, key: tuple[str, str, str, int]) -> Select[Any]:
         t = tables.verdicts.c
         agreement, objective, service, period_start = key
-        return select(t.document, t.known_at, t.cause).where(
+        return select(t.document, t.known_at, t.cause, t.approver).where(
             self._where(tables.verdicts),
             t.agreement == agreement,
             t.objective == objective,
             t.service == service,
             t.period_start == period_start,
         )
+
+    # -- what was assessed
+
+    def add_assessment(self, assessment: Assessment) -> None:
+        t = tables.assessments
+        newest = select(func.coalesce(func.max(t.c.number), 0)).where(self._where(t))
+        number: int = self._connection.execute(newest).scalar_one() + 1
+        if not self._add(t, to_row(replace(assessment, number=number))):
+            raise Conflict(f"assessment {number} was added by someone else")
+
+    def assessment(self, known_at: int | None = None, before_portfolio: int | None = None) -> Assessment | None:
+        t = tables.assessments.c
+        wanted = [] if known_at is None else [t.known_at <= known_at]
+        wanted += [] if before_portfolio is None else [t.portfolio < before_portfolio]
+        found = self._list(Assessment, tables.assessments, *wanted, by=[t.number.desc()], limit=1)
+        return found[0] if found else None
 
     # -- cases
 
@@ -200,12 +280,14 @@ class SqlTransaction:
         granted: int = self._connection.execute(grants).scalar_one() + 1
         # While a grant stands, the index one_standing_exclusion keeps another out.
         row = to_row(exclusion) | {"id": exclusion_id, "granted": granted, "maintenance_id": maintenance_id}
+        row |= {"granted_as": log.next_place(self._connection, self._tenant), "revoked_as": None}
         self._add(t, row)
 
-    def revoke_exclusion(self, exclusion_id: str, at: int) -> None:
+    def revoke_exclusion(self, exclusion_id: str, at: int, by: str | None = None) -> None:
         t = tables.exclusions
         here = self._where(t, t.c.id == exclusion_id, t.c.revoked_at.is_(None))
-        self._connection.execute(update(t).where(here).values(revoked_at=at))
+        place = log.next_place(self._connection, self._tenant)
+        self._connection.execute(update(t).where(here).values(revoked_at=at, revoked_by=by, revoked_as=place))
 
     def exclusion(self, exclusion_id: str) -> Exclusion | None:
         t = tables.exclusions.c
@@ -214,6 +296,35 @@ class SqlTransaction:
     def exclusions(self) -> Sequence[Exclusion]:
         t = tables.exclusions.c
         return self._list(Exclusion, tables.exclusions, t.revoked_at.is_(None), by=[t.start, t.id])
+
+    def exclusions_place(self) -> int:
+        t = tables.exclusions
+        newest = select(func.max(t.c.granted_as), func.max(t.c.revoked_as)).where(self._where(t))
+        return max(place or 0 for place in self._connection.execute(newest).one())
+
+    def exclusions_standing(self, place: int) -> Sequence[Exclusion]:
+        t = tables.exclusions.c
+        stood = (t.granted_as <= place) & (t.revoked_as.is_(None) | (t.revoked_as > place))
+        found = self._list(Exclusion, tables.exclusions, stood, by=[t.start, t.id])
+        return [replace(exclusion, revoked_at=None, revoked_by=None) for exclusion in found]
+
+    def every_exclusion(self) -> Sequence[Exclusion]:
+        t = tables.exclusions.c
+        return self._list(Exclusion, tables.exclusions, by=[t.start, t.id, t.granted])
+
+    def add_service_events(self, events: Sequence[ServiceEvent]) -> None:
+        for event in events:
+            place = log.next_place(self._connection, self._tenant)
+            self._connection.execute(insert(tables.service_events), self._row(to_row(event) | {"place": place}))
+
+    def service_events(self, place: int | None = None) -> Sequence[ServiceEvent]:
+        t = tables.service_events.c
+        upto = [] if place is None else [t.place <= place]
+        return self._list(ServiceEvent, tables.service_events, *upto, by=[t.place])
+
+    def service_events_place(self) -> int:
+        t = tables.service_events
+        return self._connection.execute(select(func.max(t.c.place)).where(self._where(t))).scalar() or 0
 
     def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
         t = tables.exclusions

@@ -9,6 +9,7 @@ from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
 from upheld.assessment.verdict import Evidence, Verdict
+from upheld.assessment.versions import Version
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
@@ -62,7 +63,8 @@ class Page:
 
     `verdict` is how things stand; where that is not kept any more, such as a rolling window that has moved on, it is
     the one that the case was last told of, and `as_told` says so. `omitted` counts the older intervals of its evidence
-    that a case does not carry. `versions` is each with when it was written and why."""
+    that a case does not carry. `versions` is each with since when it is known, why, and who
+    approved it, newest first."""
 
     case: Case
     customer: str
@@ -76,7 +78,7 @@ class Page:
     actions: tuple[Action, ...]
     told: tuple[Told, ...]
     stretches: tuple[Stretch, ...]
-    versions: tuple[tuple[Verdict, int, str], ...]
+    versions: tuple[Version, ...]
     next_step: Step
     may_ask: bool
     said_by: str | None
@@ -96,7 +98,8 @@ def rows(t: Transaction, portfolio: Portfolio | None) -> tuple[list[Row], list[R
 
 def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio: Portfolio | None, now: int) -> Page:
     """What is known of one case, read within `t`; `tenant` is whose measurements are drawn."""
-    agreement = next((a for a in portfolio.agreements if a.id == case.agreement), None) if portfolio else None
+    begins = parse_instant(case.verdict["period_start"])
+    agreement = portfolio.agreement(case.agreement, begins) if portfolio else None
     objective = next((o for o in agreement.promises if o.id == case.objective), None) if agreement else None
     last_told = read_verdict(case.verdict)
     kept = _verdict_now(t, case)
@@ -120,7 +123,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         timeline=tuple(entry(event) for event in reversed(events)),
         actions=tuple(t.actions(case.id)),
         told=tuple(Told(n, _promise(n, now)) for n in notices),
-        versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else ((last_told, told_at, "last told"),),
+        versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else (Version(last_told, told_at, "last told"),),
         next_step=_next_step(case, t.agenda(), waiting),
         may_ask=may_ask(case),
         said_by=said_by(events),

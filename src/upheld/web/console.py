@@ -40,7 +40,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
     def overview(request: Request, visitor: Annotated[Visitor, Depends(visit)], show: str = "all") -> Response:
         portfolio = _portfolio(site, visitor)
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            found = standing.standings(t, portfolio) if portfolio is not None else []
+            found = standing.standings(t, portfolio, site.now()) if portfolio is not None else []
             counted = standing.counts(t, found, site.now())
         wanted = _SHOWN.get(show)
         shown = found if wanted is None else [one for one in found if one.status in wanted]
@@ -58,7 +58,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
     @routes.get("/agreements/{agreement_id:path}")
     def agreement(request: Request, agreement_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
         portfolio = _portfolio(site, visitor)
-        found = next((a for a in portfolio.agreements if a.id == agreement_id), None) if portfolio else None
+        found = portfolio.agreement(agreement_id, site.now()) if portfolio else None
         if found is None:
             raise HTTPException(404, "There is no such agreement in force.")
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
@@ -75,6 +75,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
             periods={key: listed[:PERIODS_SHOWN] for key, listed in periods.items()},
             newest=PERIODS_UNFOLDED,
             bar=standing.bar,
+            amendments=[a for a in portfolio.agreements if a.id == agreement_id] if portfolio else [],
         )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from upheld.agreements.credits import credit_share, to_minor_unit
 from upheld.agreements.indicators import Availability
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
+from upheld.agreements.terms import term_of
 from upheld.agreements.units import format_instant
+from upheld.assessment.credit import Earned, credits
 from upheld.assessment.verdict import Credit, Verdict
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case
 from upheld.maintenance.model import Maintenance
@@ -79,15 +80,16 @@ class Counts:
     next_work: Maintenance | None
 
 
-def standings(t: Transaction, portfolio: Portfolio) -> list[Standing]:
-    """Every objective of every service, in the order of the portfolio."""
+def standings(t: Transaction, portfolio: Portfolio, now: int) -> list[Standing]:
+    """Every objective of every service and group, in the order of the portfolio, as its agreements are amended by
+    `now`."""
     newest = {(v.agreement, v.objective, v.service): v for v in t.verdicts(VerdictFilter(newest_only=True))}
     cases = {(c.agreement, c.objective, c.service): c for c in reversed(t.cases(OPEN_STATES))}
     return [
         _standing(t, agreement, objective, service, newest.get(key), cases.get(key))
-        for agreement in portfolio.agreements
-        for service in agreement.services
-        for objective in agreement.promises
+        for agreement in portfolio.current(now)
+        for service in agreement.subjects
+        for objective in agreement.promises_of(service)
         for key in [(agreement.id, objective.id, service)]
     ]
 
@@ -104,18 +106,18 @@ def _standing(
 
 
 def credit_so_far(agreement: Agreement, objective: Objective, verdict: Verdict) -> Credit | None:
-    """What the period would be credited with if it ended as it stands; None where nothing would be. Of a cap that
+    """What the period would be credited with if it ended as it stands; None where nothing would be. Of the caps that
     several objectives share, the others are taken to have used nothing."""
-    charge = agreement.charge.get(verdict.service)
-    if charge is None or verdict.attained is None or not objective.credits:
+    if verdict.attained is None or not objective.credits:
         return None
-    indicator = objective.indicator
-    bad_time = verdict.bad * indicator.slot if isinstance(indicator, Availability) else 0
-    share = credit_share(objective.credits, Fraction(verdict.attained), bad_time, 30)
-    if agreement.credit_cap is not None and agreement.credit_cap.service is not None:
-        share = min(share, agreement.credit_cap.service)
-    amount = to_minor_unit(Fraction(charge.amount) * share, charge.currency)
-    return Credit(amount, charge.currency) if amount else None
+    bad_time: int | Fraction = 0
+    if isinstance(objective.indicator, Availability):
+        is_mean = objective.group is not None and objective.group.rule == "mean"
+        bad_slots = Fraction(verdict.spent or 0) if is_mean else verdict.bad
+        bad_time = bad_slots * objective.indicator.slot
+    term = term_of(agreement, objective, verdict.service)
+    period = verdict.period_start, verdict.period_end
+    return credits([Earned(term, period, Fraction(verdict.attained), bad_time)])[0]
 
 
 def by_customer(portfolio: Portfolio, found: Sequence[Standing]) -> list[Customer]:

@@ -8,12 +8,14 @@ from fractions import Fraction
 from itertools import chain
 from zoneinfo import ZoneInfo
 
+from upheld.agreements.calendars import calendar_periods
+from upheld.agreements.charges import Charge
 from upheld.agreements.credits import AnyTier, AttainedTier, DayTier
 from upheld.agreements.hours import ServiceHours
 from upheld.agreements.indicators import Aggregate, Availability, Commitments, Ratio
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import Notice
-from upheld.agreements.objectives import Objective, Period
+from upheld.agreements.objectives import Chronic, Group, Objective, Period
 from upheld.agreements.units import (
     DAY,
     HOUR,
@@ -27,7 +29,7 @@ from upheld.agreements.units import (
     scientific_text,
     to_datetime,
 )
-from upheld.assessment.verdict import Verdict
+from upheld.assessment.verdict import Consequence, Verdict
 
 STATUS = {"met": "Met", "at_risk": "At risk", "violated": "Violated", "no_data": "No data"}
 CASE_STATE = {
@@ -165,7 +167,7 @@ def budget_words(verdict: Verdict, objective: Objective) -> str:
     """`33 min of 43 min 12 s` for slots, `12 of 500 events` for events."""
     if verdict.budget is None or verdict.spent is None:
         return "no budget: judged on one figure"
-    if isinstance(objective.indicator, Ratio) and objective.indicator.weighting == "events":
+    if counts_events(objective):
         return f"{int(Fraction(verdict.spent)):,} of {int(Fraction(verdict.budget)):,} events"
     slot = objective.indicator.slot
     spent, budget = int(Fraction(verdict.spent) * slot), int(Fraction(verdict.budget) * slot)
@@ -173,9 +175,11 @@ def budget_words(verdict: Verdict, objective: Objective) -> str:
 
 
 def period_name(agreement: Agreement, period: Period, start: int) -> str:
-    """`June 2026`, `week 23 of 2026`, `the last 28 days`, in the agreement's zone."""
+    """`June 2026`, `week 23 of 2026`, `15 Jun to 14 Jul 2026`, `last 28 days`, in the agreement's zone."""
     if period.rolling is not None:
         return f"last {span(period.rolling)}"
+    if period.billing_day != 1:
+        return _billing_month(agreement, period.billing_day, start)
     day = to_datetime(start).astimezone(agreement.time_zone).date()
     match period.calendar:
         case "day":
@@ -190,6 +194,13 @@ def period_name(agreement: Agreement, period: Period, start: int) -> str:
     return str(day.year)
 
 
+def _billing_month(agreement: Agreement, billing_day: int, start: int) -> str:
+    zone = agreement.time_zone
+    begins, ends = next(calendar_periods("month", zone, start, start + 1, billing_day))
+    first, last = (to_datetime(at).astimezone(zone).date() for at in (begins, ends - 1))
+    return f"{first:%-d %b}{'' if first.year == last.year else f' {first.year}'} to {last:%-d %b %Y}"
+
+
 def tally(verdicts: Sequence[Verdict]) -> str:
     """`24 periods: 1 violated, 23 met`, the worst first."""
     counted = Counter[str](verdict.status for verdict in verdicts)
@@ -201,6 +212,8 @@ def tally(verdicts: Sequence[Verdict]) -> str:
 def period_words(period: Period) -> str:
     if period.rolling is not None:
         return f"over the trailing {span(period.rolling)}, assessed at the end of each slot"
+    if period.billing_day != 1:
+        return f"in each month from its day {period.billing_day} on"
     return f"in each calendar {period.calendar}"
 
 
@@ -212,6 +225,8 @@ def objective_words(objective: Objective) -> list[str]:
     indicator = objective.indicator
     slot = span(indicator.slot)
     sentences = [_promised(objective)]
+    if objective.group is not None:
+        sentences.append(group_words(objective.group))
     if isinstance(indicator, Availability):
         sentences.append(f"Each {slot} is a slot; {_bad_when(indicator)}.")
         if indicator.consecutive > 1 or indicator.recovery > 1:
@@ -219,16 +234,78 @@ def objective_words(objective: Objective) -> list[str]:
                 f"An outage counts from its first slot once it is {indicator.consecutive} slots long, and ends after "
                 f"{indicator.recovery} good {'slot' if indicator.recovery == 1 else 'slots in a row'}."
             )
-    sentences.append(
-        {
-            "exclude": "A slot without data does not count.",
-            "bad": "A slot without data counts as bad.",
-            "good": "A slot without data counts as good.",
-        }[indicator.missing]
-    )
+    if isinstance(indicator, Commitments):
+        sentences.append(_limits(indicator))
+    else:
+        sentences.append(
+            {
+                "exclude": "A slot without data does not count.",
+                "bad": "A slot without data counts as bad.",
+                "good": "A slot without data counts as good.",
+            }[indicator.missing]
+        )
     if objective.warning is not None:
         sentences.append(f"At risk once {_warned(objective)}.")
+    sentences += [chronic_words(chronic) for chronic in objective.chronic]
     return sentences
+
+
+def group_words(group: Group) -> str:
+    """What is promised of several services together."""
+    members = _people(list(group.services)) if group.services else "all services of the agreement"
+    match group.rule:
+        case "redundant":
+            return f"Of {members} at least {group.needs} must be good: only with fewer is {group.id} down."
+        case "mean":
+            weighed = [f"{name} ({weight})" for name, weight in group.services.items()]
+            weights = f", by their weights: {_people(weighed)}" if len(set(group.services.values())) > 1 else ""
+            return f"Each slot is worth the share of {members} that is good{weights}."
+        case "all":
+            return f"Each of {members} must keep it: the worst decides."
+    return f"One of {members} must keep it: the best decides."
+
+
+def chronic_words(chronic: Chronic) -> str:
+    """When repeated violations give a right."""
+    months = f"{chronic.within} month{'' if chronic.within == 1 else 's'}"
+    times = "violated period" if chronic.violations == 1 else "violated periods"
+    return f"{chronic.violations} {times} within {months} give the right: {chronic.right}."
+
+
+def right_words(consequence: Consequence) -> str:
+    """A right that has arisen, and what it rests on."""
+    return f"{sentence(consequence.right)}: {consequence.reason}"
+
+
+def charge_words(charge: Charge) -> str:
+    """`1,200.00 EUR a month`."""
+    return f"{money(charge.amount, charge.currency)} a {charge.per or 'period'}"
+
+
+def credit_terms(agreement: Agreement) -> list[str]:
+    """How far credits go, and whether they have to be claimed."""
+    terms = []
+    unit = next((charge.per for charge in agreement.charge.values() if charge.per), "period")
+    caps = agreement.credit_cap
+    if caps is not None and caps.service is not None:
+        terms.append(f"Credits of one service in one {unit} reach at most {format_share(caps.service)} of its charge.")
+    if caps is not None and caps.agreement is not None:
+        most = format_share(caps.agreement)
+        terms.append(f"All credits of one {unit} together reach at most {most} of the charges of all services.")
+    if agreement.claim is not None:
+        within = span(agreement.claim.within)
+        terms.append(f"A credit is paid where it is claimed within {within} after the period’s end.")
+    return terms
+
+
+def _limits(indicator: Commitments) -> str:
+    if indicator.by_due:
+        return "Each event is in time where it closes by the instant at which it is due."
+    clock = "in service hours" if indicator.hours == "service" else "at all hours"
+    if indicator.limit is not None:
+        return f"Each event is in time where it closes within {span(indicator.limit)}, counted {clock}."
+    limits = ", ".join(f"{priority} {span(limit)}" for priority, limit in indicator.limits.items())
+    return f"Each event is in time where it closes within the limit of its priority, counted {clock}: {limits}."
 
 
 def _promised(objective: Objective) -> str:
@@ -315,7 +392,7 @@ def _told(notice: Notice) -> str:
 
 
 def _people(roles: Sequence[str]) -> str:
-    return " and ".join(roles)
+    return " and ".join(roles) if len(roles) < 3 else f"{', '.join(roles[:-1])} and {roles[-1]}"
 
 
 def hours_words(hours: ServiceHours | None) -> str:
@@ -330,9 +407,15 @@ def _minute(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def counts_events(objective: Objective) -> bool:
+    """Whether its budget is one of events, and not of time."""
+    indicator = objective.indicator
+    return isinstance(indicator, Commitments) or (isinstance(indicator, Ratio) and indicator.weighting == "events")
+
+
 def counted(objective: Objective) -> str:
     """What a verdict of this objective counts."""
-    if isinstance(objective.indicator, Ratio):
+    if isinstance(objective.indicator, Ratio | Commitments):
         return "Events"
     return f"Slots of {span(objective.indicator.slot)}"
 

@@ -67,6 +67,21 @@ def upgrade() -> None:
     )
     op.create_index("api_keys_by_digest", "api_keys", ["digest"], unique=True)
     op.create_table(
+        "assessments",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("as_of", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("lateness", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("exclusions", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("portfolio", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "number", name="assessments_pk"),
+    )
+    op.create_index("assessments_by_knowledge", "assessments", ["tenant", "known_at", "number"], unique=False)
+    op.create_table(
         "cases",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -126,6 +141,9 @@ def upgrade() -> None:
         sa.Column("agreement", sa.Text(), nullable=True),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_by", sa.Text(), nullable=True),
+        sa.Column("granted_as", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_as", sa.BigInteger(), nullable=True),
         sa.Column("granted", sa.Integer(), nullable=False),
         sa.Column("maintenance_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", "granted", name="exclusions_pk"),
@@ -146,6 +164,7 @@ def upgrade() -> None:
         sa.Column("min_time", sa.BigInteger(), nullable=False),
         sa.Column("max_time", sa.BigInteger(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
         sa.Column("arrow", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "position", name="log_batches_pk"),
     )
@@ -206,7 +225,23 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.Column("agreements", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "version", name="portfolios_pk"),
+    )
+    op.create_table(
+        "service_events",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("metric", sa.Text(), nullable=False),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
+        sa.Column("closed", sa.BigInteger(), nullable=True),
+        sa.Column("priority", sa.Text(), nullable=True),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "place", name="service_events_pk"),
     )
     op.create_table(
         "settings",
@@ -246,6 +281,9 @@ def upgrade() -> None:
         sa.Column("final", sa.Boolean(), nullable=False),
         sa.Column("known_at", sa.BigInteger(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("approver", sa.Text(), nullable=True),
+        sa.Column("written_at", sa.BigInteger(), nullable=False),
+        sa.Column("rolling_from", sa.BigInteger(), nullable=True),
         sa.Column("document", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint(
             "tenant", "agreement", "objective", "service", "period_start", "version", name="verdicts_pk"

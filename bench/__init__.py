@@ -1,0 +1,1 @@
+"""The speed bars: one program per claim. See README.md."""

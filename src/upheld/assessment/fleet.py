@@ -1,0 +1,263 @@
+"""The fleet: very many objectives assessed in place. For each a ring of slots and a few integers, so that a measurement
+and the end of a slot each cost the same whatever the window's length. DESIGN rules 2 to 10.
+
+    rows (Arrow, or coded arrays) -> herds, one for each shape of term -> changes of standing, as columns
+    verdicts on demand, as `reference.assess` has them
+
+Rows that are newer than all of their series before go straight into the rings. Those that are not (late, corrected or
+delivered twice) make the fleet ask for the rows of their slots again: the measurements themselves it does not keep.
+No clock and no I/O but through the callback.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from upheld.agreements.calendars import Interval
+from upheld.agreements.indicators import Availability
+from upheld.agreements.terms import Term
+from upheld.agreements.units import END_OF_TIME
+from upheld.assessment import kernels
+from upheld.assessment.advance import assess
+from upheld.assessment.consequences import settled
+from upheld.assessment.credit import Earned
+from upheld.assessment.grants import Grants, grants
+from upheld.assessment.herd import STATUSES, Changed, Coded, Held, Herd, Links, RowsOf, links_of
+from upheld.assessment.kinds import Shape, carries, shape_of
+from upheld.assessment.telling import tell
+from upheld.assessment.verdict import Verdict
+from upheld.assessment.windows import ceil_slot
+from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
+from upheld.measurements.model import COLUMNS
+
+__all__ = ["STATUSES", "Changed", "Coded", "Fleet", "advance", "carries", "open_fleet", "pulse", "take", "verdicts"]
+
+SeriesKey = tuple[str, str]
+_NOTHING = Coded(np.zeros(0, np.int32), np.zeros(0, np.int64))
+_BEFORE_TIME = -(2**62)
+
+
+@dataclass
+class Fleet:
+    """Every objective that the fleet carries, and how it stands. Opaque: read it with `verdicts`.
+
+    `codes` numbers the series (service, metric) whose rows it takes, for whoever codes rows himself."""
+
+    terms: tuple[Term, ...]
+    since: int
+    lateness: int
+    codes: dict[SeriesKey, int]
+    newest: npt.NDArray[np.int64]
+    herds: list[Herd]
+    links: list[Links]
+    place: npt.NDArray[np.int32]
+    """Of each term: its herd, and its place in it."""
+    rows_of: RowsOf
+    excluded_of: dict[int, frozenset[Exclusion]]
+    as_of: int | None = None
+
+    def rows(self, index: int, start: int, end: int) -> Held:
+        """The rows that hold of a term's series with start <= time < end."""
+        term = self.terms[index]
+        code = self.codes[term.service, term.indicator.metric]
+        held = self.rows_of(term.service, term.indicator.metric, start, end)
+        if len(held.time):  # whatever the source has already is not added again when it comes
+            self.newest[code] = max(self.newest[code], int(held.time[-1]))
+        return held
+
+    def covered(self, index: int, start: int, end: int) -> Sequence[Interval]:
+        """What does not count for a term in [start, end)."""
+        return self.granted(index, start, end).covered
+
+    def granted(self, index: int, start: int, end: int) -> Grants:
+        """What a term's exclusions and service hours come to in [start, end)."""
+        return grants(self.terms[index], self.excluded_of.get(index, ()), start, end)
+
+
+def open_fleet(terms: Sequence[Term], *, since: int, lateness: int = 0, rows_of: RowsOf) -> Fleet:
+    """A fleet of terms for each of which `carries` holds, before anything was measured. `since` and `lateness`
+    (microseconds) as in `reference.assess`. `rows_of` gives rows that hold, of those taken in at least."""
+    if refused := [term.key for term in terms if not carries(term)]:
+        raise ValueError(f"the fleet cannot carry {refused[0]}: see `carries`")
+    terms = tuple(terms)
+    codes: dict[SeriesKey, int] = {}
+    for term in terms:
+        codes.setdefault((term.service, term.indicator.metric), len(codes))
+    newest = np.full(len(codes), _BEFORE_TIME, np.int64)
+    place = np.zeros((len(terms), 2), np.int32)
+    fleet = Fleet(terms, since, lateness, codes, newest, [], [], place, rows_of, {})
+    of_shape: dict[Shape, list[int]] = defaultdict(list)
+    shapes: dict[tuple[object, ...], Shape] = {}  # terms of one agreement share their parts
+    for i, term in enumerate(terms):
+        parts = id(term.indicator), id(term.period), term.lateness
+        if parts not in shapes:
+            shapes[parts] = shape_of(term, lateness)
+        of_shape[shapes[parts]].append(i)
+    for shape, index in of_shape.items():
+        place[index, 0], place[index, 1] = len(fleet.herds), np.arange(len(index))
+        own = [terms[i] for i in index]
+        fleet.links.append(links_of([codes[t.service, t.indicator.metric] for t in own], len(codes)))
+        fleet.herds.append(Herd(shape, own, index, since, fleet))
+    return fleet
+
+
+def code(fleet: Fleet, batch: pa.Table) -> Coded:
+    """A batch (columns: `measurements.model.COLUMNS`) as coded rows; -1 codes a series that no term reads."""
+    if batch.schema.types != COLUMNS.types or batch.schema.names != COLUMNS.names:
+        batch = batch.select(COLUMNS.names).cast(COLUMNS)
+    batch = batch.unify_dictionaries().combine_chunks()
+    names, codes = [], []
+    for column in ("service", "metric"):
+        coded = batch.column(column).combine_chunks()
+        coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+        names.append(coded.dictionary.to_pylist())
+        codes.append(coded.indices.to_numpy().astype(np.int64))
+    services, metrics = names
+    pairs = codes[0] * max(len(metrics), 1) + codes[1]
+    found, inverse = np.unique(pairs, return_inverse=True)
+    series = [fleet.codes.get((services[p // len(metrics)], metrics[p % len(metrics)]), -1) for p in found.tolist()]
+    value = batch.column("value").to_numpy().astype(np.float64, copy=False)
+    good, total = (batch.column(name).fill_null(-1).to_numpy() for name in ("good", "total"))
+    return Coded(np.array(series, np.int32)[inverse], batch.column("time").to_numpy(), value, good, total)
+
+
+def take(fleet: Fleet, rows: pa.Table | Coded) -> None:
+    """Takes in measurements, without letting time pass; the fleet's `rows_of` must have them already."""
+    _take(
+        fleet,
+        rows if isinstance(rows, Coded) else code(fleet, rows),
+        fleet.since if fleet.as_of is None else fleet.as_of,
+    )
+
+
+def pulse(fleet: Fleet, as_of: int, exclusions: Sequence[Exclusion] | None = None) -> Changed:
+    """Lets time pass to `as_of` (microseconds UTC, after `since`; never back) and returns the changes of standing since
+    the last pulse, by term and period. `exclusions` is every exclusion there is, or None where they are as before."""
+    return _pulse(fleet, _NOTHING, as_of, exclusions)
+
+
+def advance(
+    fleet: Fleet, rows: pa.Table | Coded | None, as_of: int, exclusions: Sequence[Exclusion] | None = None
+) -> Changed:
+    """`take` and `pulse` in one."""
+    if rows is None:
+        rows = _NOTHING
+    return _pulse(fleet, rows if isinstance(rows, Coded) else code(fleet, rows), as_of, exclusions)
+
+
+def _take(fleet: Fleet, rows: Coded, as_of: int) -> None:
+    fresh = np.empty(len(rows), np.uint8)
+    kernels.freshen(rows.series, rows.time, fleet.newest, fresh)
+    for herd, links in zip(fleet.herds, fleet.links, strict=True):
+        herd.take_in(rows, fresh, links, as_of)
+
+
+def _pulse(fleet: Fleet, rows: Coded, as_of: int, exclusions: Sequence[Exclusion] | None) -> Changed:
+    if as_of <= fleet.since:
+        raise ValueError("as_of: must be after the instant since which the fleet assesses")
+    fleet.as_of = as_of if fleet.as_of is None else max(as_of, fleet.as_of)
+    if exclusions is not None:
+        _exclude(fleet, exclusions)
+    _take(fleet, rows, fleet.as_of)
+    _assess_strays(fleet)
+    found = [changed for herd in fleet.herds for changed in herd.changes()]
+    return _in_order(found)
+
+
+def _exclude(fleet: Fleet, exclusions: Sequence[Exclusion]) -> None:
+    of_service: dict[str, list[Exclusion]] = defaultdict(list)
+    for exclusion in exclusions:
+        of_service[exclusion.service].append(exclusion)
+    concerned = range(len(fleet.terms)) if of_service.get(EVERY_SERVICE) else _of_services(fleet, of_service)
+    others: dict[int, set[int]] = defaultdict(set)
+    for i in {*concerned, *fleet.excluded_of}:
+        term = fleet.terms[i]
+        found = frozenset(
+            x
+            for service in (term.service, EVERY_SERVICE)
+            for x in of_service.get(service, ())
+            if x.agreement in (term.agreement, None)
+        )
+        if found != fleet.excluded_of.get(i, frozenset()):
+            fleet.excluded_of[i] = found
+            others[int(fleet.place[i, 0])].add(int(fleet.place[i, 1]))
+    for at, members in others.items():
+        fleet.herds[at].exclude_anew(members)
+
+
+def _of_services(fleet: Fleet, services: Iterable[str]) -> list[int]:
+    wanted = set(services)
+    return [i for i, term in enumerate(fleet.terms) if term.service in wanted] if wanted else []
+
+
+def _in_order(found: Sequence[Changed]) -> Changed:
+    columns = [
+        np.concatenate([getattr(c, name) for c in found] or [np.zeros(0, np.int64)]) for name in Changed.__slots__
+    ]
+    order = np.lexsort((columns[1], columns[0]))
+    return Changed(*(column[order] for column in columns))
+
+
+def verdicts(fleet: Fleet, which: Iterable[int] | None = None) -> list[Verdict]:
+    """The verdicts of these terms (by default of all), by term and period, equal to those of `reference.assess` for the
+    periods whose slots the fleet still holds: the present one and those before it that may not be final yet.
+
+    Credits of one agreement may share a cap: they are right where `which` has all of an agreement's terms with tiers
+    or none of them."""
+    assert fleet.as_of is not None, "a pulse comes first"
+    found: list[tuple[Term, Verdict, Earned | None]] = []
+    for i in range(len(fleet.terms)) if which is None else which:
+        at, j = fleet.place[i].tolist()
+        herd = fleet.herds[at]
+        if j in herd.strays:
+            found += [(fleet.terms[i], *told) for told in _assess(fleet, i)]
+            continue
+        granted = lambda start, end, i=i: fleet.granted(i, start, end)  # noqa: E731
+        found += [(fleet.terms[i], *told) for told in tell(herd, j, fleet.since, fleet.as_of, granted)]
+    return settled(found)
+
+
+def _assess(fleet: Fleet, index: int) -> list[tuple[Verdict, Earned | None]]:
+    """The verdicts of a term whose counts no ring can hold, from all of its rows, and what each earned."""
+    term, as_of = fleet.terms[index], fleet.as_of
+    assert as_of is not None
+    rows = fleet.rows_of(term.service, term.indicator.metric, 0, END_OF_TIME)
+    size = len(rows.time)
+    counted = rows.total < 0
+    columns = {
+        "service": pa.array([term.service] * size, pa.string()),
+        "metric": pa.array([term.indicator.metric] * size, pa.string()),
+        "time": pa.array(rows.time, pa.int64()),
+        "value": pa.array(rows.value, pa.float64(), mask=np.isnan(rows.value)),
+        "good": pa.array(rows.good, pa.int64(), mask=counted),
+        "total": pa.array(rows.total, pa.int64(), mask=counted),
+        "known_at": pa.array(np.zeros(size, np.int64)),
+    }
+    exclusions = sorted(fleet.excluded_of.get(index, ()), key=lambda x: (x.start, x.end))
+    found = assess(
+        [term], pa.table(columns).cast(COLUMNS), exclusions, as_of, since=fleet.since, lateness=fleet.lateness
+    )
+    at, j = fleet.place[index].tolist()
+    held = fleet.herds[at].starts(j)
+    return [(replace(v, credit=None, claim_by=None), _earned(term, v, as_of)) for v in found if v.period_start in held]
+
+
+def _earned(term: Term, verdict: Verdict, as_of: int) -> Earned | None:
+    counted = verdict.good + verdict.bad
+    width = term.indicator.slot
+    if not term.tiers or not counted or as_of < ceil_slot(verdict.period_end, width) * width:
+        return None
+    bad_time = verdict.bad * width if isinstance(term.indicator, Availability) else 0
+    return Earned(term, (verdict.period_start, verdict.period_end), Fraction(verdict.good, counted), bad_time)
+
+
+def _assess_strays(fleet: Fleet) -> None:
+    """Lets the herds know how the terms stand whose counts no ring can hold."""
+    for herd in fleet.herds:
+        for j in herd.strays:
+            herd.set_standings(j, [verdict for verdict, _ in _assess(fleet, int(herd.index[j]))])

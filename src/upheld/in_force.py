@@ -1,0 +1,106 @@
+"""What a tenant has promised: the portfolios that were put in force, the versions of their agreements, their terms."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.terms import Term, compile_terms
+from upheld.assessment.verdict import Verdict
+from upheld.ports import Adoption, Transaction
+from upheld.reactions import Parties
+
+TermKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A tenant's portfolio in a version, with what is derived from it. `terms` by (agreement, objective, service): one
+    for an agreement and each of its amendments. `applied_by` is who put it in force."""
+
+    version: int
+    portfolio: Portfolio
+    terms: Mapping[TermKey, Sequence[Term]]
+    series: frozenset[tuple[str, str]]
+    applied_by: str | None = None
+
+    @property
+    def every_term(self) -> list[Term]:
+        """All terms, each key's together."""
+        return [term for terms in self.terms.values() for term in terms]
+
+    def term(self, verdict: Verdict) -> Term | None:
+        """The term that a verdict's period falls under; None where the portfolio has it no more."""
+        for term in self.terms.get(verdict.key[:3], ()):
+            ends = term.valid_to
+            if term.valid_from <= verdict.period_start and (ends is None or verdict.period_start < ends):
+                return term
+        return None
+
+    def parties(self, agreement: str, at: int) -> Parties | None:
+        """The agreement of that id with its parties, as amended by `at` (microseconds UTC); None where the portfolio
+        has it no more."""
+        found = self.portfolio.agreement(agreement, at)
+        if found is None:
+            return None
+        customer = next((c for c in self.portfolio.customers if c.id == found.customer), None)
+        return Parties(found, customer, self.portfolio.provider)
+
+
+class Portfolios:
+    """The portfolios of all tenants, each parsed once. `parse` reads a portfolio's YAML text."""
+
+    def __init__(self, parse: Callable[[str], Portfolio]) -> None:
+        self._parse = parse
+        self._newest: dict[str, InForce] = {}
+
+    def newest(self, t: Transaction, tenant: str) -> InForce | None:
+        """The one in force; None before the first."""
+        newest = t.portfolio()
+        if newest is None:
+            return None
+        known = self._newest.get(tenant)
+        if known is None or known.version != newest[0]:
+            known = self._newest[tenant] = self.at(t, newest[0])
+        return known
+
+    def at(self, t: Transaction, version: int) -> InForce:
+        """The one of that version."""
+        adoption = t.adoption(version)
+        assert adoption is not None, f"there is no portfolio of version {version}"
+        return in_force(adoption, self._parse(adoption.source))
+
+
+def in_force(adoption: Adoption, portfolio: Portfolio) -> InForce:
+    """A portfolio as it was adopted, with its terms under the versions of its agreements."""
+    versions = {agreement: int(version) for agreement, (version, _) in adoption.agreements.items()}
+    terms: dict[TermKey, list[Term]] = defaultdict(list)
+    for term in compile_terms(portfolio.agreements, versions):
+        terms[term.key].append(term)
+    measured = [term for stated in terms.values() for term in stated if term.indicator.kind != "duration"]
+    series = frozenset(series for term in measured for series in term.series)
+    return InForce(adoption.version, portfolio, dict(terms), series, adoption.applied_by)
+
+
+def agreement_versions(portfolio: Portfolio, before: Adoption | None) -> dict[str, list[Any]]:
+    """[version, digest] of each agreement that there ever was: an agreement's version rises when what it says, with its
+    amendments, is not what it said before (DESIGN rule 9)."""
+    found = {} if before is None else {agreement: list(known) for agreement, known in before.agreements.items()}
+    stated: dict[str, list[Agreement]] = defaultdict(list)
+    for agreement in portfolio.agreements:
+        stated[agreement.id].append(agreement)
+    for name, agreements in stated.items():
+        version, known = found.get(name, (0, ""))
+        digest = _digest(agreements)
+        if digest != known:
+            found[name] = [max(version + 1, len(agreements)), digest]
+    return found
+
+
+def _digest(agreements: Sequence[Agreement]) -> str:
+    """What agreements say, whatever their text looks like: defaults and the order of keys make no difference."""
+    said = [a.model_dump(mode="json", exclude_defaults=True) for a in sorted(agreements, key=lambda a: a.validity[0])]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

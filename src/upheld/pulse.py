@@ -1,0 +1,340 @@
+"""The pulse: what has come in and what time has brought is assessed, kept under its versions, and told to the cases.
+
+Before the verdicts of a pulse are kept, it is written down what they were made of (`ports.Assessment`), so that
+`as_known` can make them again.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from upheld.agreements.terms import Term
+from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
+from upheld.analysis.findings import LOOK_BACK, findings
+from upheld.assessment.verdict import Condition, Verdict, to_document
+from upheld.assessment.versions import (
+    AMENDED,
+    FIRST_ASSESSED,
+    Cause,
+    approver,
+    in_words,
+    is_restated,
+    numbered,
+)
+from upheld.assessor import Assessor
+from upheld.cases.decide import Assessed, Command, Observed, Open, Withdraw, decide, new_case, period_of
+from upheld.cases.model import OPEN_STATES, Case
+from upheld.in_force import InForce
+from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Transaction, VerdictFilter
+
+log = structlog.get_logger()
+T = TypeVar("T")
+TRIES = 5
+EVERY_CASE = 1_000_000
+AT_ONCE = 500
+"""Quiet verdicts kept in one transaction."""
+TOGETHER = 25
+"""Verdicts noted in one transaction, with all that follows from them."""
+EVIDENCE_CARRIED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the process runs, in microseconds. `delay`: how long a slot waits for its data before it is assessed;
+    `lateness`: how long after its period a verdict becomes final; `stable`: how long a service must be good to count
+    as restored; `lease`: how long a worker may take over one entry of the agenda."""
+
+    delay: int = 30 * SECOND
+    lateness: int = HOUR
+    stable: int = 5 * MINUTE
+    lease: int = 5 * MINUTE
+
+
+@dataclass
+class News:
+    """Verdicts that have changed and are not kept yet, by their keys; and up to when all that was assessed is kept."""
+
+    verdicts: dict[tuple[str, str, str, int], Verdict] = field(default_factory=dict)
+    assessed_until: int | None = None
+
+
+@dataclass
+class Round:
+    """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
+    made, and the one before it (None before the first)."""
+
+    tenant: str
+    current: InForce
+    assessor: Assessor
+    news: News
+    managed_since: int
+    made: Assessment
+    before: Assessment | None
+
+
+class Pulse:
+    """Assesses tenants, and gives their cases commands: `give` within a transaction, `command` in one of its own."""
+
+    def __init__(
+        self,
+        store: Store,
+        measurements: MeasurementLog,
+        clock: Clock,
+        rules: Rules,
+        give: Callable[[Transaction, str, Case, Command], bool],
+        command: Callable[[str, str, Command], object],
+    ) -> None:
+        self._store, self._measurements, self._clock, self._rules = store, measurements, clock, rules
+        self._give, self._command = give, command
+        self._assessors: dict[str, Assessor] = {}
+        self._news: dict[str, News] = {}
+
+    def run(self, tenant: str, current: InForce, managed_since: int) -> int:
+        """Assesses what has come in and what time has brought; returns the number of verdicts that changed. What could
+        not be kept is kept by the next pulse. Periods that were over at `managed_since` open no case."""
+        assessor = self._assessor(tenant, current, managed_since)
+        with self._store.transaction(tenant, writing=False) as t:
+            exclusions, place, before = t.exclusions(), t.exclusions_place(), t.assessment()
+            events_place = t.service_events_place()
+            events = None if events_place == assessor.events_place else t.service_events()
+        now = self._clock.now()
+        news = self._news.setdefault(tenant, News(assessed_until=None if before is None else before.as_of))
+        changed = assessor.advance(exclusions, now - self._rules.delay, events)
+        news.verdicts |= {verdict.key: verdict for verdict in changed}
+        assessor.events_place = events_place
+        made = Assessment(
+            known_at=now,
+            as_of=assessor.as_of,
+            since=assessor.since,
+            lateness=self._rules.lateness,
+            position=assessor.position,
+            exclusions=place,
+            events=events_place,
+            portfolio=current.version,
+        )
+        pulse = Round(tenant, current, assessor, news, managed_since, made, before)
+        count = self._keep(pulse)
+        if not news.verdicts:
+            news.assessed_until = made.as_of
+        self._observe(pulse)
+        return count
+
+    def _assessor(self, tenant: str, current: InForce, managed_since: int) -> Assessor:
+        assessor = self._assessors.get(tenant)
+        if assessor is None:
+            assessor = self._assessors[tenant] = Assessor(self._measurements, tenant, self._rules.lateness)
+        if assessor.version != current.version:
+            assessor.adopt(current.version, current.every_term, managed_since)
+        return assessor
+
+    # -- keeping ------------------------------------------------------------------------------------------------
+
+    def _keep(self, pulse: Round) -> int:
+        """Keeps the verdicts that have changed: those that no case is concerned with many at a time, the others few at
+        a time with what follows. A verdict that fails is logged, and stays among the news."""
+        news = pulse.news
+        with self._store.transaction(pulse.tenant, writing=False) as t:
+            concerned = {(case.agreement, case.objective, case.service) for case in t.cases(OPEN_STATES, EVERY_CASE)}
+            changed = [v for v in news.verdicts.values() if _is_news(t, pulse, v)]
+        if changed:
+            settled(self._store, pulse.tenant, lambda t: t.add_assessment(pulse.made))
+        quiet = [v for v in changed if v.status in ("met", "no_data") and v.key[:3] not in concerned]
+        for first in range(0, len(quiet), AT_ONCE):
+            with self._store.transaction(pulse.tenant) as t:
+                for verdict in quiet[first : first + AT_ONCE]:
+                    self._put(t, pulse, verdict)
+        kept = {v.key for v in quiet}
+        news.verdicts = {v.key: v for v in changed if v.key not in kept}
+        loud = list(news.verdicts.values())
+        for first in range(0, len(loud), TOGETHER):
+            self._note_all(pulse, loud[first : first + TOGETHER])
+        return len(changed)
+
+    def _note_all(self, pulse: Round, verdicts: Sequence[Verdict]) -> None:
+        """Notes some verdicts in one transaction; where that fails, each in its own, to find the one that does."""
+
+        def note(t: Transaction) -> None:
+            for verdict in verdicts:
+                self._note(t, pulse, verdict)
+
+        try:
+            settled(self._store, pulse.tenant, note)
+        except Exception:
+            if len(verdicts) == 1:
+                log.exception("verdict not kept", tenant=pulse.tenant, verdict=verdicts[0].key)
+                return
+            for verdict in verdicts:
+                self._note_all(pulse, [verdict])
+            return
+        for verdict in verdicts:
+            del pulse.news.verdicts[verdict.key]
+
+    def _put(self, t: Transaction, pulse: Round, verdict: Verdict) -> tuple[Verdict, tuple[Cause, ...]]:
+        """Keeps a verdict; returns it with its version, and why it changed."""
+        term = pulse.current.term(verdict)
+        assert term is not None, "news of a term that is gone"
+        before = _before(t, term, verdict)
+        verdict, found = _numbered(before, pulse, term, verdict)
+        who = self._approver(t, pulse, term, verdict, found) if is_restated(found) else None
+        t.put_verdict(verdict, pulse.made.known_at, in_words(found), who, _rolling_from(term))
+        return verdict, found
+
+    def _approver(
+        self, t: Transaction, pulse: Round, term: Term, verdict: Verdict, found: Sequence[Cause]
+    ) -> str | None:
+        delivered_by: Sequence[str] = ()
+        if any(cause.kind in ("late_data", "corrected") for cause in found):
+            after = 0 if pulse.before is None else pulse.before.position
+            span = verdict.period_start, verdict.period_end
+            delivered_by = self._measurements.sources(
+                pulse.tenant, term.series, *span, after=after, upto=pulse.made.position
+            )
+        return approver(
+            found,
+            t.every_exclusion() if any(cause.intervals for cause in found) else (),
+            term.subjects,
+            applied_by=pulse.current.applied_by,
+            delivered_by=delivered_by,
+        )
+
+    # -- cases --------------------------------------------------------------------------------------------------
+
+    def _note(self, t: Transaction, pulse: Round, verdict: Verdict) -> None:
+        """Keeps a verdict that has changed, and lets the case know, or opens one."""
+        verdict, found = self._put(t, pulse, verdict)
+        if is_history(verdict, found):
+            return
+        term = pulse.current.term(verdict)
+        assert term is not None, "a verdict of a term that is gone"
+        rolling = term.period.rolling is not None
+        case = t.open_case(*term.key)
+        if case is not None:
+            self._give(t, pulse.tenant, case, Assessed(case_document(verdict), is_restated(found), rolling))
+        elif verdict.period_end > pulse.managed_since and asks_for_case(
+            verdict, t.cases_of(*term.key), pulse.assessor.conditions()[term.key], term
+        ):
+            self._open(t, pulse, verdict, rolling)
+
+    def _open(self, t: Transaction, pulse: Round, verdict: Verdict, rolling: bool) -> None:
+        now = self._clock.now()
+        case_id = case_number(pulse.tenant, verdict, now)
+        term = pulse.current.term(verdict)
+        found = findings(
+            verdict.service,
+            pulse.assessor.conditions(),
+            pulse.current.portfolio.resources,
+            t.changes(now - LOOK_BACK),
+            t.maintenances(now - LOOK_BACK),
+            now,
+            () if term is None or term.members is None else term.services,
+        )
+        document = case_document(verdict)
+        case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
+        self._give(t, pulse.tenant, case, Open(document, found))
+        log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
+
+    def _observe(self, pulse: Round) -> None:
+        """Tells each open case how its service is; ends those whose promise is not in force any more."""
+        with self._store.transaction(pulse.tenant, writing=False) as t:
+            cases = t.cases(OPEN_STATES, limit=EVERY_CASE)
+            commands = [(case, self._observation(t, case, pulse)) for case in cases]
+        for case, command in commands:
+            if command is not None and decide(case, command, self._clock.now())[1]:  # most often nothing happens
+                self._command(pulse.tenant, case.id, command)
+
+    def _observation(self, t: Transaction, case: Case, pulse: Round) -> Command | None:
+        key = (case.agreement, case.objective, case.service)
+        if key not in pulse.current.terms:
+            return Withdraw("the agreement in force does not promise this any more")
+        condition = pulse.assessor.conditions()[key]
+        if condition.bad_until is None:  # no slot is bad by itself: only the verdict can tell
+            newest = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service, newest_only=True))
+            if any(v.objective == case.objective and v.status in ("at_risk", "violated") for v in newest):
+                return None
+        return Observed(condition.bad_until, condition.good_for, self._rules.stable)
+
+
+def settled(store: Store, tenant: str, work: Callable[[Transaction], T]) -> T:
+    """Does `work` in a transaction, again where someone else came first."""
+    for _ in range(TRIES - 1):
+        try:
+            with store.transaction(tenant) as t:
+                return work(t)
+        except Conflict:
+            continue
+    with store.transaction(tenant) as t:
+        return work(t)
+
+
+def _is_news(t: Transaction, pulse: Round, verdict: Verdict) -> bool:
+    """Whether a verdict is to be kept: not where it is kept already, of a term that is gone, or of a period that
+    was over, without a measurement, before we looked at it."""
+    term = pulse.current.term(verdict)
+    if term is None:
+        return False
+    before = _before(t, term, verdict)
+    if before is None and verdict.final and verdict.status == "no_data":
+        return False
+    return _numbered(before, pulse, term, verdict)[0] != before
+
+
+def _before(t: Transaction, term: Term, verdict: Verdict) -> Verdict | None:
+    rolling_from = _rolling_from(term)
+    return t.verdict(verdict.key) if rolling_from is None else t.newest_window(*verdict.key[:3], rolling_from)
+
+
+def _rolling_from(term: Term) -> int | None:
+    return None if term.period.rolling is None else term.valid_from
+
+
+def _numbered(before: Verdict | None, pulse: Round, term: Term, verdict: Verdict) -> tuple[Verdict, tuple[Cause, ...]]:
+    return numbered(
+        before,
+        verdict,
+        rolling=term.period.rolling is not None,
+        assessed_until=pulse.news.assessed_until,
+        events=term.indicator.kind == "duration",
+    )
+
+
+def is_history(verdict: Verdict, found: Sequence[Cause]) -> bool:
+    """Whether a verdict only says what a period long over came to: it was final when we first looked at it, or an
+    amendment has changed it afterwards. It is kept, and nobody is bothered."""
+    return verdict.final and all(cause in (FIRST_ASSESSED, AMENDED) for cause in found)
+
+
+def asks_for_case(verdict: Verdict, cases: Sequence[Case], condition: Condition, term: Term) -> bool:
+    """Whether a verdict asks for a new case where none is open: its promise is in danger or broken, and not only by
+    what an ended case (`cases`, newest first) has dealt with."""
+    if verdict.status not in ("at_risk", "violated"):
+        return False
+    rolling = term.period.rolling is not None
+    period = period_of({"period_start": format_instant(verdict.period_start)}, rolling=rolling)
+    last = next((case for case in cases if period in case.periods), None)
+    if last is None or last.state == "withdrawn" or (verdict.status == "violated" and last.kind == "degradation"):
+        return True
+    crossed = verdict.violated_at if verdict.status == "violated" else verdict.at_risk_at
+    ended = last.closed_at or 0
+    if rolling and crossed is not None and crossed > ended:
+        return True
+    return condition.bad_until is not None and ended < condition.bad_until <= verdict.period_end + term.indicator.slot
+
+
+def case_document(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as a case, its events and its notices carry it: of long evidence only the newest part, so that they
+    stay readable. The verdict itself keeps all."""
+    document = to_document(verdict)
+    omitted = len(document["evidence"]) - EVIDENCE_CARRIED
+    if omitted > 0:
+        document["evidence"] = document["evidence"][omitted:]
+        document["evidence_omitted"] = omitted
+    return document
+
+
+def case_number(tenant: str, verdict: Verdict, opened_at: int) -> str:
+    """A case's id: short enough to be read out on the telephone."""
+    name = "\n".join(map(str, (tenant, *verdict.key, opened_at)))
+    return "C-" + hashlib.sha256(name.encode()).hexdigest()[:10].upper()
