@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.terms import Term, compile_terms
-from upheld.agreements.units import MINUTE
+from upheld.agreements.units import DAY, MINUTE
+from upheld.assessment import kernels
 from upheld.assessment.columns import Rows
 from upheld.assessment.fleet import Coded, Fleet, advance, open_fleet
 from upheld.measurements.exclusions import Exclusion
@@ -63,9 +64,20 @@ def fleet_of(count: int, period: dict[str, str], indicator: dict[str, object] = 
     return fleet
 
 
+def filled(fleet: Fleet, days: int) -> Fleet:
+    """The fleet so many days later, as if each slot until then had been good: the window is full."""
+    advance(fleet, None, START + days * DAY)
+    for herd in fleet.herds:
+        herd.ring[:] = kernels.ALL_GOOD
+        herd.ring[np.arange(herd.done, herd.head) % len(herd.ring)] = 0
+        herd.missing[:] = herd.excluded[:] = 0
+        herd.alert[:] = 1
+    return fleet
+
+
 def minute_of(count: int, minute: int, seed: int, shuffled: bool = False) -> Coded:
-    """The rows of one minute: each service reports once but for one in 500, and one row in 1,000 is bad. In the order of
-    the services, or in none."""
+    """The rows of one minute: each service reports once but for one in 500, and one row in 1,000 is bad. In the order
+    of the services, or in none."""
     draw = np.random.default_rng(seed)
     series = np.flatnonzero(draw.random(count) > 0.002).astype(np.int32)
     if shuffled:

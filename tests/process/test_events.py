@@ -114,9 +114,9 @@ def test_an_earlier_report_and_a_restatement_by_what_is_told_late(desk):
 
 
 def test_what_was_opened_before_the_first_portfolio_counts_too(desk):
-    desk.deliver(_fault("F0", START - 20 * HOUR))
+    desk.deliver(_fault("F0", START - 6 * HOUR))
     desk.pass_to(START + HOUR)
-    assert (desk.verdict().status, desk.verdict().violated_at) == ("violated", START - 16 * HOUR)
+    assert (desk.verdict().status, desk.verdict().violated_at) == ("violated", START - 2 * HOUR)
 
 
 def test_rows_that_are_wrong_are_refused_with_their_reasons(desk):

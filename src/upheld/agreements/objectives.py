@@ -69,8 +69,9 @@ def _parse_rate(value: object) -> Fraction:
 
 
 class BurnRate(Document):
-    """Crossed where, over the last `long` and also over the last `short` time of the period, the budget was spent at
-    least `rate` times as fast as would use it up exactly (Google SRE workbook, chapter 5)."""
+    """Crossed where, over the last `long` and also over the last `short` time, the budget was spent at least `rate`
+    times as fast as would use it up exactly (Google SRE workbook, chapter 5); not before `long` has passed within the
+    period."""
 
     rate: Annotated[Fraction, BeforeValidator(_parse_rate)]
     long: Duration

@@ -29,6 +29,8 @@ Numbers = npt.NDArray[np.int64]
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (90, 92), "year": (365, 366)}
 _CLOCKS = 2 * HOUR
 _MOST_AHEAD = 32
+_compiled: Any = kernels
+"""The kernels for calls with arguments by the handful, which their types do not admit."""
 
 
 class Held(Protocol):
@@ -316,7 +318,7 @@ class Herd:
         if self.shape.form == "values":
             if rows.value is None:
                 return self._touch(rows, np.flatnonzero(fresh == 0), links, touched)
-            left = kernels.mark(
+            left = _compiled.mark(
                 *shared, rows.value, fresh, *place, self.ring, *into, self.kind, self.kinds, self.limits, late
             )
         elif rows.good is None or rows.total is None:
@@ -324,11 +326,13 @@ class Herd:
         elif self.shape.form == "rates":
             opened = self.open_slot, self.open_good, self.open_total
             counts = rows.good, rows.total, fresh
-            left = kernels.mark_rates(*shared, *counts, *place, self.ring, *into, self.kind, self.kinds, *opened, late)
+            left = _compiled.mark_rates(
+                *shared, *counts, *place, self.ring, *into, self.kind, self.kinds, *opened, late
+            )
         else:
             most = int(np.iinfo(self.totals.dtype).max) if self.totals.dtype == np.int32 else kernels.TOO_MANY
             counts = rows.good, rows.total, fresh
-            left = kernels.add(*shared, *counts, *place, most, self.goods, self.totals, *into, late)
+            left = _compiled.add(*shared, *counts, *place, most, self.goods, self.totals, *into, late)
         return self._touch(rows, late[:left], links, touched)
 
     def _touch(self, rows: Coded, which: Numbers, links: "Links", touched: dict[int, set[int]]) -> None:
@@ -348,9 +352,11 @@ class Herd:
         span = self.done, until, self.shape.length
         if self._counts:
             tallies = self.spent, self.base, self.risk, self.missed
-            kernels.end_counts(self.goods, self.totals, *span, self.kind, self.kinds, *tallies, self.now)
+            _compiled.end_counts(self.goods, self.totals, *span, self.kind, self.kinds, *tallies, self.now)
         else:
-            kernels.end_slots(self.ring, *span, self._grown_at, self.kind, self.kinds, self.tally, self.now, self.alert)
+            _compiled.end_slots(
+                self.ring, *span, self._grown_at, self.kind, self.kinds, self.tally, self.now, self.alert
+            )
         self.done = until
         head = until + self._ahead
         opening = np.arange(self.head, head) % self._size
@@ -387,7 +393,7 @@ class Herd:
         if not len(near):
             return None
         if not self._counts:
-            return kernels.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
+            return _compiled.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
         for j, begins, ends in near.tolist():
             rows = np.arange(max(begins, first), min(ends, last)) % self._size
             self.goods[rows, j], self.totals[rows, j] = 0, kernels.UNCOUNTED

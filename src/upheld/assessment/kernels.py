@@ -66,7 +66,7 @@ _SMALL = 2**31
 
 
 @njit(cache=True, nogil=True)
-def exceeds(a: int, b: int, c: int, d: int) -> bool:
+def exceeds(a: Any, b: Any, c: Any, d: Any) -> Any:
     """Whether a * b > c * d, for integers from 0 up to 2**63 - 1, in 128 bits where that is needed."""
     if a < _SMALL and b < _SMALL and c < _SMALL and d < _SMALL:
         return a * b > c * d
@@ -379,7 +379,7 @@ def end_slots(
 
 
 @njit(cache=True, nogil=True)
-def _enter(code: int, policy: int, own: Small, ended: int) -> bool:
+def _enter(code: Any, policy: int, own: Small, ended: int) -> Any:
     """Lets a slot enter a calendar window; returns whether anything in it counts."""
     if code == BAD:
         own[SPENT_] += 1
@@ -404,7 +404,7 @@ def _stand_calendar(n: int, p: Numbers, own: Small) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _move(code: int, by: int, policy: int, own: Small) -> None:
+def _move(code: Any, by: int, policy: int, own: Small) -> None:
     """Lets a slot enter a rolling window (by 1) or leave it (by -1)."""
     if code == EXCLUDED:
         own[EXCLUDED_] += by

@@ -25,8 +25,10 @@ class Step:
 
 def burns(burn: BurnRate, allowed: Fraction, steps: Sequence[Step], slot: int) -> bool:
     """Whether over the last `long` time, and over the last `short` too, budget was spent at least `rate` times as fast
-    as would use it up exactly. Both are cut to the period. `allowed` is 1 - target, `slot` the width of a slot in
-    microseconds."""
+    as would use it up exactly. Never before `long` has passed within the period: one bad slot of the first few would
+    be any rate. `allowed` is 1 - target, `slot` the width of a slot in microseconds."""
+    if len(steps) < burn.long // slot:
+        return False
     return all(_spends_at(burn.rate, allowed, steps[-(time // slot) :]) for time in (burn.long, burn.short))
 
 

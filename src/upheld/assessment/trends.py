@@ -1,7 +1,7 @@
 """Burn rates and forecasts at many slot ends at once. DESIGN rule 8; slot by slot they are told in `reference_trends`.
 
-What a slot spends counts from the slot end that decides it, as in the budget itself. A trailing time is cut to the
-period, or to the rolling window, that ends with the same slot."""
+What a slot spends counts from the slot end that decides it, as in the budget itself. A trailing time lies
+within the period, or the rolling window, that ends with the same slot: nothing is crossed before it has passed there."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -89,7 +89,7 @@ def trends_crossed(term: Term, ends: Ends, spending: Spending, outlook: Outlook)
             spending.reaches(slots, burn.rate * allowed, ends.within(outlook.base, slots))
             for slots in (burn.long // width, burn.short // width)
         )
-        crossed |= long & short
+        crossed |= long & short & (ends.last - ends.first >= burn.long // width)
     if warning.forecast is not None:
         crossed |= _runs_out(allowed, warning.forecast.over // width, ends, spending, outlook)
     return crossed
