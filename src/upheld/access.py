@@ -44,7 +44,7 @@ class Caller:
         return self.key_name or self.key_id
 
     def may(self, method: str, path: str) -> bool:
-        """Whether the role admits the request: an operator may do all, an `ingest` key deliver measurements and events only."""
+        """Whether the role admits the request: an operator may do all, an `ingest` key deliver data only."""
         return self.role == "operator" or (
             self.role == "ingest" and method == "POST" and path in DELIVERIES and not self.by_session
         )

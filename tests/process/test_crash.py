@@ -105,7 +105,7 @@ class Server:
         return line.split(": ")[1]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(290)
 def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
     tickets, relay = TicketSystem(), start_mail_catcher(tmp_path / "mail")
     server = Server(tmp_path, relay.port, tickets.server_port)
@@ -115,16 +115,22 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
     api.put("/v1/agreements", content=PORTFOLIO, headers={"Content-Type": "application/yaml"}).raise_for_status()
     acknowledged: dict[str, float] = {}
     try:
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 200
         kills = [8, 20, 30, 40, 50]  # after so many measurements, a random moment later
-        while not _done(api) and time.monotonic() < deadline:
+        killing: list[threading.Timer] = []
+        while (kills or not _done(api)) and time.monotonic() < deadline:
             if kills and len(acknowledged) >= kills[0]:
-                threading.Timer(chance.random(), server.kill).start()
                 kills.pop(0)
+                killing.append(threading.Timer(chance.random(), server.kill))
+                killing[-1].start()
             if not server.runs():
                 server.start()
             _deliver(api, acknowledged, 0.0 if 12 <= len(acknowledged) < 24 else 1.0)
             time.sleep(0.1)
+        for timer in killing:
+            timer.join()
+        if not server.runs():
+            server.start()
         (case,) = api.get("/v1/cases").json()["cases"]
         story = api.get(f"/v1/cases/{case['id']}").json()
     finally:

@@ -391,9 +391,9 @@ def test_only_what_was_known_by_then_is_read(tmp_path):
         "vpn,up,2026-01-01T00:00:00Z,1,2026-08-01T00:00:00Z\n" + "vpn,up,2026-01-01T00:00:00Z,2,2026-08-01T00:00:00Z\n"
     )
     path = csv_file(tmp_path, text + late)
-    delivery = read_measurements([path], known_by=T0, strict=True)
+    delivery = read_measurements([path], known_at=T0, strict=True)
     assert (delivery.earliest, delivery.latest, delivery.notes) == (T0, T0, ())
-    nothing = read_measurements([path], known_by=T0 - 1)
+    nothing = read_measurements([path], known_at=T0 - 1)
     assert (nothing.batch.num_rows, nothing.earliest, nothing.latest) == (0, None, None)
     assert read_measurements([path]).notes == (f"2 measurements {CONTRADICTION}",)
 

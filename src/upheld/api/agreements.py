@@ -28,7 +28,10 @@ def router(application: Application) -> APIRouter:
         except InputError as error:
             raise input_problem(error) from None
         version = application.process.adopt_portfolio(caller.tenant, text, portfolio, caller.name)
-        return {"version": version, "agreements": list(dict.fromkeys(agreement.id for agreement in portfolio.agreements))}
+        return {
+            "version": version,
+            "agreements": list(dict.fromkeys(agreement.id for agreement in portfolio.agreements)),
+        }
 
     @routes.get("")
     def get(caller: Asking) -> dict[str, Any]:

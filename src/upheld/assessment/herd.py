@@ -118,6 +118,10 @@ class Herd:
         slots = 0 if self._counts else members
         self.tally = np.zeros((self.rows, slots, 6), np.int32)
         counted = members - slots
+        self.risk: npt.NDArray[np.int32]
+        self.missed: npt.NDArray[np.int32]
+        self.spent: npt.NDArray[Any]
+        self.base: npt.NDArray[Any]
         if self._counts:
             self.spent, self.base = np.zeros((self.rows, members), np.int64), np.zeros((self.rows, members), np.int64)
             self.risk, self.missed = np.zeros((self.rows, members), np.int32), np.zeros((self.rows, members), np.int32)
@@ -391,13 +395,13 @@ class Herd:
     def _lay_stretches(self, stretches: npt.NDArray[np.int32], first: int, last: int) -> None:
         near = stretches[(stretches[:, 1] < last) & (stretches[:, 2] > first)]
         if not len(near):
-            return None
+            return
         if not self._counts:
-            return _compiled.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
+            _compiled.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
+            return
         for j, begins, ends in near.tolist():
             rows = np.arange(max(begins, first), min(ends, last)) % self._size
             self.goods[rows, j], self.totals[rows, j] = 0, kernels.UNCOUNTED
-        return None
 
     def exclude_anew(self, members: Iterable[int]) -> None:
         """Applies what is now excluded of these members, and derives again what that touches."""

@@ -85,13 +85,13 @@ def _product(a: int, b: int) -> tuple[Any, Any]:
 
 
 @njit(cache=True, nogil=True)
-def misses(spent: int, base: int, kind: Numbers) -> bool:
+def misses(spent: Any, base: Any, kind: Numbers) -> Any:
     """Whether more than the budget of a base is spent."""
     return exceeds(spent, kind[TARGET + 1], base, kind[TARGET])
 
 
 @njit(cache=True, nogil=True)
-def warns(spent: int, base: int, kind: Numbers) -> bool:
+def warns(spent: Any, base: Any, kind: Numbers) -> Any:
     """Whether a soft threshold is crossed."""
     if kind[SPENT + 1] and spent > 0 and not exceeds(base, kind[SPENT], spent, kind[SPENT + 1]):
         return True
@@ -373,8 +373,8 @@ def end_slots(
                     _move(gone, -1, p[POLICY], tally[0, j])
                 ended = n + 1 - p[FIRST]
                 now[0, j] = _stand_rolling(n, p, tally[0, j], min(ended, length))
-                # while a window grows it may stand otherwise with each good slot, if anything in it is bad; and at SINCE
-                # a standing that holds already begins to be told
+                # a growing window may stand otherwise with each good slot, if anything in it is bad; and at SINCE what
+                # holds already begins to be told
                 alert[j] = (ended < length or n < p[SINCE]) and (now[0, j] == NO_DATA or tally[0, j, SPENT_] > 0)
 
 

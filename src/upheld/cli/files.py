@@ -165,7 +165,7 @@ def _assess_files(
             [path for path in measurements if path not in of_events],
             forms_read(slotted),
             terms=None if reference or with_history else slotted,
-            known_by=known_at,
+            known_at=known_at,
             strict=strict,
             on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )

@@ -73,18 +73,18 @@ def read_measurements(
     known: Mapping[Series, Collection[Form]] | None = None,
     *,
     terms: Sequence[Term] | None = None,
-    known_by: int | None = None,
+    known_at: int | None = None,
     strict: bool = False,
     on_file: Callable[[Path], None] = lambda path: None,
 ) -> Delivery:
     """Reads files of any format, one after the other, and calls `on_file` before each.
 
-    Only series in `known` (see `forms_read`) are kept, None keeps all; and only what was known by `known_by`
+    Only series in `known` (see `forms_read`) are kept, None keeps all; and only what was known by `known_at`
     (microseconds UTC). Where `strict`, these are faults: a service that is in none of the series, a measurement of a
     form that its series is not read in, and measurements that contradict each other. Where `terms` are given,
     nothing but to assess these is meant: large files of regular measurements then come condensed, see `condensing`.
     Raises InputError: at most 20 faults, and the number of the rest."""
-    slots = condensed(paths, terms) if terms is not None and known_by is None else None
+    slots = condensed(paths, terms) if terms is not None and known_at is None else None
     if slots is not None:
         return Delivery(slots, slots.earliest, slots.latest)
     findings = Findings()
@@ -107,8 +107,8 @@ def read_measurements(
     if known is not None:
         kept, left_out = _of_known_series(batch, known)
         notes += left_out
-    if known_by is not None:
-        kept &= _numbers(batch, "known_at") <= known_by
+    if known_at is not None:
+        kept &= _numbers(batch, "known_at") <= known_at
     places = np.flatnonzero(kept)
     if len(places) < len(batch):
         batch = batch.filter(pa.array(kept))
