@@ -52,7 +52,7 @@ def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now
     cancelled = replace(known, state="cancelled", sequence=known.sequence + 1)
     t.save_maintenance(cancelled)
     for granted in t.exclusions_earned(maintenance_id):
-        t.revoke_exclusion(granted, now)
+        t.revoke_exclusion(granted, now, f"maintenance {maintenance_id}")
     for decision in t.announcements(maintenance_id):
         t.save_announcement(_unearned(decision, "the work was cancelled", now))
     for notice in _notices(t, cancelled):
@@ -218,7 +218,7 @@ def _grant(t: Transaction, work: Maintenance, decision: Announcement, now: int) 
     granted = exclusions(work, decision, now)
     for name, exclusion in t.exclusions_earned(work.id).items():
         if exclusion.agreement == decision.agreement and name not in granted:
-            t.revoke_exclusion(name, now)
+            t.revoke_exclusion(name, now, f"maintenance {work.id}")
     for name, exclusion in granted.items():
         t.add_exclusion(name, exclusion, work.id)
 

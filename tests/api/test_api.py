@@ -446,6 +446,14 @@ def test_an_exclusion_under_a_used_id_is_a_conflict_unless_it_is_the_same(north:
     assert len(north.get("/v1/exclusions").json()["exclusions"]) == 1
 
 
+def test_a_revoked_exclusion_stands_no_more_and_may_be_granted_anew(north: TestClient) -> None:
+    north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1"})
+    assert north.delete("/v1/exclusions/X-1").status_code == 204
+    assert north.get("/v1/exclusions").json() == {"exclusions": []}
+    is_problem(north.delete("/v1/exclusions/X-1"), 404)
+    assert north.post("/v1/exclusions", json={**EXCLUSION, "id": "X-1"}).status_code == 201
+
+
 def test_an_exclusion_may_be_for_every_service(north: TestClient) -> None:
     assert north.post("/v1/exclusions", json={**EXCLUSION, "service": "*"}).json()["service"] == "*"
 
@@ -583,6 +591,7 @@ VALUES = st.recursive(
         [
             ("POST", "/v1/measurements"),
             ("POST", "/v1/measurements?mode=rows"),
+            ("POST", "/v1/events"),
             ("PUT", "/v1/agreements"),
             ("POST", "/v1/maintenance"),
             ("POST", "/v1/exclusions"),

@@ -104,7 +104,6 @@ def test_a_wrong_scenario_ends_with_2_and_the_others_still_run(run):
     assert "s.yaml: 1 of 1 verdicts differ\n" in result.stdout
     assert result.stderr.splitlines() == [
         "wrong.yaml:1: expect: is missing",
-        "wrong.yaml:1: series: is missing",
         "wrong.yaml:1: start: 'now' is not an RFC 3339 time such as 2026-06-01T00:00:00Z",
         "wrong.yaml:1: step: is missing",
         "missing.yaml: no such file",

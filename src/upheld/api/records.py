@@ -74,6 +74,13 @@ def router(application: Application) -> APIRouter:
             raise Problem(409, f"id: {exclusion_id!r} is another exclusion; give a new id")
         return {"id": exclusion_id, **record_document(kept)}
 
+    @routes.delete("/exclusions/{exclusion_id}", status_code=204)
+    def revoke(caller: Asking, exclusion_id: str) -> Response:
+        """Lets the interval count again; what it touches is restated. That it once stood stays known."""
+        if not process.revoke_exclusion(caller.tenant, exclusion_id, caller.name):
+            raise Problem(404, f"no exclusion {exclusion_id!r} stands")
+        return Response(status_code=204)
+
     @routes.get("/exclusions")
     def exclusions(caller: Asking) -> dict[str, Any]:
         """Every exclusion that has not been revoked, also those that planned maintenance has earned."""

@@ -166,7 +166,6 @@ class Herd:
 
     def _set_window(self, k: int, window: Window) -> None:
         row, chosen = (len(self.opened[k]) - 1) % self.rows, self._of_kind[k]
-        self._leave(row, chosen)
         self.kinds[k, [FIRST, LAST, ROW]] = window.first - self.zero, window.last - self.zero, row
         for column in (self.spent, self.base, self.now, self.told):
             column[row, chosen] = 0
@@ -244,6 +243,7 @@ class Herd:
                 if following is None:
                     self.kinds[k, [FIRST, LAST]] = NEVER
                     break
+                self._leave(len(opened) % self.rows, chosen)
                 opened.append(following)
                 self._set_window(k, following)
 
