@@ -143,12 +143,10 @@ def _assess_files(
 ) -> "tuple[Portfolio, list[Verdict], list[tuple[Version, ...]] | None]":
     from upheld.agreements.terms import compile_terms
     from upheld.agreements.units import DAY, format_instant, to_microseconds
-    from upheld.measurements.events import last_told
     from upheld.measurements.exclusions import stands
-    from upheld.readers.events import is_event_file, read_events
+    from upheld.readers.deliveries import read_deliveries
     from upheld.readers.exclusions import read_exclusions
     from upheld.readers.portfolio import read_portfolio
-    from upheld.readers.tables import forms_read, last_slot_end, read_measurements
 
     with progress() as bar:
         reading = bar.add_task("reading", total=len(measurements) + 1)
@@ -157,25 +155,21 @@ def _assess_files(
         services, ids = {name for term in terms for name in term.subjects}, {term.agreement for term in terms}
         named = (services, ids) if strict else (None, None)
         excluded = [] if exclusions is None else read_exclusions(exclusions, *named)
-        of_events = [path for path in measurements if is_event_file(path)]
-        events = [event for path in of_events for event in read_events(path, services if strict else None)]
-        events = [event for event in events if known_at is None or event.known_at <= known_at]
-        slotted = [term for term in terms if term.indicator.kind != "duration"]
-        delivery = read_measurements(
-            [path for path in measurements if path not in of_events],
-            forms_read(slotted),
-            terms=None if reference or with_history else slotted,
+        delivery = read_deliveries(
+            measurements,
+            terms,
+            as_rows=reference or with_history,
             known_at=known_at,
             strict=strict,
+            services=services,
             on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )
-        batch, latest = delivery.batch, delivery.latest
+        batch, latest, events = delivery.batch, delivery.latest, delivery.events
         if latest is not None and latest > to_microseconds(datetime.now(UTC)) + DAY:
             refuse(f"a measurement at {format_instant(latest)} lies in the future: is its date right?")
         told = [x for x in excluded if known_at is None or x.known_at <= known_at]
         excluded = [x for x in excluded if stands(x, known_at)]
-        ends = [at for at in (last_slot_end(batch, slotted), last_told(events)) if at is not None]
-        end = max(ends, default=None) if as_of is None else as_of
+        end = delivery.ends if as_of is None else as_of
         bar.update(reading, completed=len(measurements) + 1, description="read")
         for note in (*delivery.notes, *_unused(excluded, services, ids)):
             say(note)
@@ -183,8 +177,7 @@ def _assess_files(
             then = "" if known_at is None else f", as known by {format_instant(known_at)}"
             refuse(f"no measurement is left to assess{then}; give --as-of to assess without any")
         bar.add_task(f"assessing {batch.num_rows:,} measurements", total=None)
-        begins = [event.opened for event in events] + ([] if delivery.earliest is None else [delivery.earliest])
-        since = min(begins, default=end - 1)
+        since = end - 1 if delivery.begins is None else delivery.begins
         histories = _histories(terms, batch, told, events, end, known_at) if with_history else None
         if histories is None:
             verdicts = _verdicts(terms, batch, excluded, events, end, since, reference)

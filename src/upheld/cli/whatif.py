@@ -96,9 +96,9 @@ def _compared(
     from upheld.agreements.terms import compile_terms
     from upheld.agreements.units import DAY, format_instant, to_microseconds
     from upheld.assessment.advance import assess
+    from upheld.readers.deliveries import read_deliveries
     from upheld.readers.exclusions import read_exclusions
     from upheld.readers.portfolio import read_portfolio
-    from upheld.readers.tables import forms_read, last_slot_end, read_measurements
     from upheld.reports.whatif import compare
 
     with progress() as bar:
@@ -108,9 +108,10 @@ def _compared(
         terms = [compile_terms(portfolio.agreements) for portfolio in (before, after)]
         every = [*terms[0], *terms[1]]
         excluded = [] if exclusions is None else read_exclusions(exclusions)
-        delivery = read_measurements(
+        delivery = read_deliveries(
             measurements,
-            forms_read(every),
+            every,
+            as_rows=True,
             on_file=lambda path: bar.update(reading, advance=1, description=f"reading {path.name}"),
         )
         batch, latest = delivery.batch, delivery.latest
@@ -118,12 +119,12 @@ def _compared(
             say(note)
         if latest is not None and latest > to_microseconds(datetime.now(UTC)) + DAY:
             refuse(f"a measurement at {format_instant(latest)} lies in the future: is its date right?")
-        end = last_slot_end(batch, every) if as_of is None else as_of
+        end = delivery.ends if as_of is None else as_of
         if end is None:
             refuse("no measurement is left to assess; give --as-of to assess without any")
         bar.add_task(f"assessing {batch.num_rows:,} measurements twice", total=None)
-        since = end - 1 if delivery.earliest is None else delivery.earliest
-        verdicts = [assess(one, batch, excluded, end, since=since) for one in terms]
+        since = end - 1 if delivery.begins is None else delivery.begins
+        verdicts = [assess(one, batch, excluded, end, since=since, events=delivery.events) for one in terms]
     still = sum(verdict.period_end > end for verdict in verdicts[1])
     if still and as_of is None:
         say(f"{still:,} {plural(still, 'period')} not over at {format_instant(end)}; credits follow when they are")
