@@ -390,7 +390,8 @@ stood AS (
     SELECT d.*, p.world, p.kind, p.rolls, p.weighs_events, p.as_of >= d.over_at AS over, p.as_of, p.valid_to, p.slot,
            p.lateness, coalesce(c.told, false) AS told, coalesce(c.missed, false) AS missed,
            coalesce(c.at_risk, false) AS at_risk, c.at_risk_at,
-           CASE WHEN NOT p.rolls AND (p.kind = 'aggregate' OR p.weighs_events)
+           -- More events may still make good what was missed, unless nothing may be.
+           CASE WHEN NOT p.rolls AND (p.kind = 'aggregate' OR (p.weighs_events AND p.target_num <> p.target_den))
                 THEN CASE WHEN p.as_of >= d.over_at AND c.missed THEN d.over_at END
                 ELSE c.violated_at END AS violated_at
     FROM period d JOIN promise p USING (term) LEFT JOIN crossing c ON c.term = d.term AND c.starts = d.starts
