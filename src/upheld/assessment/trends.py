@@ -1,7 +1,8 @@
 """Burn rates and forecasts at many slot ends at once. DESIGN rule 8; slot by slot they are told in `reference_trends`.
 
 What a slot spends counts from the slot end that decides it, as in the budget itself. A trailing time lies
-within the period, or the rolling window, that ends with the same slot: nothing is crossed before it has passed there."""
+within the period, or the rolling window, that ends with the same slot: nothing is crossed before it has passed
+there."""
 
 from dataclasses import dataclass
 from fractions import Fraction
