@@ -258,7 +258,8 @@ class Objective(Document):
 
     def _over(self, terms: PeriodTerms) -> "Objective":
         target = self.target if terms.target is None else terms.target
-        tiers = self.credits if terms.credits is None else terms.credits
+        closes = terms.calendar is not None  # what a period comes to in the end is nothing for one that never ends
+        tiers = terms.credits if terms.credits is not None else self.credits if closes else ()
         own = {
             "id": f"{self.id}@{terms.label}",
             "period": Period.model_construct(
@@ -268,6 +269,7 @@ class Objective(Document):
             "target": target,
             "warning": self.warning if terms.warning is None else terms.warning,
             "credits": settled_tiers(tiers, target),
+            "chronic": self.chronic if closes else (),
         }
         return self.model_copy(update=own)
 

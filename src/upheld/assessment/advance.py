@@ -7,7 +7,7 @@ Only what new rows, other exclusions or the passing of time touch is computed ag
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
-from upheld.assessment.account import Account, Exclusions
+from upheld.assessment.account import Account, Draft, Exclusions
 from upheld.assessment.batch import SlotBatch
+from upheld.assessment.cohort import drafts_together
 from upheld.assessment.columns import Rows, Series, SeriesKey, series_in
 from upheld.assessment.consequences import settled
 from upheld.assessment.credit import Earned
@@ -112,17 +113,26 @@ def assess(
     excluded_of = _by_service(exclusions)
     found: list[list[tuple[Term, Verdict, Earned | None]]] = [[] for _ in terms]
     told = events_by_series(events)
-    for i, series in _in_turn(terms, batch):
+    plain: Mapping[int, list[Draft]] = {}
+    if isinstance(batch, SlotBatch):
+        plain = drafts_together(terms, batch, begin, as_of, lateness, lambda term: bool(_concerning(term, excluded_of)))
+    for i, drafts in plain.items():
+        found[i] = [(terms[i], draft.verdict, draft.earned) for draft in drafts]
+    for i, series in _in_turn(terms, batch, plain):
         account = _open(terms[i], series, told, begin, lateness)
         account.update(as_of, None, _concerning(terms[i], excluded_of))
         found[i] = [(terms[i], draft.verdict, draft.earned) for draft in account.drafts.values()]
     return settled(entry for of_term in found for entry in of_term)
 
 
-def _in_turn(terms: Sequence[Term], batch: pa.Table | SlotBatch | None) -> Iterator[tuple[int, list[Series]]]:
-    """Each term, by position, with its series, as soon as all rows of its services have passed."""
+def _in_turn(
+    terms: Sequence[Term], batch: pa.Table | SlotBatch | None, done: Container[int]
+) -> Iterator[tuple[int, list[Series]]]:
+    """Each term that is not done, by position, with its series, as soon as all rows of its services have passed."""
     if isinstance(batch, SlotBatch):
         for i, term in enumerate(terms):
+            if i in done:
+                continue
             yield i, [] if _has_clocks(term) else [batch.series[key] for key in term.series]
         return
     awaited = {i: set(term.services) for i, term in enumerate(terms)}

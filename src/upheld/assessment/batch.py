@@ -55,11 +55,22 @@ def readings_of(terms: Iterable[Term]) -> dict[SeriesKey, set[Reading]] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """All series that are read alike: their states by series and by slot, from the slot `first` on; `rows` says which
+    row is whose."""
+
+    first: int
+    states: States
+    rows: Mapping[SeriesKey, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SlotBatch:
-    """Measurements as slots: `series` of each (service, metric); the number of rows that it was made of, and the
-    earliest and the latest of their times (microseconds UTC)."""
+    """Measurements as slots: `series` of each (service, metric), and the same by how they are read; the number of rows
+    that it was made of, and the earliest and the latest of their times (microseconds UTC)."""
 
     series: Mapping[SeriesKey, SlotSeries]
+    sheets: Mapping[Reading, Sheet]
     num_rows: int
     earliest: int
     latest: int
@@ -196,7 +207,13 @@ class Condenser:
             key: SlotSeries({(r.width, r.bound): slots(r, position) for r in self._readings[key]})
             for key, position in self._position.items()
         }
-        return SlotBatch(series, self._rows, self._earliest, self._latest)
+        sheets = {reading: self._sheet(reading, states[reading]) for reading in states}
+        return SlotBatch(series, sheets, self._rows, self._earliest, self._latest)
+
+    def _sheet(self, reading: Reading, states: States) -> Sheet:
+        sheet = self._sheets[reading]
+        rows = {key: int(sheet.row_of[i]) for key, i in self._position.items() if reading in self._readings[key]}
+        return Sheet(sheet.first, states, rows)
 
     def _lay_out(self, *, by_slot: bool) -> None:
         members: dict[Reading, list[int]] = {}
