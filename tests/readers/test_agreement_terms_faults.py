@@ -75,7 +75,7 @@ def test_the_good_file_is_good() -> None:
         (10, "periods: [{calendar: week, billing_day: 15}]", f"{OBJECTIVE}.periods[0].billing_day: belongs to calendar: month"),
         (10, "periods: [{calendar: month}, {calendar: month}]", f"{OBJECTIVE}.periods[1]: an earlier one is month too"),
         (10, "periods: []", f"{OBJECTIVE}: give either period, or several in periods"),
-        (10, "periods: [{calendar: day}, {rolling: 28d, credits: []}]", f"{OBJECTIVE}.chronic: needs a calendar period, for a rolling one never ends"),
+        (10, "periods: [{calendar: day}, {rolling: 28d, credits: [{below: 99 %, share: 1 %}]}]", f"{OBJECTIVE}.periods[1].credits: need a calendar period, for a rolling one never ends"),
         (10, "periods: [{calendar: day, targt: 99 %}]", f"{OBJECTIVE}.periods[0].targt: unknown field (did you mean target?); allowed: calendar, rolling, billing_day, target, warning, credits"),
         (12, "credits: [{days: 0, per_started: 1h}]", f"{OBJECTIVE}.credits[0].days: must be more than 0 and at most 366"),
         (12, "credits: [{days: 1, per_started: 0h}]", f"{OBJECTIVE}.credits[0]: a duration must be longer than zero"),
@@ -105,6 +105,16 @@ def test_a_fault_is_told_with_its_field_and_what_is_allowed(line: int, text: str
     }
     line = next((at for field, at in elsewhere.items() if fault.startswith(field)), line)
     assert told[0].startswith(f"a.yaml:{line}: ")
+
+
+def test_what_a_period_comes_to_in_the_end_is_for_the_calendar_periods_alone() -> None:
+    text = GOOD.replace("{calendar: day, credits: []}", "{rolling: 28d}")
+    month, rolling = parse_portfolio(text, "a.yaml").agreements[0].promises
+    assert (bool(month.credits), bool(month.chronic)) == (True, True)
+    assert (rolling.id, rolling.credits, rolling.chronic) == ("up@28d", (), ())
+    assert faults(with_line(10, "periods: [{rolling: 28d}]")) == [
+        f"a.yaml:12: {OBJECTIVE}.credits: need a calendar period, for a rolling one never ends"
+    ]
 
 
 def test_a_group_that_is_weighed_has_no_runs() -> None:

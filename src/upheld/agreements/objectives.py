@@ -232,6 +232,10 @@ class Objective(Document):
     def _parts_fit(self) -> Self:
         if (self.period is None) == (not self.periods):
             raise ValueError("give either period, or several in periods")
+        if self.periods and not any(p.calendar for p in self.periods):
+            for name, needs in (("credits", "need"), ("chronic", "needs")):
+                if getattr(self, name):
+                    raise ValueError(f"{name}: {needs} a calendar period, for a rolling one never ends")
         labels = [p.label for p in self.periods]
         for number, label in enumerate(labels):
             if label in labels[:number]:
