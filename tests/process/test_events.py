@@ -142,5 +142,19 @@ def test_rows_that_are_wrong_are_refused_with_their_reasons(desk):
     assert desk.verdict().bad == 1
 
 
+def test_the_pages_tell_of_clocks(desk):
+    desk.deliver(_fault("F1", START), _fault("F2", START, priority="P2"))
+    desk.pass_to(START + 5 * HOUR)
+    secret, key = new_key(DEFAULT_TENANT, "operator", "operator", desk.at)
+    desk.store.add_key(key)
+    browser = TestClient(create_app(desk.application))
+    assert browser.post("/login", data={"key": secret, "next": "/"}).status_code == 200
+    case = browser.get(f"/cases/{desk.cases()[0].id}")
+    assert case.status_code == 200
+    assert "fault F1 P1: not closed within 4h" in case.text
+    assert "Open, within its limit" in case.text
+    assert "in time where it closes within the limit of its priority" in browser.get("/agreements/care").text
+
+
 def test_a_key_for_deliveries_may_do_nothing_else(desk):
     assert desk.client.get("/v1/verdicts").status_code == 403

@@ -13,7 +13,7 @@ from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, MINUTE, decimal_text, format_duration, format_instant
 from upheld.assessment.credit import Earned
-from upheld.assessment.grants import Grants, grants
+from upheld.assessment.grants import OUTSIDE_SERVICE_HOURS, Grants, grants
 from upheld.assessment.verdict import Evidence, Status, Verdict
 from upheld.assessment.windows import Window, settled_at, told_in, windows
 from upheld.measurements.events import ServiceEvent, holding_events
@@ -269,9 +269,15 @@ def verdict_of(
         at_risk_at=at_risk_at,
         violated_at=violated_at,
         credit=None,
-        evidence=tuple(sorted(told_in(window, 1, granted.evidence) | set(_evidence(term, clocks, as_of)))),
+        evidence=tuple(sorted(_pauses(window, granted) | set(_evidence(term, clocks, as_of)))),
         agreement_version=term.agreement_version,
     )
+
+
+def _pauses(window: Window, granted: Grants) -> set[Evidence]:
+    """What exclusions were granted or refused. The service hours, which stop every clock each day, stand in the
+    agreement and are not told here."""
+    return {e for e in told_in(window, 1, granted.evidence) if e.reason != OUTSIDE_SERVICE_HOURS}
 
 
 def _evidence(term: Term, clocks: Iterable[Clock], as_of: int) -> Iterable[Evidence]:

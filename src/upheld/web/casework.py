@@ -166,7 +166,7 @@ def _chart(
     events: Iterable[Event],
     now: int,
 ) -> Chart | None:
-    if objective is None:
+    if objective is None or objective.indicator.kind == "duration":  # events are no series of values
         return None
     start, end = incident(case, evidence, objective.indicator.slot, now)
     series = log.series(tenant, case.service, objective.indicator.metric, start, end)

@@ -21,6 +21,7 @@ KINDS = {
     "missing": "No data",
     "excluded": "Does not count",
     "not_excluded": "Counts: exclusion refused",
+    "running": "Open, within its limit",
 }
 
 
