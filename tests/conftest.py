@@ -1,8 +1,13 @@
-"""In CI nothing may be skipped: with UPHELD_TEST_NO_SKIP set, a skipped test fails the run."""
+"""What holds for all tests: random examples are the same each time, unless UPHELD_LAWS_EXAMPLES asks for new ones; and
+in CI nothing may be skipped: with UPHELD_TEST_NO_SKIP set, a skipped test fails the run."""
 
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("upheld", derandomize="UPHELD_LAWS_EXAMPLES" not in os.environ, database=None, deadline=None)
+settings.load_profile("upheld")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

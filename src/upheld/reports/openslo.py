@@ -50,7 +50,15 @@ def _plain_decimal(dumper: yaml.SafeDumper, value: Decimal) -> yaml.Node:
     return dumper.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
 
 
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    """In quotes where YAML 1.2 would read a number, which the dumper, of YAML 1.1, does not always know."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if _NUMBER.fullmatch(value) else None)
+
+
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
 _Dumper.add_representer(Decimal, _plain_decimal)
+_Dumper.add_representer(str, _text)
 
 
 def flow(value: Any) -> str:
