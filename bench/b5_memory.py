@@ -60,7 +60,7 @@ def _measure(kind: str, count: int) -> dict[str, int]:
     import resource
 
     fleet = fleet_of(count, {"rolling": "28d"}, KINDS[kind][0])
-    state = fleet.newest.nbytes
+    state = fleet.newest.ticks.nbytes
     for herd in fleet.herds:
         for ring in (herd.ring, herd.goods, herd.totals):
             ring |= 0  # every page of it is there

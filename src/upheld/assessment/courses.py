@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from upheld.assessment import kernels
 from upheld.assessment.kernels import AS_BAD, BAD, EXCLUDE, EXCLUDED, FIRST, GOOD, MISSING, NOT_YET, POLICY, SINCE
+from upheld.assessment.marking import TOO_MANY
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -68,7 +69,7 @@ def slots_of(form: str, rows: Any, indicator: Any, first: int, last: int, zero: 
         return Slots(first, codes)
     goods, totals = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
     if len(at):
-        if int(rows.total[fits].max()) > kernels.TOO_MANY:
+        if int(rows.total[fits].max()) > TOO_MANY:
             return None
         goods[at], totals[at] = np.add.reduceat(rows.good[fits], starts), np.add.reduceat(rows.total[fits], starts)
     if form == "counts":

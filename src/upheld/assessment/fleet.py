@@ -21,13 +21,13 @@ import pyarrow as pa
 from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Availability
 from upheld.agreements.terms import Term
-from upheld.agreements.units import END_OF_TIME
-from upheld.assessment import kernels
+from upheld.agreements.units import DAY, END_OF_TIME
 from upheld.assessment.advance import assess
+from upheld.assessment.coded import Coded, Held, Incoming, Links, Newest, links_of
 from upheld.assessment.consequences import settled
 from upheld.assessment.credit import Earned
 from upheld.assessment.grants import Grants, grants
-from upheld.assessment.herd import STATUSES, Changed, Coded, Held, Herd, Links, RowsOf, links_of
+from upheld.assessment.herd import STATUSES, Changed, Herd, RowsOf
 from upheld.assessment.kinds import Shape, carries, shape_of
 from upheld.assessment.telling import tell
 from upheld.assessment.verdict import Verdict
@@ -38,8 +38,9 @@ from upheld.measurements.model import COLUMNS
 __all__ = ["STATUSES", "Changed", "Coded", "Fleet", "advance", "carries", "open_fleet", "pulse", "take", "verdicts"]
 
 SeriesKey = tuple[str, str]
+_BACK = 400 * DAY
+"""How far before `since` it can tell which rows are the newest of their series."""
 _NOTHING = Coded(np.zeros(0, np.int32), np.zeros(0, np.int64))
-_BEFORE_TIME = -(2**62)
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Fleet:
     since: int
     lateness: int
     codes: dict[SeriesKey, int]
-    newest: npt.NDArray[np.int64]
+    newest: Newest
     herds: list[Herd]
     links: list[Links]
     place: npt.NDArray[np.int32]
@@ -67,7 +68,7 @@ class Fleet:
         code = self.codes[term.service, term.indicator.metric]
         held = self.rows_of(term.service, term.indicator.metric, start, end)
         if len(held.time):  # whatever the source has already is not added again when it comes
-            self.newest[code] = max(self.newest[code], int(held.time[-1]))
+            self.newest.met(code, int(held.time[-1]))
         return held
 
     def covered(self, index: int, start: int, end: int) -> Sequence[Interval]:
@@ -88,7 +89,7 @@ def open_fleet(terms: Sequence[Term], *, since: int, lateness: int = 0, rows_of:
     codes: dict[SeriesKey, int] = {}
     for term in terms:
         codes.setdefault((term.service, term.indicator.metric), len(codes))
-    newest = np.full(len(codes), _BEFORE_TIME, np.int64)
+    newest = Newest(len(codes), since - _BACK)
     place = np.zeros((len(terms), 2), np.int32)
     fleet = Fleet(terms, since, lateness, codes, newest, [], [], place, rows_of, {})
     of_shape: dict[Shape, list[int]] = defaultdict(list)
@@ -151,10 +152,9 @@ def advance(
 
 
 def _take(fleet: Fleet, rows: Coded, as_of: int) -> None:
-    fresh = np.empty(len(rows), np.uint8)
-    kernels.freshen(rows.series, rows.time, fleet.newest, fresh)
+    incoming = Incoming(rows, fleet.newest)
     for herd, links in zip(fleet.herds, fleet.links, strict=True):
-        herd.take_in(rows, fresh, links, as_of)
+        herd.take_in(incoming, links, as_of)
 
 
 def _pulse(fleet: Fleet, rows: Coded, as_of: int, exclusions: Sequence[Exclusion] | None) -> Changed:

@@ -8,7 +8,7 @@ those before `head` can take rows. Calendar windows keep their tallies in `ROWS`
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,48 +18,20 @@ import numpy.typing as npt
 from upheld.agreements.calendars import Interval
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, HOUR
-from upheld.assessment import courses, kernels
+from upheld.assessment import courses, kernels, marking
+from upheld.assessment.coded import Coded, Held, Incoming, Links, Numbers, by_time
 from upheld.assessment.courses import Course, Slots
 from upheld.assessment.kernels import FIRST, LAST, NOT_YET, ROW, SINCE
 from upheld.assessment.kinds import MOST_EVENTS, NEVER, Shape, kind_of, rules_of
 from upheld.assessment.verdict import Status, Verdict
 from upheld.assessment.windows import Window, ceil_slot, windows
 
-Numbers = npt.NDArray[np.int64]
 _DAYS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (90, 92), "year": (365, 366)}
 _CLOCKS = 2 * HOUR
 _MOST_AHEAD = 32
-_compiled: Any = kernels
+_kernels: Any = kernels
+_marking: Any = marking
 """The kernels for calls with arguments by the handful, which their types do not admit."""
-
-
-class Held(Protocol):
-    """Rows of one series that hold, by time, as arrays: NaN for no value, -1 for no good or total."""
-
-    time: Numbers
-    value: npt.NDArray[np.float64]
-    good: Numbers
-    total: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """Rows as arrays, whose series are numbers of the fleet's series; -1 where the fleet has none. `time` in
-    microseconds UTC; NaN for no value, -1 for no good or total."""
-
-    series: npt.NDArray[np.int32]
-    time: Numbers
-    value: npt.NDArray[np.float64] | None = None
-    good: Numbers | None = None
-    total: Numbers | None = None
-
-    def __len__(self) -> int:
-        return len(self.series)
-
-    def take(self, which: Any) -> "Coded":
-        """The rows that an index array, a mask or a slice chooses."""
-        chosen = (None if c is None else c[which] for c in (self.value, self.good, self.total))
-        return Coded(self.series[which], self.time[which], *chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +102,7 @@ class Herd:
         self.risk[:], self.missed[:] = NOT_YET, NOT_YET
         padded = -(-members // 8) * 8
         self.now, self.told = np.zeros((self.rows, padded), np.int8), np.zeros((self.rows, padded), np.int8)
-        places = -(-slots // 4)
+        places = -(-slots // 32) * 8
         self.alert = np.ones(4 * places, np.uint8)
         self.ring = np.zeros((size, places), np.uint8)
         self.goods, self.totals = np.zeros((size, counted), np.int32), np.zeros((size, counted), np.int32)
@@ -142,7 +114,7 @@ class Herd:
         self._watched: set[int] = {j for j, term in enumerate(terms) if term.service_hours is not None}
         self._stretches = np.zeros((0, 3), np.int32)  # member, first, last: what is excluded
         self._covered_until = 0
-        self._ahead_rows: list[tuple[Coded, npt.NDArray[np.uint8]]] = []
+        self._ahead_rows: Incoming | None = None
         self._ahead_slots: dict[int, set[int]] = {}
         self._size = size
         self._of_kind = [np.flatnonzero(self.kind == k) for k in range(len(self._lead))]
@@ -270,73 +242,60 @@ class Herd:
 
     # -- rows and time ------------------------------------------------------------------------------------------------
 
-    def take_in(self, rows: Coded, fresh: npt.NDArray[np.uint8], links: "Links", as_of: int) -> None:
-        """Takes in coded rows, of which `fresh` ones are newer than all of their series before, and ends the slots to
-        `as_of`. What was settled and comes to be otherwise is derived again."""
+    def take_in(self, incoming: Incoming, links: Links, as_of: int) -> None:
+        """Takes in rows, and ends the slots to `as_of`. What was settled and comes to be otherwise is derived again."""
         target = max(as_of // self.shape.width - self.zero, self.done)
-        rows, fresh = self._with_ahead(rows, fresh)
-        width, at = self.shape.width, 0
         touched, self._ahead_slots = self._ahead_slots, {}
-        if len(rows) and int(rows.time.max()) >= (self.head + self.zero) * width:
-            order = np.argsort(rows.time, kind="stable")
-            rows, fresh = rows.take(order), fresh[order]
-        else:
-            self._put(rows, fresh, links, touched)
-            at = len(rows)
+        rest = self._put_held(incoming, links, touched)
         while True:
-            if at < len(rows):
-                end = int(np.searchsorted(rows.time, (self.head + self.zero) * width))
-                self._put(rows.take(slice(at, end)), fresh[at:end], links, touched)
-                at = end
             self.revise(touched)
-            touched = {}
             if self.done >= target:
                 break
             touched, self._ahead_slots = self._ahead_slots, {}
             self._end(min(target, self.done + self._ahead, self._next_close()))
-        if at < len(rows):
-            self._ahead_rows.append((rows.take(slice(at, None)), fresh[at:]))
+            if rest is not None:
+                rest = self._put_before_head(rest, links, touched)
+        self._ahead_rows = rest
 
-    def _with_ahead(self, rows: Coded, fresh: npt.NDArray[np.uint8]) -> tuple[Coded, npt.NDArray[np.uint8]]:
-        if not self._ahead_rows:
-            return rows, fresh
-        both = [*self._ahead_rows, (rows, fresh)] if len(rows) else self._ahead_rows
-        self._ahead_rows = []
-        columns = [r for r, _ in both]
-        joined = Coded(
-            np.concatenate([c.series for c in columns]),
-            np.concatenate([c.time for c in columns]),
-            np.concatenate([_or_none(c.value, len(c), np.nan) for c in columns]),
-            np.concatenate([_or_none(c.good, len(c), -1) for c in columns]),
-            np.concatenate([_or_none(c.total, len(c), -1) for c in columns]),
-        )
-        return joined, np.concatenate([f for _, f in both])
+    def _put_held(self, incoming: Incoming, links: Links, touched: dict[int, set[int]]) -> Incoming | None:
+        """Puts what the ring can hold, of these and of those that were ahead of it; returns what it cannot, by time."""
+        head = (self.head + self.zero) * self.shape.width
+        if self._ahead_rows is None and (not len(incoming) or incoming.last < head):
+            self._put(incoming, links, touched)
+            return None
+        parts = [part for part in (self._ahead_rows, incoming) if part is not None]
+        return self._put_before_head(by_time(parts), links, touched)
 
-    def _put(self, rows: Coded, fresh: npt.NDArray[np.uint8], links: "Links", touched: dict[int, set[int]]) -> None:
+    def _put_before_head(self, incoming: Incoming, links: Links, touched: dict[int, set[int]]) -> Incoming | None:
+        end = int(np.searchsorted(incoming.rows.time, (self.head + self.zero) * self.shape.width))
+        if end:
+            self._put(incoming.take(slice(0, end)), links, touched)
+        return None if end == len(incoming) else incoming.take(slice(end, None))
+
+    def _put(self, incoming: Incoming, links: Links, touched: dict[int, set[int]]) -> None:
+        rows, form = incoming.rows, self.shape.form
         if not len(rows):
             return None
         late = np.empty(len(rows), np.int64)
         shared = rows.series, rows.time
         place = self.shape.width, self.zero, self.done
         into = links.member_of, links.next_member
-        if self.shape.form == "values":
-            if rows.value is None:
-                return self._touch(rows, np.flatnonzero(fresh == 0), links, touched)
-            left = _compiled.mark(
-                *shared, rows.value, fresh, *place, self.ring, *into, self.kind, self.kinds, self.limits, late
+        if form == "values" and rows.value is not None:
+            known = incoming.newest.ticks, incoming.newest.base, incoming.judged, incoming.flags
+            left = _marking.mark(
+                *shared, rows.value, *known, *place, self.ring, *into, self.kind, self.kinds, self.limits, late
             )
-        elif rows.good is None or rows.total is None:
-            return self._touch(rows, np.flatnonzero(fresh == 0), links, touched)
-        elif self.shape.form == "rates":
+            incoming.judged = True
+        elif form == "values" or rows.good is None or rows.total is None:
+            return self._touch(rows, np.flatnonzero(incoming.judge() == 0), links, touched)
+        elif form == "rates":
             opened = self.open_slot, self.open_good, self.open_total
-            counts = rows.good, rows.total, fresh
-            left = _compiled.mark_rates(
-                *shared, *counts, *place, self.ring, *into, self.kind, self.kinds, *opened, late
-            )
+            counts = rows.good, rows.total, incoming.judge()
+            left = _marking.mark_rates(*shared, *counts, *place, self.ring, *into, self.kind, self.kinds, *opened, late)
         else:
-            most = int(np.iinfo(self.totals.dtype).max) if self.totals.dtype == np.int32 else kernels.TOO_MANY
-            counts = rows.good, rows.total, fresh
-            left = _compiled.add(*shared, *counts, *place, most, self.goods, self.totals, *into, late)
+            most = int(np.iinfo(self.totals.dtype).max) if self.totals.dtype == np.int32 else marking.TOO_MANY
+            counts = rows.good, rows.total, incoming.judge()
+            left = _marking.add(*shared, *counts, *place, most, self.goods, self.totals, *into, late)
         return self._touch(rows, late[:left], links, touched)
 
     def _touch(self, rows: Coded, which: Numbers, links: "Links", touched: dict[int, set[int]]) -> None:
@@ -356,9 +315,9 @@ class Herd:
         span = self.done, until, self.shape.length
         if self._counts:
             tallies = self.spent, self.base, self.risk, self.missed
-            _compiled.end_counts(self.goods, self.totals, *span, self.kind, self.kinds, *tallies, self.now)
+            _kernels.end_counts(self.goods, self.totals, *span, self.kind, self.kinds, *tallies, self.now)
         else:
-            _compiled.end_slots(
+            _kernels.end_slots(
                 self.ring, *span, self._grown_at, self.kind, self.kinds, self.tally, self.now, self.alert
             )
         self.done = until
@@ -397,7 +356,7 @@ class Herd:
         if not len(near):
             return
         if not self._counts:
-            _compiled.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
+            _kernels.lay(self.ring, *np.ascontiguousarray(near.T), first, last)
             return
         for j, begins, ends in near.tolist():
             rows = np.arange(max(begins, first), min(ends, last)) % self._size
@@ -557,36 +516,6 @@ class Herd:
         self.now[row, j] = status
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Which members of a herd read a series: the first by the series' number, then from member to member; -1 ends.
-    Both are empty where each member reads the series of its own number."""
-
-    member_of: npt.NDArray[np.int32]
-    next_member: npt.NDArray[np.int32]
-
-    def members(self, code: int) -> Iterator[int]:
-        """The members that read a series."""
-        if not len(self.member_of):
-            yield from () if code < 0 else (code,)
-            return
-        j = int(self.member_of[code]) if code >= 0 else -1
-        while j >= 0:
-            yield j
-            j = int(self.next_member[j])
-
-
-def links_of(series: Sequence[int], count: int) -> Links:
-    """The links of members that read the series of these numbers, of `count` in all."""
-    if len(series) == count and (np.asarray(series) == np.arange(count)).all():
-        return Links(np.zeros(0, np.int32), np.zeros(0, np.int32))
-    member_of, next_member = np.full(count, -1, np.int32), np.full(len(series), -1, np.int32)
-    for j in range(len(series) - 1, -1, -1):
-        next_member[j] = member_of[series[j]]
-        member_of[series[j]] = j
-    return Links(member_of, next_member)
-
-
 def _kinds(terms: Sequence[Term]) -> tuple[list[Term], npt.NDArray[np.int32]]:
     """One term of each kind, and the kind of each term."""
     found: dict[Any, int] = defaultdict(lambda: len(found))
@@ -640,13 +569,7 @@ def _lengths(shape: Shape) -> tuple[int, int]:
     return -(-(longest * DAY + _CLOCKS) // shape.width), max((shortest * DAY - _CLOCKS) // shape.width, 1)
 
 
-def _or_none(column: npt.NDArray[Any] | None, size: int, nothing: float) -> npt.NDArray[Any]:
-    if column is not None:
-        return column
-    return np.full(size, nothing, np.float64 if nothing != nothing else np.int64)
-
-
 RowsOf = Callable[[str, str, int, int], Held]
 """(service, metric, start, end) -> the rows that hold with start <= time < end (microseconds UTC)."""
 
-assert MOST_EVENTS > kernels.TOO_MANY
+assert MOST_EVENTS > marking.TOO_MANY

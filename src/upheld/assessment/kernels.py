@@ -24,6 +24,7 @@ NO_DATA, MET, AT_RISK, VIOLATED = range(4)
 NOT_YET = -1
 UNCOUNTED = -1
 ALL_GOOD = 0b01010101
+GOOD_WORD = np.uint64(0x5555555555555555)
 
 EXCLUDE, AS_BAD, AS_GOOD = range(3)
 ANY_BAD, ALL_BAD, LAST_ROW = range(3)
@@ -52,17 +53,10 @@ AT_MOST, AT_LEAST, LESS, MORE, EQUAL, UNEQUAL = range(6)
 ) = range(19)
 """The columns of a table of kinds: what members have in common."""
 
-_ROWS = "Array(int32, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True)"
-_VALUES = "Array(float64, 1, 'C', readonly=True)"
-_COUNTS = "Array(int64, 1, 'C', readonly=True), Array(int64, 1, 'C', readonly=True)"
-_PLACE = "int64, int64, int64"
-_LINKS = "int32[::1], int32[::1]"
-_KINDS = "int32[::1], int64[:, ::1]"
-# What comes from outside may be read-only or not: one signature for both, else each would be compiled apart.
-
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _SMALL = 2**31
+_CODE, _STEP = np.uint64(3), np.uint64(2)
 
 
 @njit(cache=True, nogil=True)
@@ -98,228 +92,6 @@ def warns(spent: Any, base: Any, kind: Numbers) -> Any:
     return kind[SOFTER + 1] > 0 and exceeds(spent, kind[SOFTER + 1], base, kind[SOFTER])
 
 
-# -- rows that come in ------------------------------------------------------------------------------------------------
-
-TOO_MANY = 2**40
-"""A measurement of more events than these is not for the fleet: 2**22 such slots fit an int64."""
-
-
-@njit(cache=True, nogil=True)
-def rate_code(good: int, total: int, kind: Numbers) -> int:
-    """GOOD or BAD by the counts of a slot."""
-    over = exceeds(total - good, kind[ERRORS + 1], total, kind[ERRORS])
-    return BAD if over and total > 0 and total >= kind[MIN_TOTAL] else GOOD
-
-
-@njit(cache=True, nogil=True)
-def set_code(ring: Bytes, slot: int, j: int, code: int) -> None:
-    """Sets what a member's slot is, unless it is excluded."""
-    row, shift = slot % ring.shape[0], (j & 3) << 1
-    byte = ring[row, j >> 2]
-    before = (byte >> shift) & 3
-    if before != EXCLUDED:
-        ring[row, j >> 2] = byte ^ ((before ^ code) << shift)
-
-
-@njit(f"int64({_ROWS}, int64[::1], uint8[::1])", cache=True, nogil=True)
-def freshen(series: Small, time: Numbers, newest: Numbers, fresh: Bytes) -> int:
-    """Sets for each row whether it is newer than every other of its series before it; returns how many are not."""
-    stale = 0
-    for r in range(len(series)):
-        code = series[r]
-        if code < 0:
-            fresh[r] = 0
-            continue
-        is_newer = time[r] > newest[code]
-        fresh[r] = is_newer
-        if is_newer:
-            newest[code] = time[r]
-        else:
-            stale += 1
-    return stale
-
-
-@njit(cache=True, nogil=True)
-def _fails(value: float, operator: int, limit: float) -> bool:
-    if operator == AT_LEAST:
-        return value < limit
-    if operator == AT_MOST:
-        return value > limit
-    if operator == LESS:
-        return value >= limit
-    if operator == MORE:
-        return value <= limit
-    if operator == EQUAL:
-        return value != limit
-    return value == limit
-
-
-@njit(
-    f"int64({_ROWS}, {_VALUES}, uint8[::1], {_PLACE}, uint8[:, ::1], {_LINKS}, {_KINDS}, float64[::1], int64[::1])",
-    cache=True,
-    nogil=True,
-)
-def mark(
-    series: Small,
-    time: Numbers,
-    value: Floats,
-    fresh: Bytes,
-    width: int,
-    zero: int,
-    done: int,
-    ring: Bytes,
-    member_of: Small,
-    next_member: Small,
-    kind: Small,
-    kinds: Numbers,
-    limits: Floats,
-    late: Numbers,
-) -> int:
-    """Sets the slots that rows with a value lie in, all before the ring's head. Rows that are not fresh, or whose slot
-    has ended, are passed over and their numbers put into `late`; returns how many those are. Where `member_of` is empty
-    the members are numbered as the series are."""
-    left, size, alike, direct = 0, ring.shape[0], len(kinds) == 1, len(member_of) == 0
-    operator, limit, rule = kinds[0, OPERATOR], limits[0], kinds[0, RULE]
-    start, row, ended = np.int64(0), 0, True
-    for r in range(len(series)):
-        code = series[r]
-        if code < 0:
-            continue
-        j = code if direct else member_of[code]
-        if j < 0:
-            continue
-        into = time[r] - start
-        if into < 0 or into >= width:
-            slot = time[r] // width - zero
-            start, row, ended = (slot + zero) * width, slot % size, slot < done
-        if ended or not fresh[r]:
-            late[left] = r
-            left += 1
-            continue
-        v = value[r]
-        if v != v:
-            continue
-        while j >= 0:
-            if not alike:
-                k = kind[j]
-                operator, limit, rule = kinds[k, OPERATOR], limits[k], kinds[k, RULE]
-            found = BAD if _fails(v, operator, limit) else GOOD
-            shift = (j & 3) << 1
-            byte = ring[row, j >> 2]
-            before = (byte >> shift) & 3
-            if before != EXCLUDED and (
-                before == MISSING
-                or rule == LAST_ROW
-                or (rule == ANY_BAD and found == BAD)
-                or (rule == ALL_BAD and found == GOOD)
-            ):
-                ring[row, j >> 2] = byte ^ ((before ^ found) << shift)
-            j = NOT_YET if direct else next_member[j]
-    return left
-
-
-@njit(
-    f"int64({_ROWS}, {_COUNTS}, uint8[::1], {_PLACE}, uint8[:, ::1], {_LINKS}, {_KINDS}, "
-    "int32[::1], int64[::1], int64[::1], int64[::1])",
-    cache=True,
-    nogil=True,
-)
-def mark_rates(
-    series: Small,
-    time: Numbers,
-    good: Numbers,
-    total: Numbers,
-    fresh: Bytes,
-    width: int,
-    zero: int,
-    done: int,
-    ring: Bytes,
-    member_of: Small,
-    next_member: Small,
-    kind: Small,
-    kinds: Numbers,
-    open_slot: Small,
-    open_good: Numbers,
-    open_total: Numbers,
-    late: Numbers,
-) -> int:
-    """As `mark`, for rows with counts: a slot is bad by the error rate of its rows, of which the newest slot's are kept
-    as `open_good` and `open_total`."""
-    left, direct = 0, len(member_of) == 0
-    for r in range(len(series)):
-        code = series[r]
-        j = code if direct or code < 0 else member_of[code]
-        if j < 0:
-            continue
-        slot = time[r] // width - zero
-        if slot < done or not fresh[r] or total[r] > TOO_MANY:
-            late[left] = r
-            left += 1
-            continue
-        if total[r] < 0:
-            continue
-        while j >= 0:
-            if open_slot[j] != slot:
-                open_slot[j], open_good[j], open_total[j] = slot, 0, 0
-            open_good[j] += good[r]
-            open_total[j] += total[r]
-            set_code(ring, slot, j, rate_code(open_good[j], open_total[j], kinds[kind[j]]))
-            j = NOT_YET if direct else next_member[j]
-    return left
-
-
-@njit(
-    [
-        f"int64({_ROWS}, {_COUNTS}, uint8[::1], {_PLACE}, int64, {r}, {r}, {_LINKS}, int64[::1])"
-        for r in ("int32[:, ::1]", "int64[:, ::1]")
-    ],
-    cache=True,
-    nogil=True,
-)
-def add(
-    series: Small,
-    time: Numbers,
-    good: Numbers,
-    total: Numbers,
-    fresh: Bytes,
-    width: int,
-    zero: int,
-    done: int,
-    most: int,
-    goods: Any,
-    totals: Any,
-    member_of: Small,
-    next_member: Small,
-    late: Numbers,
-) -> int:
-    """Adds counts to the slots they lie in, as `mark` does; what would make a slot's total more than `most` is late."""
-    left, size, direct = 0, totals.shape[0], len(member_of) == 0
-    start, row, ended = np.int64(0), 0, True
-    for r in range(len(series)):
-        code = series[r]
-        if code < 0:
-            continue
-        j = code if direct else member_of[code]
-        if j < 0:
-            continue
-        into = time[r] - start
-        if into < 0 or into >= width:
-            slot = time[r] // width - zero
-            start, row, ended = (slot + zero) * width, slot % size, slot < done
-        if ended or not fresh[r] or total[r] + totals[row, j] > most:
-            late[left] = r
-            left += 1
-            continue
-        if total[r] <= 0:
-            continue
-        while j >= 0:
-            if totals[row, j] != UNCOUNTED:
-                goods[row, j] += good[r]
-                totals[row, j] += total[r]
-            j = NOT_YET if direct else next_member[j]
-    return left
-
-
 # -- slots that end: good, bad, missing or excluded -------------------------------------------------------------------
 
 SPENT_, BASE_, MISSING_, EXCLUDED_, RISK_, MISSED_ = range(6)
@@ -341,32 +113,31 @@ def end_slots(
 ) -> None:
     """Ends the slots [first, last) for every member. `length` is that of a rolling window in slots, 0 for a calendar
     one; `grown_at` the slot from which each rolling window is as long as that. Slots at whose end nothing can change
-    are passed over four members at a time: for those no `alert` is set."""
+    are passed over 32 members at a time: for those no `alert` is set."""
     size, members = ring.shape[0], len(kind)
-    alerts = alert.view(np.uint32)
+    words, alerts = ring.view(np.uint64), alert.view(np.uint64)
     for n in range(first, last):
         row, gone_row = n % size, (n - length) % size
         leaving, steady = length > 0 and n >= length, n >= grown_at
-        for q in range(ring.shape[1]):
-            byte = ring[row, q]
-            gone_byte = ring[gone_row, q] if leaving else np.uint8(ALL_GOOD)
-            if byte == gone_byte and alerts[q] == 0 and (steady or byte == ALL_GOOD):
+        for w in range(words.shape[1]):
+            word = words[row, w]
+            gone_word = words[gone_row, w] if leaving else GOOD_WORD
+            alerted = alerts[4 * w] | alerts[4 * w + 1] | alerts[4 * w + 2] | alerts[4 * w + 3]
+            if word == gone_word and (steady or word == GOOD_WORD) and alerted == 0:
                 continue
-            for x in range(4):
-                j = 4 * q + x
-                if j >= members:
-                    break
-                code, gone = (byte >> (2 * x)) & 3, (gone_byte >> (2 * x)) & 3
+            for j in range(32 * w, min(32 * w + 32, members)):
+                code, gone = word & _CODE, gone_word & _CODE
+                word, gone_word = word >> _STEP, gone_word >> _STEP
                 if code == gone and alert[j] == 0 and (steady or code == GOOD):
                     continue
                 p = kinds[kind[j]]
                 if n < p[FIRST] or n >= p[LAST]:
                     continue
                 if length == 0:
-                    w = p[ROW]
-                    if _enter(code, p[POLICY], tally[w, j], n + 1 - p[FIRST]):
+                    at = p[ROW]
+                    if _enter(code, p[POLICY], tally[at, j], n + 1 - p[FIRST]):
                         alert[j] = 0
-                        now[w, j] = _stand_calendar(n, p, tally[w, j])
+                        now[at, j] = _stand_calendar(n, p, tally[at, j])
                     continue
                 _move(code, 1, p[POLICY], tally[0, j])
                 if n - length >= p[FIRST]:
