@@ -52,12 +52,13 @@ tick, or outside the 8.9 years that the ticks reach, are not told apart: such a 
 time and changes nothing."""
 TICKS = 2**32
 _AHEAD = 24
+_intrinsic: Any = intrinsic
 
 _cgutils: Any = cgutils
 _BOTH = GOOD ^ BAD
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(_: Any, array: Any, index: Any) -> Any:
     """Has the memory of an item brought near before it is asked for, so that rows need not wait for it one by one."""
 
