@@ -7,10 +7,11 @@ from dataclasses import asdict
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import World, laws, unhurried, worlds
+from worlds import World, instant, laws, unhurried, worlds
 
-from upheld.agreements.terms import Term
-from upheld.agreements.units import MINUTE
+from upheld.agreements.model import Agreement
+from upheld.agreements.terms import Term, compile_terms
+from upheld.agreements.units import HOUR, MINUTE
 from upheld.assessment import reference
 from upheld.assessment.columns import Rows
 from upheld.assessment.fleet import STATUSES, Changed, Fleet, advance, carries, open_fleet, pulse, take, verdicts
@@ -166,11 +167,42 @@ def test_what_was_told_last_is_how_it_stands(data: st.DataObject) -> None:
     for rows, as_of, exclusions in data.draw(journeys(world)):
         log.append(rows)
         changed = advance(fleet, to_table(rows) if rows else None, as_of, exclusions)
-        for key, start, instant, before, after in told(fleet, changed):
+        for key, start, at, before, after in told(fleet, changed):
             assert standing.get((key, start), "no_data") == STATUSES[before]
             standing[key, start] = STATUSES[after]
             found = [v for v in verdicts(fleet) if v.key == (*key, start)]
             if found and after == 3:
-                assert found[0].violated_at == instant
+                assert found[0].violated_at == at
         for v in verdicts(fleet):
             assert standing.get((v.key[:3], v.period_start), "no_data") == v.status
+
+
+def test_a_day_that_begins_within_a_slot_is_told_from_its_begin() -> None:
+    agreed = Agreement.model_validate(
+        {
+            "id": "a",
+            "customer": "c",
+            "time_zone": "Asia/Kolkata",
+            "valid": {"from": "2026-01-01"},
+            "services": ["a"],
+            "objectives": [
+                {
+                    "id": "o",
+                    "indicator": {"kind": "availability", "metric": "m", "good_when": ">= 1", "slot": "1h"},
+                    "target": "50 %",
+                    "period": {"calendar": "day"},
+                }
+            ],
+        }
+    )
+    noon = instant("2026-06-01T12:00")
+    rows = tuple(Measurement("a", "m", noon + i * HOUR, value=1.0) for i in range(7))
+    as_of = instant("2026-06-01T18:45")
+    world = World(compile_terms([agreed]), rows, (), as_of, noon, 0)
+    log = Log()
+    log.append(rows)
+    fleet = open_fleet(world.terms, since=noon, rows_of=log.rows_of)
+    advance(fleet, to_table(rows), as_of)
+    before, begun = verdicts(fleet)
+    assert (begun.period_start, begun.status) == (instant("2026-06-01T18:30"), "no_data")
+    assert_alike([before, begun], referred(world, world.terms, rows, (), as_of))

@@ -148,7 +148,7 @@ class Herd:
         self.missing[row, chosen] = self.excluded[row, chosen] = 0
         self.base[row, chosen] = window.last - window.first
         for j in self._watched.intersection(chosen.tolist()):
-            self.base[row, j] = self._base(j, window)
+            self.base[row, j] = self.base_of(j, window)
 
     def _leave(self, row: int, chosen: Numbers) -> None:
         """Notes what is still to be told of the windows whose tallies make room for others."""
@@ -200,8 +200,10 @@ class Herd:
     def _crossed(self, instant: int | None) -> int:
         return NOT_YET if instant is None else instant // self.shape.width - 1 - self.zero
 
-    def _base(self, j: int, window: Window) -> int:
-        """How many slots of a window are not excluded."""
+    def base_of(self, j: int, window: Window) -> int:
+        """How many slots of a window are not excluded; where events are weighed, none has come before it opens."""
+        if self._counts:
+            return 0
         stretches = self._covered_slots(j, window.first - self.zero, window.last - self.zero)
         return window.last - window.first - sum(last - first for first, last in stretches)
 
@@ -228,6 +230,13 @@ class Herd:
             now[over] = kernels.VIOLATED
             self.missed[row, chosen] = np.where(over, window.last - 1 - self.zero, NOT_YET)
         self.now[row, chosen] = now
+
+    def begun(self, k: int, as_of: int) -> Window | None:
+        """The window of a kind that has begun while the last slot of the one before has not ended."""
+        opened = self.opened[k]
+        if not opened or opened[-1].end >= as_of:
+            return None
+        return _window_after(self._lead[k], opened[-1])
 
     def held(self, k: int) -> list[tuple[int, Window]]:
         """The calendar windows of a kind that can still be told in full, with the rows of their tallies."""
@@ -460,9 +469,9 @@ class Herd:
             begins, ends = window.first - self.zero, min(window.last - self.zero, self.done)
             if begins < oldest or begins >= self.done:
                 if window is self.opened[k][-1] and not self._counts:
-                    self.base[row, j] = self._base(j, window)
+                    self.base[row, j] = self.base_of(j, window)
                 continue
-            base = 0 if self._counts else self._base(j, window)
+            base = 0 if self._counts else self.base_of(j, window)
             course = courses.calendar(self.slots(j, begins, ends), self.kinds[k], base)
             over = window.last - self.zero <= self.done
             self._keep(j, row, course, over, window.last - 1 - self.zero)

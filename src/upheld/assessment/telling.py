@@ -39,11 +39,15 @@ def tell(herd: Herd, j: int, since: int, as_of: int, granted: Granted) -> list[t
         final = over and as_of >= settled_at(term, window.end, herd.shape.patience) and not herd.waits(j, window)
         verdict = _verdict(herd, j, row, window, granted, final)
         told.append((verdict, _earned(herd, j, row, window, verdict) if over else None))
-    return told
+    begun = herd.begun(k, as_of)
+    return told if begun is None else [*told, (_verdict(herd, j, None, begun, granted, False), None)]
 
 
-def _figures(herd: Herd, j: int, row: int, window: Window) -> tuple[int, int, int]:
-    """Spent, the budget's base, and what attained is a share of."""
+def _figures(herd: Herd, j: int, row: int | None, window: Window) -> tuple[int, int, int]:
+    """Spent, the budget's base, and what attained is a share of; `row` is that of the window's tallies, None where none
+    of its slots has ended."""
+    if row is None:
+        return 0, herd.base_of(j, window), 0
     spent, base = int(herd.spent[row, j]), int(herd.base[row, j])
     if herd.shape.form == "counts":
         return spent, base, base
@@ -54,7 +58,7 @@ def _figures(herd: Herd, j: int, row: int, window: Window) -> tuple[int, int, in
     return spent, so_far if herd.shape.length else base, so_far
 
 
-def _verdict(herd: Herd, j: int, row: int, window: Window, granted: Granted, final: bool) -> Verdict:
+def _verdict(herd: Herd, j: int, row: int | None, window: Window, granted: Granted, final: bool) -> Verdict:
     term = herd.terms[j]
     assert isinstance(term.target, Fraction)
     spent, base, so_far = _figures(herd, j, row, window)
@@ -62,7 +66,8 @@ def _verdict(herd: Herd, j: int, row: int, window: Window, granted: Granted, fin
     slots = herd.history(j, first, last)
     assert slots is not None, "a member whose counts no ring can hold is a stray"
     bad = _bad(herd, j, slots)
-    status = STATUSES[herd.now[row, j]]
+    crossed = (NOT_YET, NOT_YET) if row is None else (int(herd.risk[row, j]), int(herd.missed[row, j]))
+    at_risk_at, violated_at = (_instant(herd, slot) if so_far else None for slot in crossed)
     events = isinstance(term.indicator, Ratio)
     good = so_far - spent
     return Verdict(
@@ -72,7 +77,7 @@ def _verdict(herd: Herd, j: int, row: int, window: Window, granted: Granted, fin
         customer=term.customer,
         period_start=window.start,
         period_end=window.end,
-        status=status,
+        status="no_data" if row is None else STATUSES[herd.now[row, j]],
         final=final,
         attained=attained_text(Fraction(good, so_far)) if so_far else None,
         good=good,
@@ -81,8 +86,8 @@ def _verdict(herd: Herd, j: int, row: int, window: Window, granted: Granted, fin
         excluded=int(np.count_nonzero(slots.codes == kernels.EXCLUDED)),
         budget=decimal_text((1 - term.target) * base, PLACES),
         spent=decimal_text(Fraction(spent), PLACES),
-        at_risk_at=_instant(herd, int(herd.risk[row, j])) if so_far else None,
-        violated_at=_instant(herd, int(herd.missed[row, j])) if so_far else None,
+        at_risk_at=at_risk_at,
+        violated_at=violated_at,
         credit=None,
         evidence=_evidence(term, window, slots, bad, herd.zero, granted(window.start, window.over_at)),
         agreement_version=term.agreement_version,
