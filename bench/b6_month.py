@@ -5,7 +5,8 @@ Each contestant runs in a process of its own, alternately, three times; the medi
 thread, which is the time that passes where nothing else runs, and of the time that passes on two. What is timed begins
 when everything is imported and the agreements are read, and ends with the verdicts (ours), the figures of each service
 (DuckDB), or the last row group (decoding). Ours has the evidence, the exclusions, the missing slots and the checks of
-the rows in it; DuckDB takes for granted that each row is a slot of its own and that no value is wrong.
+the rows in it; DuckDB takes for granted that no value is wrong, and with runs that each row is a slot of its own. What
+DuckDB takes to count good and bad rows, whatever their times, is told beside: that is no answer to what is asked.
 """
 
 from __future__ import annotations
@@ -165,9 +166,18 @@ def _decoded(path: Path, threads: int, *, whole: bool) -> Callable[[], Figures]:
     return work
 
 
-PLAIN = """
+COUNT = """
     SELECT service, count(*) FILTER (value >= 1) AS good, count(*) FILTER (value < 1) AS bad
     FROM '{path}' WHERE metric = 'reachable' GROUP BY service
+"""
+PLAIN = """
+    WITH slots AS (
+        SELECT service, epoch_us(time) // 60000000 AS slot, bool_or(value < 1) AS bad
+        FROM '{path}'
+        WHERE metric = 'reachable' AND time >= TIMESTAMPTZ '2026-06-01' AND time < TIMESTAMPTZ '2026-07-01'
+        GROUP BY service, slot
+    )
+    SELECT service, count(*) FILTER (NOT bad) AS good, count(*) FILTER (bad) AS bad FROM slots GROUP BY service
 """
 RUNS = """
     WITH excluded AS (
@@ -207,15 +217,15 @@ RUNS = """
 """Gaps and islands: only the rows at which something changes are kept; from there on the table is small."""
 
 
-def _duckdb(path: Path, threads: int, rule: str, exclusions: Path | None) -> Callable[[], Figures]:
+def _duckdb(path: Path, threads: int, query: str, exclusions: Path | None) -> Callable[[], Figures]:
     import duckdb
 
     connection = duckdb.connect()
     connection.execute(f"SET threads = {threads}; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
-    query = (RUNS if rule == "runs" else PLAIN).format(path=path, exclusions=exclusions)
+    asked = query.format(path=path, exclusions=exclusions)
 
     def work() -> Figures:
-        found = connection.execute(query).fetchall()
+        found = connection.execute(asked).fetchall()
         return {service: [int(good), int(bad), bad * 1000 > good + bad] for service, good, bad in found}
 
     return work
@@ -236,7 +246,8 @@ def _run_child(contestant: str, order: str, rule: str, threads: int) -> None:
         "ours": lambda: _ours(path, rule, exclusions),
         "decode": lambda: _decoded(path, threads, whole=False),
         "table": lambda: _decoded(path, threads, whole=True),
-        "duckdb": lambda: _duckdb(path, threads, rule, exclusions),
+        "duckdb": lambda: _duckdb(path, threads, RUNS if rule == "runs" else PLAIN, exclusions),
+        "count": lambda: _duckdb(path, threads, COUNT, None),
     }[contestant]()
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     figures = work()
@@ -287,15 +298,18 @@ def _rows(order: str, threads: int) -> Iterator[Row]:
     claim = f"DuckDB's time for the same with runs, {place}"
     limit = 4.0 if threads == 1 else 2.5
     yield Row("B6", claim, _told(ours), _told(runs["duckdb"]), took["duckdb"] / took["ours"], limit, False)
-    runs = _measured(("ours", "duckdb"), order, "plain", threads)
-    claim = f"availability alone against DuckDB, {place}"
-    ratio = runs["ours"]["counts"] / runs["duckdb"]["counts"]
-    yield Row("B6", claim, _told(runs["ours"]), _told(runs["duckdb"]), ratio, 1.2, True)
+    runs = _measured(("ours", "duckdb", "count"), order, "plain", threads)
+    claim = f"availability alone against DuckDB's by slots, {place}"
+    took = {name: run["counts"] for name, run in runs.items()}
+    note = (
+        f"{took['ours'] / took['count']:.2f}x of counting rows, with no times, slots or period ({_told(runs['count'])})"
+    )
+    yield Row("B6", claim, _told(runs["ours"]), _told(runs["duckdb"]), took["ours"] / took["duckdb"], 1.2, True, note)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("contestant", choices=["ours", "decode", "table", "duckdb"])
+    parser.add_argument("contestant", choices=["ours", "decode", "table", "duckdb", "count"])
     parser.add_argument("order", choices=ORDERS)
     parser.add_argument("rule", choices=["runs", "plain"])
     parser.add_argument("threads", type=int)

@@ -7,6 +7,7 @@ verdicts are the same. DESIGN rules 2 to 5.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,6 @@ class _Sheet:
         """Writes what the values are into the slots in which the times lie, of the series in `rows` by code; returns
         the earliest and the latest time. Of a slot that is written twice, one state is lost. Raises Irregular where a
         time lies outside of the sheet."""
-        self.taken += len(codes)
         width, base = self.reading.width, self.first * self.reading.width
         by_row, by_slot = (1, self.rows) if self.by_slot else (self.slots, 1)
         if self.by_slot and not (np.diff(rows) == 1).all():
@@ -136,7 +136,8 @@ class _Sheet:
 
     def marked(self) -> int:
         """How many slots have been written."""
-        return len(self.states) - int(np.count_nonzero(self.states == MISSING))
+        parts = (self.states[start : start + CHUNK] for start in range(0, len(self.states), CHUNK))
+        return sum(int(np.count_nonzero(part != MISSING)) for part in parts)
 
     def by_series(self) -> States:
         """The states as an array of two dimensions: series and slots."""
@@ -149,7 +150,7 @@ class _Sheet:
 
 
 class Condenser:
-    """Takes in blocks of rows, in any order, and keeps the states of the slots they lie in."""
+    """Takes in blocks of rows, in any order and from any thread, and keeps the states of the slots they lie in."""
 
     def __init__(self, readings: Mapping[SeriesKey, set[Reading]], earliest: int, latest: int) -> None:
         """`earliest` and `latest` bound the times to come (microseconds UTC)."""
@@ -159,6 +160,7 @@ class Condenser:
         self._sheets: dict[Reading, _Sheet] = {}
         self._rows = 0
         self._earliest, self._latest = latest, earliest
+        self._lock = Lock()
 
     def position(self, service: str, metric: str) -> int:
         """The position of a series among those that are read. Raises Irregular where it is none of them."""
@@ -172,25 +174,31 @@ class Condenser:
         its value. Raises Irregular where a value is not finite or a time lies outside of the bounds' slots."""
         if not len(times):
             return
-        if not self._sheets:
-            self._lay_out(by_slot=2 * int(np.count_nonzero(codes[1:] != codes[:-1])) > len(codes))
-        self._rows += len(times)
+        with self._lock:
+            if not self._sheets:
+                self._lay_out(by_slot=2 * int(np.count_nonzero(codes[1:] != codes[:-1])) > len(codes))
         for start in range(0, len(times), CHUNK):
             here = slice(start, start + CHUNK)
             self._take_in(positions, codes[here], times[here], values[here])
 
     def _take_in(self, positions: Numbers, codes: Codes, times: Numbers, values: Floats) -> None:
-        if not np.isfinite(values).all():
+        if not np.isfinite(values.sum()):  # one value that is not finite is enough for that
             raise Irregular
         for sheet in self._sheets.values():
             rows = sheet.row_of[positions]
             if (rows >= 0).all():
-                bounds = sheet.mark(rows, codes, times, values)
+                self._note(sheet, len(codes), *sheet.mark(rows, codes, times, values))
             elif (read := rows[codes] >= 0).any():
                 bounds = sheet.mark(rows, codes[read], times[read], values[read])
-            else:
-                continue
-            self._earliest, self._latest = min(self._earliest, bounds[0]), max(self._latest, bounds[1])
+                self._note(sheet, int(np.count_nonzero(read)), *bounds)
+        with self._lock:
+            self._rows += len(times)
+
+    def _note(self, sheet: _Sheet, rows: int, earliest: int, latest: int) -> None:
+        """Notes that rows were marked, and their bounds in time."""
+        with self._lock:
+            sheet.taken += rows
+            self._earliest, self._latest = min(self._earliest, earliest), max(self._latest, latest)
 
     def condensed(self) -> SlotBatch:
         """All that was taken in. Raises Irregular where a slot of a series had more than one row."""

@@ -1,13 +1,14 @@
-"""Large Parquet files of regular measurements -> slots, block by block: the rows are never held together.
+"""Large Parquet files of regular measurements -> slots, block by block, in as many threads as Arrow is allowed:
+the rows are never held together.
 
 What the files must be for that is looked at in their footers first, and in each block as it is taken in. Where
 anything is otherwise, nothing is said here: `tables` then reads them as it reads all files, and says what is wrong.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,6 @@ from upheld.readers.columns import format_of
 
 LEAST_ROWS = 100_000
 """Below this number of rows there is little to save."""
-AHEAD = 2
-"""Blocks that are decoded before they are needed, for each thread."""
 
 _NAMES = ("service", "metric")
 _COLUMNS = {"service", "metric", "time", "value"}
@@ -46,9 +45,9 @@ def condensed(paths: Sequence[Path], terms: Iterable[Term], least_rows: int = LE
         if size_of(readings, earliest, latest) > 8 * rows + 2**20:  # so sparse that the rows take less
             return None
         condenser = Condenser(readings, earliest, latest)
-        for block, table in _decoded(blocks):
-            for batch in table.to_batches():
-                _take_in(condenser, block, batch)
+        with ThreadPoolExecutor(pa.cpu_count()) as pool:
+            for _ in pool.map(partial(_take_block, condenser), blocks):
+                pass  # what a block raises is raised here
         return condenser.condensed()
     except (Irregular, pa.ArrowException, OSError):
         return None
@@ -106,31 +105,17 @@ def _sole(statistics: Any) -> str | None:
 # -- blocks -----------------------------------------------------------------------------------------------------
 
 
-def _decoded(blocks: Sequence[Block]) -> Iterator[tuple[Block, pa.Table]]:
-    """The blocks with the columns of them that their footer does not tell, in order; decoded ahead in as many threads
-    as Arrow is allowed."""
-    threads = pa.cpu_count()
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[tuple[Block, Future[pa.Table]]] = deque()
-        try:
-            for block in blocks:
-                ahead.append((block, pool.submit(_decode, block)))
-                if len(ahead) > AHEAD * threads:
-                    first, future = ahead.popleft()
-                    yield first, future.result()
-            while ahead:
-                first, future = ahead.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in ahead:
-                future.cancel()
-
-
 def _decode(block: Block) -> pa.Table:
+    """The columns of a block that its footer does not tell."""
     wanted = ["time", "value"]
     wanted += [name for name, sole in (("service", block.service), ("metric", block.metric)) if sole is None]
     with pq.ParquetFile(block.path, memory_map=True, read_dictionary=list(_NAMES)) as file:
         return file.read_row_group(block.number, columns=wanted, use_threads=False)
+
+
+def _take_block(condenser: Condenser, block: Block) -> None:
+    for batch in _decode(block).to_batches():
+        _take_in(condenser, block, batch)
 
 
 def _take_in(condenser: Condenser, block: Block, batch: pa.RecordBatch) -> None:
