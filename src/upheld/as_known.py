@@ -5,20 +5,16 @@ day was made of: the batches of the log, the exclusions and the portfolio that i
 names. The version that it then had is kept with when it came to be known.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from upheld.agreements.terms import Term
 from upheld.assessment.advance import assess
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
+from upheld.assessor import rows_up_to
 from upheld.in_force import InForce, Portfolios
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.measurements.model import COLUMNS
 from upheld.ports import Assessment, Kept, MeasurementLog, Store, VerdictFilter
 
 Key = tuple[str, str, str, int]
@@ -90,24 +86,8 @@ class AsKnown:
         """The verdicts of the agreements of `kept` again: credits and rights hang together in an agreement."""
         agreements = {k.verdict.agreement for k in kept}
         terms = [term for term in promised.every_term if term.agreement in agreements]
-        batch = self._batch(tenant, made.position, terms)
+        batch = rows_up_to(self._measurements, tenant, made.position, {key for term in terms for key in term.series})
         return assess(terms, batch, exclusions, made.as_of, since=made.since, lateness=made.lateness, events=events)
-
-    def _batch(self, tenant: str, position: int, terms: Collection[Term]) -> pa.Table:
-        wanted = {series for term in terms for series in term.series}
-        parts = list(self._parts(tenant, position, wanted))
-        return pa.concat_tables(parts).unify_dictionaries() if parts else COLUMNS.empty_table()
-
-    def _parts(self, tenant: str, position: int, wanted: Collection[tuple[str, str]]) -> Iterator[pa.Table]:
-        services = pa.array(sorted({service for service, _ in wanted}))
-        metrics = pa.array(sorted({metric for _, metric in wanted}))
-        for place, batch in self._measurements.read(tenant):
-            if place > position:
-                return
-            told = _is_in(batch.column("service"), services), _is_in(batch.column("metric"), metrics)
-            mine = batch.filter(pc.and_(*told))
-            if mine.num_rows:
-                yield mine
 
 
 class _Again:
@@ -125,7 +105,3 @@ class _Again:
         if kept.rolling_from is not None:
             return self._windows.get((*kept.verdict.key[:3], kept.rolling_from))
         return self._by_key.get(kept.verdict.key)
-
-
-def _is_in(column: pa.ChunkedArray, names: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(column.cast(pa.string()), names)

@@ -1,10 +1,10 @@
 """The live assessment of one tenant: its state in memory, fed from the measurement log.
 
 The log is the truth and the state only what follows from it: after a restart, or when the portfolio changes or older
-data arrives, the state is built again from the log.
+data arrives, the state is built again from the log. Once it has caught up with the log, the fleet carries what it can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 import pyarrow as pa
@@ -13,9 +13,12 @@ import pyarrow.compute as pc
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
 from upheld.assessment.advance import State, advance, conditions, start
+from upheld.assessment.carried import hand_over
+from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.model import COLUMNS
 from upheld.ports import MeasurementLog
 
 BATCHES_AT_ONCE = 500
@@ -34,6 +37,7 @@ class Assessor:
         self._version: int | None = None
         self._terms: Sequence[Term] = ()
         self._state: State | None = None
+        self._handed_over = False
         self._first = self._since = self._floor = 0
         self._position = 0
         self._exclusions: Sequence[Exclusion] | None = None
@@ -62,9 +66,13 @@ class Assessor:
     @property
     def as_of(self) -> int:
         """Up to when it has assessed, in microseconds UTC."""
+        assert self._state_now.as_of is not None, "advance comes first"
+        return self._state_now.as_of
+
+    @property
+    def _state_now(self) -> State:
         assert self._state is not None, "adopt comes first"
-        assert self._state.as_of is not None, "advance comes first"
-        return self._state.as_of
+        return self._state
 
     def adopt(self, version: int, terms: Sequence[Term], since: int) -> None:
         """Assess these terms from now on, from `since`, or from the earliest measurement if that is earlier, but no
@@ -85,6 +93,9 @@ class Assessor:
         while (batch := self._next_batch()) is not None:
             self._take(batch, exclusions, as_of)
         self._take(None, exclusions, as_of)
+        if not self._handed_over and self.as_of > self._since:
+            hand_over(self._state_now, self)
+            self._handed_over = True
         changed, self._changed = self._changed, {}
         return list(changed.values())
 
@@ -94,11 +105,22 @@ class Assessor:
             self._conditions = {} if self._state is None else conditions(self._state)
         return self._conditions
 
+    # -- what was taken in, again -------------------------------------------------------------------------------
+
+    def rows(self, service: str, metric: str, start: int, end: int) -> Rows:
+        """See `carried.Source`."""
+        return rows_of(self._log.series(self._tenant, service, metric, start, end, upto=self._position))
+
+    def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
+        """See `carried.Source`."""
+        return series_in(rows_up_to(self._log, self._tenant, self._position, series), series)
+
+    # -- taking in ----------------------------------------------------------------------------------------------
+
     def _take(self, batch: pa.Table | None, exclusions: Sequence[Exclusion], as_of: int) -> None:
-        assert self._state is not None, "adopt comes first"
         news = None if exclusions == self._exclusions else exclusions
         self._state, changes = advance(
-            self._state, batch, as_of, news, None if self._told is self._events else self._events
+            self._state_now, batch, as_of, news, None if self._told is self._events else self._events
         )
         self._told, self._exclusions, self._conditions = self._events, exclusions, None
         self._changed |= {verdict.key: verdict for verdict in changes}
@@ -124,4 +146,22 @@ class Assessor:
 
     def _restart(self, since: int) -> None:
         self._since, self._position, self._exclusions, self._told = since, 0, None, None
-        self._state = start(self._terms, since=since, lateness=self._lateness)
+        self._state, self._handed_over = start(self._terms, since=since, lateness=self._lateness), False
+
+
+def rows_up_to(log: MeasurementLog, tenant: str, position: int, series: Collection[SeriesKey]) -> pa.Table:
+    """What the log's batches up to a position hold of these series, and of others of the same services and metrics."""
+    services = pa.array(sorted({service for service, _ in series}), pa.string())
+    metrics = pa.array(sorted({metric for _, metric in series}), pa.string())
+    parts = []
+    for place, batch in log.read(tenant):
+        if place > position:
+            break
+        told = _is_in(batch.column("service"), services), _is_in(batch.column("metric"), metrics)
+        mine = batch.filter(pc.and_(*told))
+        parts += [mine] if mine.num_rows else []
+    return pa.concat_tables(parts).unify_dictionaries() if parts else COLUMNS.empty_table()
+
+
+def _is_in(column: pa.ChunkedArray, names: pa.Array) -> pa.ChunkedArray:
+    return pc.is_in(column.cast(pa.string()), names)

@@ -284,8 +284,11 @@ class MeasurementLog(Protocol):
         """Who delivered measurements of one of these (service, metric) with start <= time < end in the batches behind
         position `after` up to `upto`, by name."""
 
-    def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
-        """The measurements that hold of one series with start <= time < end, by time."""
+    def series(
+        self, tenant: str, service: str, metric: str, start: int, end: int, *, upto: int | None = None
+    ) -> pa.Table:
+        """The measurements that hold of one series with start <= time < end, by time; of the batches up to position
+        `upto` where that is given."""
 
 
 class Clock(Protocol):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,14 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 
 
+class Carrier(Protocol):
+    """What carries some of a state's terms: see `carried`."""
+
+    def take(self, batch: pa.Table | None, as_of: int, exclusions: Sequence[Exclusion] | None) -> set[int]:
+        """Takes in a batch and lets time pass; returns the positions of the terms whose accounts are to be updated
+        whether or not time wakes them."""
+
+
 @dataclass
 class State:
     """All that has been taken in, and what it has come to. Opaque: read it with `verdicts` and `conditions`."""
@@ -49,6 +58,8 @@ class State:
     settlement: Settlement = field(default_factory=lambda: Settlement(()))
     current: list[dict[int, Verdict]] = field(default_factory=list)
     """The verdicts last returned of each term, by the start of their period."""
+    carrier: Carrier | None = None
+    """What carries the terms of whose series `series` holds nothing."""
 
 
 def start(terms: Sequence[Term], *, since: int, lateness: int = 0) -> State:
@@ -76,7 +87,9 @@ def advance(
     one last returned for its key, in the order of the terms. The state given is changed in place and must not be used
     again."""
     rows = () if batch is None else series_in(batch, state.series)
-    return state, _advance(state, rows, as_of, exclusions, events)
+    as_of = as_of if state.as_of is None else max(as_of, state.as_of)
+    restated = set() if state.carrier is None else state.carrier.take(batch, as_of, exclusions)
+    return state, _advance(state, rows, as_of, exclusions, events, restated)
 
 
 def verdicts(state: State) -> list[Verdict]:
@@ -88,12 +101,31 @@ def verdicts(state: State) -> list[Verdict]:
     ]
 
 
-def conditions(state: State) -> dict[tuple[str, str, str], Condition]:
+def conditions(state: State) -> "Conditions":
     """How each term's service does at the state's instant, by (agreement, objective, service); of a term that was
     amended, by the terms that are valid then."""
     accounts = sorted(state.accounts, key=lambda account: account.term.valid_from)
     begun = [account for account in accounts if state.as_of is None or account.term.valid_from < state.as_of]
-    return {account.term.key: account.condition() for account in (*reversed(accounts), *begun)}
+    return Conditions({account.term.key: account for account in (*reversed(accounts), *begun)})
+
+
+class Conditions(Mapping[tuple[str, str, str], Condition]):
+    """Found out when they are asked for, and once."""
+
+    def __init__(self, accounts: Mapping[tuple[str, str, str], Account]) -> None:
+        self._accounts = accounts
+        self._found: dict[tuple[str, str, str], Condition] = {}
+
+    def __getitem__(self, key: tuple[str, str, str]) -> Condition:
+        if key not in self._found:
+            self._found[key] = self._accounts[key].condition()
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        return iter(self._accounts)
+
+    def __len__(self) -> int:
+        return len(self._accounts)
 
 
 def assess(
@@ -181,8 +213,8 @@ def _advance(
     as_of: int,
     exclusions: Sequence[Exclusion] | None,
     events: Sequence[ServiceEvent] | None,
+    restated: Container[int],
 ) -> list[Verdict]:
-    as_of = as_of if state.as_of is None else max(as_of, state.as_of)
     state.as_of = as_of
     touched = {key: state.series[key].take_in(new) for key, new in rows}
     if events is not None:
@@ -198,7 +230,7 @@ def _advance(
             for term in state.terms
         ]
         state.settlement = Settlement(state.terms)
-    return _changes(state, touched, as_of)
+    return _changes(state, touched, as_of, restated)
 
 
 def _tell(state: State, events: Sequence[ServiceEvent]) -> dict[SeriesKey, Numbers]:
@@ -229,12 +261,13 @@ def _concerning(term: Term, excluded_of: dict[str, list[Exclusion]]) -> Exclusio
     )
 
 
-def _changes(state: State, touched: dict[SeriesKey, Numbers], as_of: int) -> list[Verdict]:
+def _changes(state: State, touched: Mapping[SeriesKey, Numbers], as_of: int, restated: Container[int]) -> list[Verdict]:
     """Updates every account that has a reason to, and returns the verdicts that differ from those last returned."""
     made: dict[Place, tuple[Verdict, Earned | None]] = {}
     for i, account in enumerate(state.accounts):
         times = _touching(account.term, touched)
-        if times is None and as_of < account.wake_at and state.granted[i] == account.exclusions:
+        awake = times is not None or as_of >= account.wake_at or i in restated
+        if not awake and state.granted[i] == account.exclusions:
             continue
         for draft in account.update(as_of, times, state.granted[i]):
             made[i, draft.window.start] = draft.verdict, draft.earned

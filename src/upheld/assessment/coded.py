@@ -18,10 +18,14 @@ _HUGE_PAGE = 2**21
 class Held(Protocol):
     """Rows of one series that hold, by time, as arrays: NaN for no value, -1 for no good or total."""
 
-    time: Numbers
-    value: npt.NDArray[np.float64]
-    good: Numbers
-    total: Numbers
+    @property
+    def time(self) -> Numbers: ...
+    @property
+    def value(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def good(self) -> Numbers: ...
+    @property
+    def total(self) -> Numbers: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def series_in(batch: pa.Table, wanted: Container[SeriesKey]) -> Iterator[tuple[S
     services, service_codes = _codes(batch.column("service"))
     metrics, metric_codes = _codes(batch.column("metric"))
     codes = service_codes.astype(np.int64) * len(metrics) + metric_codes
-    rows = _rows(batch)
+    rows = rows_of(batch)
     order = None if (codes[1:] >= codes[:-1]).all() else _stable_order(codes)
     if order is not None:
         codes = codes[order]
@@ -77,7 +77,8 @@ def _stable_order(codes: Numbers) -> Numbers:
     return np.argsort(codes, kind="stable")
 
 
-def _rows(batch: pa.Table) -> Rows:
+def rows_of(batch: pa.Table) -> Rows:
+    """The rows of a batch (columns: `measurements.model.COLUMNS`), in its order, whatever their series."""
     value = batch.column("value").to_numpy().astype(np.float64, copy=False)
     good, total = _counts(batch.column("good")), _counts(batch.column("total"))
     return Rows(batch.column("time").to_numpy(), value, good, total, batch.column("known_at").to_numpy())

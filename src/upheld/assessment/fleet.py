@@ -11,27 +11,25 @@ No clock and no I/O but through the callback.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from upheld.agreements.calendars import Interval
-from upheld.agreements.indicators import Availability
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, END_OF_TIME
-from upheld.assessment.advance import assess
+from upheld.assessment.account import Account, Draft, open_account
 from upheld.assessment.coded import Coded, Held, Incoming, Links, Newest, links_of
+from upheld.assessment.columns import Rows, Series
 from upheld.assessment.consequences import settled
-from upheld.assessment.credit import Earned
 from upheld.assessment.grants import Grants, grants
 from upheld.assessment.herd import STATUSES, Changed, Herd, RowsOf
 from upheld.assessment.kinds import Shape, carries, shape_of
 from upheld.assessment.telling import tell
 from upheld.assessment.verdict import Verdict
-from upheld.assessment.windows import ceil_slot
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.measurements.model import COLUMNS
 
@@ -210,54 +208,37 @@ def verdicts(fleet: Fleet, which: Iterable[int] | None = None) -> list[Verdict]:
     Credits of one agreement may share a cap: they are right where `which` has all of an agreement's terms with tiers
     or none of them."""
     assert fleet.as_of is not None, "a pulse comes first"
-    found: list[tuple[Term, Verdict, Earned | None]] = []
+    found = []
     for i in range(len(fleet.terms)) if which is None else which:
-        at, j = fleet.place[i].tolist()
-        herd = fleet.herds[at]
-        if j in herd.strays:
-            found += [(fleet.terms[i], *told) for told in _assess(fleet, i)]
-            continue
-        granted = lambda start, end, i=i: fleet.granted(i, start, end)  # noqa: E731
-        found += [(fleet.terms[i], *told) for told in tell(herd, j, fleet.since, fleet.as_of, granted)]
+        found += [(fleet.terms[i], draft.verdict, draft.earned) for draft in drafts(fleet, i)]
     return settled(found)
 
 
-def _assess(fleet: Fleet, index: int) -> list[tuple[Verdict, Earned | None]]:
-    """The verdicts of a term whose counts no ring can hold, from all of its rows, and what each earned."""
+def drafts(fleet: Fleet, index: int) -> list[Draft]:
+    """The drafts of the term at this position, for the periods whose slots the fleet still holds, earliest first."""
+    assert fleet.as_of is not None, "a pulse comes first"
+    at, j = fleet.place[index].tolist()
+    herd = fleet.herds[at]
+    if j in herd.strays:
+        held = herd.starts(j)
+        return [draft for start, draft in _account(fleet, index).drafts.items() if start in held]
+    return tell(herd, j, fleet.since, fleet.as_of, partial(fleet.granted, index))
+
+
+def _account(fleet: Fleet, index: int) -> Account:
+    """The account of a term whose counts no ring can hold, from all of its rows."""
     term, as_of = fleet.terms[index], fleet.as_of
     assert as_of is not None
-    rows = fleet.rows_of(term.service, term.indicator.metric, 0, END_OF_TIME)
-    size = len(rows.time)
-    counted = rows.total < 0
-    columns = {
-        "service": pa.array([term.service] * size, pa.string()),
-        "metric": pa.array([term.indicator.metric] * size, pa.string()),
-        "time": pa.array(rows.time, pa.int64()),
-        "value": pa.array(rows.value, pa.float64(), mask=np.isnan(rows.value)),
-        "good": pa.array(rows.good, pa.int64(), mask=counted),
-        "total": pa.array(rows.total, pa.int64(), mask=counted),
-        "known_at": pa.array(np.zeros(size, np.int64)),
-    }
-    exclusions = sorted(fleet.excluded_of.get(index, ()), key=lambda x: (x.start, x.end))
-    found = assess(
-        [term], pa.table(columns).cast(COLUMNS), exclusions, as_of, since=fleet.since, lateness=fleet.lateness
-    )
-    at, j = fleet.place[index].tolist()
-    held = fleet.herds[at].starts(j)
-    return [(replace(v, credit=None, claim_by=None), _earned(term, v, as_of)) for v in found if v.period_start in held]
-
-
-def _earned(term: Term, verdict: Verdict, as_of: int) -> Earned | None:
-    counted = verdict.good + verdict.bad
-    width = term.indicator.slot
-    if not term.tiers or not counted or as_of < ceil_slot(verdict.period_end, width) * width:
-        return None
-    bad_time = verdict.bad * width if isinstance(term.indicator, Availability) else 0
-    return Earned(term, (verdict.period_start, verdict.period_end), Fraction(verdict.good, counted), bad_time)
+    held = fleet.rows_of(term.service, term.indicator.metric, 0, END_OF_TIME)
+    series = Series()
+    series.take_in(Rows(held.time, held.value, held.good, held.total, np.zeros(len(held.time), np.int64)))
+    account = open_account(term, [series], fleet.since, fleet.lateness)
+    account.update(as_of, None, fleet.excluded_of.get(index, frozenset()))
+    return account
 
 
 def _assess_strays(fleet: Fleet) -> None:
     """Lets the herds know how the terms stand whose counts no ring can hold."""
     for herd in fleet.herds:
         for j in herd.strays:
-            herd.set_standings(j, [verdict for verdict, _ in _assess(fleet, int(herd.index[j]))])
+            herd.set_standings(j, [draft.verdict for draft in drafts(fleet, int(herd.index[j]))])

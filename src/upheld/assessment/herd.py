@@ -110,6 +110,8 @@ class Herd:
         self.open_slot = np.full(rates, NOT_YET, np.int32)
         self.open_good, self.open_total = np.zeros(rates, np.int64), np.zeros(rates, np.int64)
         self.strays: set[int] = set()
+        self.restated: set[int] = set()
+        """Members whose windows were derived again, until whoever looks at them clears it."""
         self._left: list[Changed] = []
         self._watched: set[int] = {j for j, term in enumerate(terms) if term.service_hours is not None}
         self._stretches = np.zeros((0, 3), np.int32)  # member, first, last: what is excluded
@@ -248,6 +250,13 @@ class Herd:
             for at, window in enumerate(opened[start:], start)
             if window.first >= oldest or window.first == window.last
         ]
+
+    def horizon(self, k: int) -> int:
+        """The instant before which no slot belongs to a calendar window of a kind that can still be told."""
+        if self.shape.length or not self.opened[k]:
+            return 0
+        firsts = [window.first for _, window in self.held(k)]
+        return min(firsts, default=self.opened[k][-1].last) * self.shape.width
 
     # -- rows and time ------------------------------------------------------------------------------------------------
 
@@ -400,6 +409,7 @@ class Herd:
         oldest = max(self.head - self._size, 0)
         for j, slots in touched.items():
             if j in self.strays:
+                self.restated.add(j)
                 continue
             if coming := {slot for slot in slots if slot >= self.head}:
                 self._ahead_slots.setdefault(j, set()).update(coming)
@@ -417,6 +427,7 @@ class Herd:
     def _stray(self, j: int) -> None:
         """From now on the fleet assesses this member by other means: its counts are too many for a ring."""
         self.strays.add(j)
+        self.restated.add(j)
 
     def derive(self, j: int, first: int, last: int) -> Slots | None:
         """What the rows that hold make of the slots [first, last) of a member; None where they hold too many events."""
@@ -461,6 +472,7 @@ class Herd:
 
     def _restate(self, j: int, first: int) -> None:
         """How the windows of a member stand, anew from slot `first` on."""
+        self.restated.add(j)
         k = int(self.kind[j])
         if self.shape.length:
             return self._restate_rolling(j, self.kinds[k])

@@ -9,6 +9,7 @@ from upheld.agreements.indicators import Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import decimal_text
 from upheld.assessment import courses, kernels
+from upheld.assessment.account import Draft
 from upheld.assessment.courses import Slots
 from upheld.assessment.credit import Earned
 from upheld.assessment.grants import Grants
@@ -23,14 +24,14 @@ Granted = Callable[[int, int], Grants]
 """What a term's exclusions come to in [start, end)."""
 
 
-def tell(herd: Herd, j: int, since: int, as_of: int, granted: Granted) -> list[tuple[Verdict, Earned | None]]:
-    """The verdicts of a member without their credits, by period, and what each earned: of a rolling period that of the
-    window now, of a calendar one those of the periods whose slots are still held."""
+def tell(herd: Herd, j: int, since: int, as_of: int, granted: Granted) -> list[Draft]:
+    """The drafts of a member, by period: of a rolling period that of the window now, of a calendar one those of the
+    periods whose slots are still held."""
     term, k = herd.terms[j], int(herd.kind[j])
     if term.period.rolling is not None:
         found = windows(term, since, as_of)
         final = term.valid_to is not None and as_of >= settled_at(term, term.valid_to, herd.shape.patience)
-        return [(_verdict(herd, j, 0, window, granted, final), None) for window in found]
+        return [Draft(window, _verdict(herd, j, 0, window, granted, final)) for window in found]
     told = []
     for row, window in herd.held(k):
         if window.start >= as_of:
@@ -38,9 +39,9 @@ def tell(herd: Herd, j: int, since: int, as_of: int, granted: Granted) -> list[t
         over = as_of >= window.over_at
         final = over and as_of >= settled_at(term, window.end, herd.shape.patience) and not herd.waits(j, window)
         verdict = _verdict(herd, j, row, window, granted, final)
-        told.append((verdict, _earned(herd, j, row, window, verdict) if over else None))
+        told.append(Draft(window, verdict, _earned(herd, j, row, window, verdict) if over else None))
     begun = herd.begun(k, as_of)
-    return told if begun is None else [*told, (_verdict(herd, j, None, begun, granted, False), None)]
+    return told if begun is None else [*told, Draft(begun, _verdict(herd, j, None, begun, granted, False))]
 
 
 def _figures(herd: Herd, j: int, row: int | None, window: Window) -> tuple[int, int, int]:

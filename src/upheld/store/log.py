@@ -100,10 +100,15 @@ def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int,
     return [(row.position, row.arrow) for row in connection.execute(query)]
 
 
-def series(connection: Connection, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
-    """The measurements that hold of one series with start <= time < end, by time, as a table of `COLUMNS`."""
+def series(
+    connection: Connection, tenant: str, service: str, metric: str, start: int, end: int, upto: int | None
+) -> pa.Table:
+    """The measurements that hold of one series with start <= time < end, by time, as a table of `COLUMNS`; of the
+    batches up to position `upto`, None: of all."""
     t = log_batches.c
     overlapping = select(t.arrow).where(t.tenant == tenant, t.max_time >= start, t.min_time < end)
+    if upto is not None:
+        overlapping = overlapping.where(t.position <= upto)
     query = overlapping.order_by(t.position).execution_options(yield_per=_PAGE)
     parts = [
         part

@@ -176,10 +176,12 @@ class SqlStore:
         with self._begin(writing=False) as connection:
             return sorted(log.sources(connection, tenant, series, start, end, after, upto))
 
-    def series(self, tenant: str, service: str, metric: str, start: int, end: int) -> pa.Table:
+    def series(
+        self, tenant: str, service: str, metric: str, start: int, end: int, *, upto: int | None = None
+    ) -> pa.Table:
         """The measurements that hold of one series with start <= time < end (microseconds UTC), by time."""
         with self._begin(writing=False) as connection:
-            return log.series(connection, tenant, service, metric, start, end)
+            return log.series(connection, tenant, service, metric, start, end, upto)
 
 
 # How a (database, writing) transaction is begun. `begin` is for SQLite and read in `opening`.
