@@ -105,6 +105,17 @@ class Kept:
     rolling_from: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A verdict to be kept: why it is what it is, and who stands behind that. With `rolling_from` (see `Kept`) it is
+    that of a rolling window."""
+
+    verdict: Verdict
+    cause: str
+    approver: str | None = None
+    rolling_from: int | None = None
+
+
 class Transaction(Protocol):
     """One unit of work of one tenant: all of it is committed, or nothing."""
 
@@ -119,17 +130,13 @@ class Transaction(Protocol):
         """That version of the portfolio, with when and by whom it was put in force."""
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
-    def put_verdict(
-        self,
-        verdict: Verdict,
-        known_at: int,
-        cause: str,
-        approver: str | None = None,
-        rolling_from: int | None = None,
-    ) -> None:
-        """Adds the row of a new version, or replaces the row of the same one: since when that is known, its cause and
-        its approver stay as they were first given, its figures go on. With `rolling_from` (see `Kept`) the row of the
-        same version is replaced wherever its window began."""
+    def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:
+        """Adds the row of each new version, or replaces the row of the same one: since when that is known, its cause
+        and its approver stay as they were first given, its figures go on. Of a rolling window the row of the same
+        version is replaced wherever its window began."""
+
+    def newest(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
+        """The newest version of each of these verdicts that is there."""
 
     def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
         """The newest version of a rolling verdict, with the window that it was last assessed over."""

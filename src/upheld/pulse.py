@@ -28,7 +28,7 @@ from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Observed, Open, Withdraw, decide, new_case, period_of
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.in_force import InForce
-from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Transaction, VerdictFilter
+from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Told, Transaction, VerdictFilter
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -138,14 +138,14 @@ class Pulse:
         news = pulse.news
         with self._store.transaction(pulse.tenant, writing=False) as t:
             concerned = {(case.agreement, case.objective, case.service) for case in t.cases(OPEN_STATES, EVERY_CASE)}
-            changed = [v for v in news.verdicts.values() if _is_news(t, pulse, v)]
+            before = _before(t, pulse, list(news.verdicts.values()))
+        changed = [v for v in news.verdicts.values() if _is_news(pulse, v, before.get(v.key))]
         if changed:
             settled(self._store, pulse.tenant, lambda t: t.add_assessment(pulse.made))
         quiet = [v for v in changed if v.status in ("met", "no_data") and v.key[:3] not in concerned]
         for first in range(0, len(quiet), AT_ONCE):
             with self._store.transaction(pulse.tenant) as t:
-                for verdict in quiet[first : first + AT_ONCE]:
-                    self._put(t, pulse, verdict)
+                self._put(t, pulse, quiet[first : first + AT_ONCE])
         kept = {v.key for v in quiet}
         news.verdicts = {v.key: v for v in changed if v.key not in kept}
         loud = list(news.verdicts.values())
@@ -172,15 +172,20 @@ class Pulse:
         for verdict in verdicts:
             del pulse.news.verdicts[verdict.key]
 
-    def _put(self, t: Transaction, pulse: Round, verdict: Verdict) -> tuple[Verdict, tuple[Cause, ...]]:
-        """Keeps a verdict; returns it with its version, and why it changed."""
-        term = pulse.current.term(verdict)
-        assert term is not None, "news of a term that is gone"
-        before = _before(t, term, verdict)
-        verdict, found = _numbered(before, pulse, term, verdict)
-        who = self._approver(t, pulse, term, verdict, found) if is_restated(found) else None
-        t.put_verdict(verdict, pulse.made.known_at, in_words(found), who, _rolling_from(term))
-        return verdict, found
+    def _put(
+        self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict]
+    ) -> list[tuple[Verdict, tuple[Cause, ...]]]:
+        """Keeps verdicts; returns each with its version, and why it changed."""
+        before, told, found = _before(t, pulse, verdicts), [], []
+        for verdict in verdicts:
+            term = pulse.current.term(verdict)
+            assert term is not None, "news of a term that is gone"
+            numbered_verdict, causes = _numbered(before.get(verdict.key), pulse, term, verdict)
+            who = self._approver(t, pulse, term, numbered_verdict, causes) if is_restated(causes) else None
+            told.append(Told(numbered_verdict, in_words(causes), who, _rolling_from(term)))
+            found.append((numbered_verdict, causes))
+        t.put_verdicts(told, pulse.made.known_at)
+        return found
 
     def _approver(
         self, t: Transaction, pulse: Round, term: Term, verdict: Verdict, found: Sequence[Cause]
@@ -204,7 +209,7 @@ class Pulse:
 
     def _note(self, t: Transaction, pulse: Round, verdict: Verdict) -> None:
         """Keeps a verdict that has changed, and lets the case know, or opens one."""
-        verdict, found = self._put(t, pulse, verdict)
+        [(verdict, found)] = self._put(t, pulse, [verdict])
         if is_history(verdict, found):
             return
         term = pulse.current.term(verdict)
@@ -269,21 +274,27 @@ def settled(store: Store, tenant: str, work: Callable[[Transaction], T]) -> T:
         return work(t)
 
 
-def _is_news(t: Transaction, pulse: Round, verdict: Verdict) -> bool:
+def _is_news(pulse: Round, verdict: Verdict, before: Verdict | None) -> bool:
     """Whether a verdict is to be kept: not where it is kept already, of a term that is gone, or of a period that
     was over, without a measurement, before we looked at it."""
     term = pulse.current.term(verdict)
-    if term is None:
-        return False
-    before = _before(t, term, verdict)
-    if before is None and verdict.final and verdict.status == "no_data":
+    if term is None or (before is None and verdict.final and verdict.status == "no_data"):
         return False
     return _numbered(before, pulse, term, verdict)[0] != before
 
 
-def _before(t: Transaction, term: Term, verdict: Verdict) -> Verdict | None:
-    rolling_from = _rolling_from(term)
-    return t.verdict(verdict.key) if rolling_from is None else t.newest_window(*verdict.key[:3], rolling_from)
+def _before(t: Transaction, pulse: Round, verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str, int], Verdict]:
+    """What is kept of each of these verdicts, by its key; of a rolling one what was kept of it over any window."""
+    rolling: dict[tuple[str, str, str, int], int] = {}
+    for verdict in verdicts:
+        term = pulse.current.term(verdict)
+        if term is not None and (rolling_from := _rolling_from(term)) is not None:
+            rolling[verdict.key] = rolling_from
+    found = dict(t.newest([verdict.key for verdict in verdicts if verdict.key not in rolling]))
+    for key, rolling_from in rolling.items():
+        newest = t.newest_window(*key[:3], rolling_from)
+        found |= {} if newest is None else {key: newest}
+    return found
 
 
 def _rolling_from(term: Term) -> int | None:

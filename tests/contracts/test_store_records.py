@@ -36,7 +36,7 @@ from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, ApiKey, Conflict, Kept, Transaction, VerdictFilter
+from upheld.ports import Adoption, AgendaEntry, ApiKey, Conflict, Kept, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 
 INSTANTS = st.integers(-(2**62), 2**62)
@@ -76,10 +76,20 @@ VERDICTS = st.builds(
 @given(verdict=VERDICTS)
 def test_every_verdict_comes_back_equal(store: SqlStore, verdict: Verdict) -> None:
     with store.transaction("t") as t:
-        t.put_verdict(verdict, 1, "first")
+        t.put_verdicts([Told(verdict, "first")], 1)
         back = t.verdict_versions(verdict.key)
     assert Version(verdict, 1, "first") in back
     assert repr(next(v.verdict for v in back if v.verdict.version == verdict.version)) == repr(verdict)
+
+
+def test_the_newest_version_of_each_of_many_verdicts_comes_at_once(store: SqlStore) -> None:
+    many = [a_verdict(service=f"vpn-{i}") for i in range(1200)]
+    corrected = replace(many[7], version=2, good=1)
+    with store.transaction("t") as t:
+        t.put_verdicts([Told(verdict, "first") for verdict in many], 1)
+        t.put_verdicts([Told(corrected, "late data")], 2)
+        found = t.newest([verdict.key for verdict in many] + [("no", "such", "verdict", 0)])
+    assert found == {verdict.key: verdict for verdict in many} | {corrected.key: corrected}
 
 
 KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Transaction], Any]]] = {
@@ -182,9 +192,9 @@ def test_a_verdict_is_replaced_in_its_version_and_kept_in_older_ones(store: SqlS
     restated = a_verdict(bad=3, version=2)
     with store.transaction("t") as t:
         assert t.verdict(KEY) is None
-        t.put_verdict(first, 10, "first")
-        t.put_verdict(corrected, 11, "the cause of a version stays", "and who approved it")
-        t.put_verdict(restated, 12, "late data", "collector")
+        t.put_verdicts([Told(first, "first")], 10)
+        t.put_verdicts([Told(corrected, "the cause of a version stays", "and who approved it")], 11)
+        t.put_verdicts([Told(restated, "late data", "collector")], 12)
         assert t.verdict(KEY) == restated
         assert t.verdicts() == [restated]
         assert t.verdict_versions(KEY) == [
@@ -206,7 +216,7 @@ def test_verdicts_are_filtered_and_sorted_by_their_key(store: SqlStore) -> None:
     other_agreement = a_verdict(agreement="bolt", customer="bolt")
     with store.transaction("t") as t:
         for verdict in (july, june, other_agreement, june_restated, other_service):
-            t.put_verdict(verdict, 1, "")
+            t.put_verdicts([Told(verdict, "")], 1)
         assert t.verdicts() == [other_service, june_restated, july, other_agreement]
         assert t.verdicts(VerdictFilter(newest_only=True)) == [other_service, july, other_agreement]
         assert t.verdicts(VerdictFilter(agreement="acme-gold", service="vpn-1")) == [june_restated, july]
@@ -221,10 +231,10 @@ def test_of_a_rolling_verdict_one_window_is_kept_for_each_version(store: SqlStor
     amended = replace(moving[1], agreement_version=4)
     with store.transaction("t") as t:
         for at, verdict in enumerate(moving[:3]):
-            t.put_verdict(verdict, 10 + at, f"cause {at}", f"approver {at}", JUNE)
+            t.put_verdicts([Told(verdict, f"cause {at}", f"approver {at}", JUNE)], 10 + at)
         for verdict in others:
-            t.put_verdict(verdict, 10, "", None, JUNE)
-        t.put_verdict(restated, 20, "late data", None, JUNE)
+            t.put_verdicts([Told(verdict, "", None, JUNE)], 10)
+        t.put_verdicts([Told(restated, "late data", None, JUNE)], 20)
         assert t.newest_window(*KEY[:3], JUNE) == restated
         assert t.newest_window(*KEY[:3], JUNE + 1) is None
         assert sorted(t.verdicts(), key=repr) == sorted([restated, *others], key=repr)
@@ -235,7 +245,7 @@ def test_of_a_rolling_verdict_one_window_is_kept_for_each_version(store: SqlStor
         ]
         assert t.verdicts_known(VerdictFilter(service="vpn-2"), 15) == [Kept(others[1], 10, 10, JUNE)]
         assert Kept(moving[2], 10, 12, JUNE) in t.verdicts_known(VerdictFilter(), 19)
-        t.put_verdict(amended, 21, "", None, JUNE + DAY)  # by other terms: both stand
+        t.put_verdicts([Told(amended, "", None, JUNE + DAY)], 21)  # by other terms: both stand
         assert {restated, amended} < set(t.verdicts())
 
 
@@ -434,7 +444,7 @@ def test_an_agenda_entry_comes_back_with_its_tenant(store: SqlStore) -> None:
 def test_money_keeps_its_digits(store: SqlStore) -> None:
     verdict = a_verdict(credit=Credit(Decimal("1E+3"), "JPY"))
     with store.transaction("t") as t:
-        t.put_verdict(verdict, 1, "")
+        t.put_verdicts([Told(verdict, "")], 1)
         back = t.verdict(KEY)
     assert back is not None
     assert back.credit is not None

@@ -25,7 +25,7 @@ from store_records import (
 )
 
 from upheld.assessment.versions import Version
-from upheld.ports import Adoption, Kept, Transaction, VerdictFilter
+from upheld.ports import Adoption, Kept, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
 
@@ -33,6 +33,7 @@ from upheld.store.transactions import SqlTransaction
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
+    "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
     "verdicts": (
         lambda t: t.verdicts(VerdictFilter(newest_only=True)),
         lambda mark: [a_verdict(mark), a_verdict(mark, objective="rolling")],
@@ -82,8 +83,8 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
-    t.put_verdict(a_verdict(mark), JUNE, "first", mark)
-    t.put_verdict(a_verdict(mark, objective="rolling"), JUNE, "first", mark, JUNE)
+    t.put_verdicts([Told(a_verdict(mark), "first", mark)], JUNE)
+    t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
     t.add_assessment(an_assessment(mark))
     t.save_case(a_case(mark), [an_event(mark)])
     t.save_action(an_action(mark))
@@ -100,8 +101,10 @@ def fill(t: Transaction, mark: str) -> None:
 def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
-    t.put_verdict(a_verdict("-touched"), JUNE, "touched")
-    t.put_verdict(a_verdict("-touched", objective="rolling", period_start=JUNE + 1), JUNE, "touched", None, JUNE)
+    t.put_verdicts([Told(a_verdict("-touched"), "touched")], JUNE)
+    t.put_verdicts(
+        [Told(a_verdict("-touched", objective="rolling", period_start=JUNE + 1), "touched", None, JUNE)], JUNE
+    )
     t.add_assessment(an_assessment("-touched"))
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
     t.save_action(an_action("-touched"))

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from store_records import JUNE, KEY, a_case, a_notice, a_verdict, an_entry, an_event
 
 from upheld.cases.model import Case, Event
-from upheld.ports import Conflict, Transaction
+from upheld.ports import Conflict, Told, Transaction
 from upheld.store import SqlStore
 
 
@@ -20,7 +20,7 @@ class Interrupted(Exception):
 def test_an_exception_leaves_nothing_of_the_transaction(store: SqlStore) -> None:
     with pytest.raises(Interrupted), store.transaction("t") as t:  # noqa: PT012
         t.save_portfolio("one: 1\n", JUNE)
-        t.put_verdict(a_verdict(), JUNE, "")
+        t.put_verdicts([Told(a_verdict(), "")], JUNE)
         t.save_case(a_case(), [an_event()])
         t.save_notice(a_notice())
         t.schedule(an_entry())

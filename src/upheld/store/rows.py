@@ -1,6 +1,6 @@
 """Records as rows, and rows as records. A column is named as the field that it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from functools import cache
@@ -67,9 +67,9 @@ STAYS = "stays"
 """Marks, in a column's `info`, what keeps its first value when a row is replaced."""
 
 
-def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-    """Inserts the row, with every column, or replaces the one with the same key, but for the columns that stay."""
-    connection.execute(_putting(connection.dialect.name, table), row)
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts each row, with every column, or replaces the one with the same key, but for the columns that stay."""
+    connection.execute(_putting(connection.dialect.name, table), rows)
 
 
 # Made once each, because making such a statement takes longer than executing it.

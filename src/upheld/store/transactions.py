@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -30,9 +31,12 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, VerdictFilter
+from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, Told, VerdictFilter
 from upheld.store import log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
+
+KEYS_AT_ONCE = 500
+"""More in one statement than a database takes."""
 
 
 class SqlTransaction:
@@ -69,20 +73,26 @@ class SqlTransaction:
 
     # -- verdicts
 
-    def put_verdict(
-        self,
-        verdict: Verdict,
-        known_at: int,
-        cause: str,
-        approver: str | None = None,
-        rolling_from: int | None = None,
-    ) -> None:
-        row = {name: getattr(verdict, name) for name in _VERDICT_COLUMNS}
-        row |= {"known_at": known_at, "cause": cause, "approver": approver, "written_at": known_at}
-        row |= {"rolling_from": rolling_from, "document": verdict_document(verdict)}
-        if rolling_from is not None:
-            row |= self._window_moved_on(verdict, rolling_from)
-        self._put(tables.verdicts, row)
+    def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:
+        rows = []
+        for one in told:
+            row = {name: getattr(one.verdict, name) for name in _VERDICT_COLUMNS}
+            row |= {"known_at": known_at, "cause": one.cause, "approver": one.approver, "written_at": known_at}
+            row |= {"rolling_from": one.rolling_from, "document": verdict_document(one.verdict)}
+            if one.rolling_from is not None:
+                row |= self._window_moved_on(one.verdict, one.rolling_from)
+            rows.append(self._row(row))
+        if rows:
+            put(self._connection, tables.verdicts, rows)
+
+    def newest(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
+        t = tables.verdicts.c
+        found: dict[tuple[str, str, str, int], Verdict] = {}
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            some = tuple_(t.agreement, t.objective, t.service, t.period_start).in_(keys[first : first + KEYS_AT_ONCE])
+            rows = select(t.document).where(self._where(tables.verdicts), some).order_by(t.version)
+            found |= {(v := verdict_of(document)).key: v for document in self._connection.execute(rows).scalars()}
+        return found
 
     def _window_moved_on(self, verdict: Verdict, rolling_from: int) -> dict[str, Any]:
         """Drops the row of the same version over an earlier window, and returns what of it stays."""
@@ -382,7 +392,7 @@ class SqlTransaction:
         return add(self._connection, table, self._row(row))
 
     def _put(self, table: Table, row: dict[str, Any]) -> None:
-        put(self._connection, table, self._row(row))
+        put(self._connection, table, [self._row(row)])
 
     def _find(self, kind: type[Record], table: Table, *conditions: ColumnElement[bool]) -> Record | None:
         found = self._list(kind, table, *conditions)
