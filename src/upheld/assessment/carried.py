@@ -25,7 +25,7 @@ from upheld.assessment.coded import Coded
 from upheld.assessment.columns import Rows, Series, SeriesKey
 from upheld.assessment.courses import Slots
 from upheld.assessment.exact import Flags, Numbers, exceeds
-from upheld.assessment.fleet import Fleet, carries, code, drafts, open_fleet
+from upheld.assessment.fleet import Fleet, account_of, carries, code, drafts, open_fleet
 from upheld.assessment.herd import Herd
 from upheld.assessment.verdict import Condition
 from upheld.assessment.windows import ceil_slot, settled_at
@@ -216,6 +216,8 @@ class Carried:
     def condition(self) -> Condition:
         """Looked for in what the fleet holds, and for a day at least."""
         herd, j, width = self._herd, self._member, self.term.indicator.slot
+        if j in herd.strays:
+            return account_of(self._fleet, self._index).condition()
         opened, kind = herd.opened[int(herd.kind[j])], herd.kinds[herd.kind[j]]
         begins = opened[0].first - herd.zero if opened else int(kind[kernels.FIRST])
         ends = NEVER if self.term.valid_to is None else ceil_slot(self.term.valid_to, width) - herd.zero

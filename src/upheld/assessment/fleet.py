@@ -221,11 +221,11 @@ def drafts(fleet: Fleet, index: int) -> list[Draft]:
     herd = fleet.herds[at]
     if j in herd.strays:
         held = herd.starts(j)
-        return [draft for start, draft in _account(fleet, index).drafts.items() if start in held]
+        return [draft for start, draft in account_of(fleet, index).drafts.items() if start in held]
     return tell(herd, j, fleet.since, fleet.as_of, partial(fleet.granted, index))
 
 
-def _account(fleet: Fleet, index: int) -> Account:
+def account_of(fleet: Fleet, index: int) -> Account:
     """The account of a term whose counts no ring can hold, from all of its rows."""
     term, as_of = fleet.terms[index], fleet.as_of
     assert as_of is not None
