@@ -22,6 +22,7 @@ from upheld.cases.model import Case
 from upheld.channels.mail import SmtpMailer
 from upheld.channels.webhook import SignedWebhooks
 from upheld.clock import AcceleratedClock, SystemClock
+from upheld.ingesting import Ingestion
 from upheld.notices.links import Links, Question
 from upheld.performing import Performer, TicketSystem
 from upheld.ports import Clock, MeasurementLog, Store
@@ -112,6 +113,7 @@ class Application:
             question_link=self._question_link,
             rules=rules,
         )
+        self.ingestion = Ingestion(self.store, self.process, self.clock)
         self.performer = Performer(
             self.process,
             self.store,

@@ -129,6 +129,11 @@ class Transaction(Protocol):
     def adoption(self, version: int) -> Adoption | None:
         """That version of the portfolio, with when and by whom it was put in force."""
 
+    # how labelled samples are read, as YAML text, newest version last
+    def save_mapping(self, source: str, known_at: int, applied_by: str | None = None) -> int: ...
+    def mapping(self) -> tuple[int, str] | None:
+        """The newest (version, YAML text), or None before the first."""
+
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:
         """Adds the row of each new version, or replaces the row of the same one: since when that is known, its cause

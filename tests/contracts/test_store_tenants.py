@@ -32,6 +32,7 @@ from upheld.store.transactions import SqlTransaction
 # Every reading method with what it gives to the tenant whose rows carry the mark.
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
+    "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
     "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
     "verdicts": (
@@ -83,6 +84,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
+    t.save_mapping(f"# {mark}\n", JUNE, mark)
     t.put_verdicts([Told(a_verdict(mark), "first", mark)], JUNE)
     t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
     t.add_assessment(an_assessment(mark))
@@ -101,6 +103,7 @@ def fill(t: Transaction, mark: str) -> None:
 def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
+    t.save_mapping("# touched\n", JUNE)
     t.put_verdicts([Told(a_verdict("-touched"), "touched")], JUNE)
     t.put_verdicts(
         [Told(a_verdict("-touched", objective="rolling", period_start=JUNE + 1), "touched", None, JUNE)], JUNE

@@ -22,7 +22,7 @@ def router(application: Application) -> APIRouter:
     @routes.put("", openapi_extra={"requestBody": {"required": True, "content": {YAML[0]: {}}}})
     def put(caller: Asking, body: RawBody) -> dict[str, Any]:
         """Puts a whole portfolio in force, in place of the one before; the same text again changes nothing."""
-        text = _text(*body)
+        text = yaml_text(*body)
         try:
             portfolio = parse_portfolio(text, "body")
         except InputError as error:
@@ -45,7 +45,8 @@ def router(application: Application) -> APIRouter:
     return routes
 
 
-def _text(content_type: str, content: bytes) -> str:
+def yaml_text(content_type: str, content: bytes) -> str:
+    """The text of a YAML body; refuses another type, and what is not UTF-8."""
     check_media_type(content_type, YAML)
     try:
         return content.decode()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli import exchange, files, lint, server, whatif
+from upheld.cli import exchange, files, ingest, lint, server, whatif
 
 app = typer.Typer(
     name="upheld",
@@ -21,6 +21,7 @@ app.add_typer(whatif.commands)
 app.add_typer(server.commands)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(server.key_commands, name="key")
+app.add_typer(ingest.commands, name="ingest")
 app.add_typer(exchange.imports, name="import")
 app.add_typer(exchange.exports, name="export")
 

@@ -117,7 +117,7 @@ def apply(
     except InputError as error:
         raise input_exit(error) from None
     body = {"content": portfolio.read_bytes(), "headers": {"Content-Type": "application/yaml"}}
-    answer = _ask("PUT", url, key, "/v1/agreements", **body)
+    answer = ask("PUT", url, key, "/v1/agreements", **body)
     typer.echo(f"{portfolio} is in force as version {answer['version']}")
 
 
@@ -171,7 +171,7 @@ def add_maintenance(
         "description": description,
         **({"id": work_id} if work_id else {}),
     }
-    answer = _ask("POST", url, key, "/v1/maintenance", json=work)
+    answer = ask("POST", url, key, "/v1/maintenance", json=work)
     typer.echo(f"{answer['id']}: {answer['title']}, {answer['start']} to {answer['end']}")
     for notice in answer["notices"]:
         to = notice["address"] or notice["role"]
@@ -183,9 +183,9 @@ def add_maintenance(
 @maintenance.command("list")
 def list_maintenance(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List planned works, and for each agreement whether the announcement earned the exclusion."""
-    for work in _ask("GET", url, key, "/v1/maintenance")["maintenance"]:
+    for work in ask("GET", url, key, "/v1/maintenance")["maintenance"]:
         typer.echo(f"{work['id']}  {work['start']} to {work['end']}  {work['state']}  {work['title']}")
-        full = _ask("GET", url, key, f"/v1/maintenance/{quote(work['id'], safe='')}")
+        full = ask("GET", url, key, f"/v1/maintenance/{quote(work['id'], safe='')}")
         for announcement in full["announcements"]:
             typer.echo(f"  {announcement['agreement']}: {standing(full, announcement)}")
 
@@ -196,11 +196,11 @@ def cancel_maintenance(
 ) -> None:
     """Cancel a planned work: whoever was told is told, and its window counts again."""
     path = f"/v1/maintenance/{quote(work_id, safe='')}"
-    before = _ask("GET", url, key, path)
+    before = ask("GET", url, key, path)
     if before["state"] == "cancelled":
         typer.echo(f"{work_id} was already cancelled")
         return
-    count = len(_ask("DELETE", url, key, path)["notices"])
+    count = len(ask("DELETE", url, key, path)["notices"])
     typer.echo(f"{work_id} is cancelled; {count or 'no'} {plural(count, 'notice')} on the way")
 
 
@@ -222,7 +222,7 @@ def standing(work: dict[str, Any], announcement: dict[str, Any]) -> str:
     return f"{'earned in part' if announcement['services'] else 'not earned'}: {announcement['reason']}"
 
 
-def _ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:
+def ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:
     """The server's answer as JSON. A refusal is printed as the server words it and ends the command: status 2 where
     the request was wrong, 3 where the server cannot be reached or failed."""
     import httpx

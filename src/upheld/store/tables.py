@@ -82,6 +82,17 @@ portfolios = Table(
     PrimaryKeyConstraint("tenant", "version"),
 )
 
+mappings = Table(
+    "mappings",
+    metadata,
+    _column("tenant", Text),
+    _column("version", Integer),
+    _column("source", Text),
+    _column("known_at", BigInteger),
+    _column("applied_by", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "version"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -71,6 +71,22 @@ class SqlTransaction:
     def adoption(self, version: int) -> Adoption | None:
         return self._find(Adoption, tables.portfolios, tables.portfolios.c.version == version)
 
+    # -- the mapping of labelled samples
+
+    def save_mapping(self, source: str, known_at: int, applied_by: str | None = None) -> int:
+        newest = self.mapping()
+        version = 1 if newest is None else newest[0] + 1
+        row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
+        if not self._add(tables.mappings, row):
+            raise Conflict(f"version {version} of the mapping was saved by someone else")
+        return version
+
+    def mapping(self) -> tuple[int, str] | None:
+        t = tables.mappings.c
+        newest = select(t.version, t.source).where(self._where(tables.mappings)).order_by(t.version.desc()).limit(1)
+        row = self._connection.execute(newest).first()
+        return None if row is None else (row.version, row.source)
+
     # -- verdicts
 
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:

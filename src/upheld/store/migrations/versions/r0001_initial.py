@@ -192,6 +192,15 @@ def upgrade() -> None:
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
     op.create_table(
+        "mappings",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "version", name="mappings_pk"),
+    )
+    op.create_table(
         "notices",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),

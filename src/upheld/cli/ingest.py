@@ -1,0 +1,117 @@
+"""The commands about labelled samples: what they would become, and what they become on a server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
+from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit
+
+if TYPE_CHECKING:
+    from upheld.agreements.terms import Term
+    from upheld.measurements.mapping import Mapping as SampleMapping
+    from upheld.reports.mapped import Mapped
+
+commands = typer.Typer(help="Labelled samples: what they become.", no_args_is_help=True)
+
+MappingFile = Annotated[Path, typer.Argument(help="The mapping: docs/ingestion.md.", metavar="MAPPING.yaml")]
+
+
+@commands.command(epilog="Example:  upheld ingest check mapping.yaml portfolio.yaml metrics.txt")
+def check(
+    mapping: MappingFile,
+    agreements: Annotated[Path, typer.Argument(help="The agreements, a YAML file.", metavar="AGREEMENTS.yaml")],
+    samples: Annotated[
+        Path, typer.Argument(help="Samples in Prometheus' text form, as a /metrics page shows them.", metavar="SAMPLES")
+    ],
+) -> None:
+    """Show what each sample would become, which objectives read it, and which objectives no sample is for.
+
+    Exit status: 0 every sample is read and every objective has one, 1 some are not, 2 the input is wrong.
+    """
+    from rich.console import Console
+
+    from upheld.agreements.terms import compile_terms
+    from upheld.readers.faults import InputError
+    from upheld.readers.mapping import read_mapping, read_samples
+    from upheld.readers.portfolio import read_portfolio
+    from upheld.reports.mapped import mapped_table
+
+    try:
+        rules, found = read_mapping(mapping), read_samples(samples)
+        terms = compile_terms(read_portfolio(agreements).agreements)
+    except InputError as error:
+        raise input_exit(error) from None
+    rows = list(_mapped(rules, terms, found))
+    Console().print(mapped_table(rows))
+    came = {(row.service, row.metric) for row in rows if row.read_by}
+    without = sorted({f"{_called(term)} ({s} {m})" for term in terms for s, m in term.series if (s, m) not in came})
+    for objective in without:
+        typer.echo(f"no sample is for {objective}")
+    raise typer.Exit(ALL_MET if all(row.read_by for row in rows) and not without else NOT_ALL_MET)
+
+
+@commands.command()
+def apply(mapping: MappingFile, key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
+    """Put a mapping in force on a server."""
+    from upheld.readers.faults import InputError
+    from upheld.readers.mapping import read_mapping
+
+    try:
+        read_mapping(mapping)
+    except InputError as error:
+        raise input_exit(error) from None
+    headers = {"Content-Type": "application/yaml"}
+    answer = ask("PUT", url, key, "/v1/mapping", content=mapping.read_bytes(), headers=headers)
+    typer.echo(f"{mapping} is in force as version {answer['version']}")
+
+
+@commands.command()
+def series(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
+    """List the series that a server was sent since it started, and what each becomes."""
+    from rich.console import Console
+
+    from upheld.reports.mapped import Mapped, mapped_table
+
+    rows = [
+        Mapped(
+            labels=one["labels"],
+            service=one.get("service"),
+            metric=one.get("metric"),
+            value=None,
+            read_by=("objectives in force",) if one["read"] else (),
+            reason=one.get("reason", "no objective reads it"),
+        )
+        for one in ask("GET", url, key, "/v1/mapping/series")["series"]
+    ]
+    Console().print(mapped_table(rows))
+
+
+def _mapped(
+    mapping: "SampleMapping", terms: "Sequence[Term]", samples: Sequence[tuple[Mapping[str, str], float]]
+) -> "Iterator[Mapped]":
+    from upheld.measurements.mapping import Unmapped, place
+    from upheld.readers.tables import forms_read
+    from upheld.reports.mapped import Mapped
+
+    forms = forms_read(terms)
+    for labels, value in samples:
+        found = place(mapping, labels)
+        if isinstance(found, Unmapped):
+            yield Mapped(labels, None, None, None, (), found.reason)
+            continue
+        key = found.service, found.metric
+        text = format((Decimal(repr(value)) * found.scale).normalize(), "f")
+        if "values" in forms.get(key, ()):
+            readers = tuple(dict.fromkeys(_called(term) for term in terms if key in term.series))
+            yield Mapped(labels, *key, text, readers)
+        else:
+            reason = "objectives read good and total counts of it" if key in forms else "no objective reads it"
+            yield Mapped(labels, *key, text, (), reason)
+
+
+def _called(term: "Term") -> str:
+    return f"{term.agreement}/{term.objective}"

@@ -1,0 +1,151 @@
+"""Samples with labels -> measurements, by a mapping. Each series is looked up in the mapping once."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from decimal import Decimal
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from upheld.agreements.units import DAY
+from upheld.measurements.mapping import Mapping, Place, Unmapped, place
+from upheld.measurements.model import COLUMNS
+from upheld.readers.remote_write import Decoder, Labels, Samples
+
+SeriesKey = tuple[str, str]
+UNMAPPED, UNREAD = -1, -2
+"""What stands for a series that no rule maps, and for one that is mapped to what no objective reads."""
+AHEAD = DAY
+"""Samples further in the future are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a request came to: `table` (columns `measurements.model.COLUMNS`) has what an objective reads. Of the rest
+    the numbers: `unmapped` and `unread` samples, `stale` markers, values that are `not_finite`, native `histograms`,
+    and those too far in the `future`."""
+
+    table: pa.Table
+    unmapped: int = 0
+    unread: int = 0
+    stale: int = 0
+    not_finite: int = 0
+    histograms: int = 0
+    future: int = 0
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The samples that were left out, by their reason; only those of which there are some."""
+        reasons = ("unmapped", "unread", "stale", "not_finite", "histograms", "future")
+        return {reason: count for reason in reasons if (count := getattr(self, reason))}
+
+
+@dataclass
+class _Places:
+    """Where each series goes, by its code, under one mapping and one set of series that are read."""
+
+    mapping: Mapping
+    read: Set[SeriesKey]
+    services: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=dict)
+    service: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    metric: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    scales: dict[int, Decimal] = field(default_factory=dict)
+    """Of the series whose values are multiplied."""
+
+    def learn(self, decoder: Decoder) -> None:
+        """Looks up the series that have come since."""
+        known = len(self.service)
+        if len(decoder) == known:
+            return
+        found = [self._place(code, decoder.labels(code)) for code in range(known, len(decoder))]
+        self.service = np.concatenate([self.service, np.array([service for service, _ in found], np.int32)])
+        self.metric = np.concatenate([self.metric, np.array([metric for _, metric in found], np.int32)])
+
+    def _place(self, code: int, labels: Labels) -> tuple[int, int]:
+        found = place(self.mapping, dict(labels))
+        if isinstance(found, Unmapped):
+            return UNMAPPED, UNMAPPED
+        if (found.service, found.metric) not in self.read:
+            return UNREAD, UNREAD
+        if found.scale != 1:
+            self.scales[code] = found.scale
+        service = self.services.setdefault(found.service, len(self.services))
+        return service, self.metrics.setdefault(found.metric, len(self.metrics))
+
+    def scaled(self, series: npt.NDArray[np.int32], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The values multiplied, each as the decimal that it is written as: 0.07 times 100 is 7."""
+        if not self.scales:
+            return values
+        for at in np.flatnonzero(np.isin(series, list(self.scales))).tolist():
+            values[at] = float(Decimal(repr(float(values[at]))) * self.scales[int(series[at])])
+        return values
+
+
+class RemoteWrite:
+    """The requests of one tenant, from any thread."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder, self._lock = decoder, Lock()
+        self._places: _Places | None = None
+
+    def read(self, body: bytes, mapping: Mapping, read: Set[SeriesKey], received_at: int) -> Received:
+        """The measurements of a request's body, learnt of at `received_at` (microseconds UTC). `read` are the series
+        that objectives read. Raises MalformedBody; nothing of the request is kept then."""
+        with self._lock:
+            samples = self._decoder.decode(body)
+            places = self._places
+            if places is None or places.mapping is not mapping or places.read is not read:
+                places = self._places = _Places(mapping, read)
+            places.learn(self._decoder)
+            return _received(samples, places, received_at)
+
+    def series(self, mapping: Mapping, limit: int) -> list[tuple[Labels, Place | Unmapped]]:
+        """The first series that have come, and what they are mapped to."""
+        with self._lock:
+            known = [self._decoder.labels(code) for code in range(min(len(self._decoder), limit))]
+        return [(labels, place(mapping, dict(labels))) for labels in dict.fromkeys(known)]
+
+
+def _received(samples: Samples, places: _Places, received_at: int) -> Received:
+    service = places.service[samples.series]
+    future = samples.time > received_at + AHEAD
+    taken = np.flatnonzero((service >= 0) & ~future)
+    series = samples.series[taken]
+    value = places.scaled(series, samples.value[taken])
+    finite = np.isfinite(value)
+    if not finite.all():
+        taken, series, value = taken[finite], series[finite], value[finite]
+    rows = len(taken)
+    table = pa.table(
+        [
+            _words(service[taken], places.services),
+            _words(places.metric[series], places.metrics),
+            pa.array(samples.time[taken]),
+            pa.array(value),
+            pa.nulls(rows, pa.int64()),
+            pa.nulls(rows, pa.int64()),
+            pa.array(np.full(rows, received_at, np.int64)),
+        ],
+        schema=COLUMNS,
+    )
+    return Received(
+        table,
+        unmapped=int(np.count_nonzero(service == UNMAPPED)),
+        unread=int(np.count_nonzero(service == UNREAD)),
+        stale=samples.stale,
+        not_finite=samples.not_finite + int(np.count_nonzero(~finite)),
+        histograms=samples.histograms,
+        future=int(np.count_nonzero(future & (service >= 0))),
+    )
+
+
+def _words(codes: npt.NDArray[np.int32], words: dict[str, int]) -> pa.DictionaryArray:
+    """Codes as a dictionary of those words alone that they use."""
+    used, places = np.unique(codes, return_inverse=True)
+    names = list(words)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places.astype(np.int32)), pa.array([names[code] for code in used.tolist()], pa.string())
+    )
