@@ -19,7 +19,7 @@ from upheld.ports import ApiKey, Store
 Role = Literal["operator", "ingest"]
 ROLES: tuple[Role, ...] = ("operator", "ingest")
 
-DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/events")
+DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events")
 """What a source of data may post."""
 
 SESSION_COOKIE = "upheld_session"

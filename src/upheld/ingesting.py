@@ -1,19 +1,29 @@
 """Labelled samples taken in: the mapping in force of each tenant, and the requests of its senders."""
 
-from collections.abc import Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from threading import Lock
+from typing import Literal
 
-from upheld.measurements.mapping import Mapping, Place, Unmapped
+from upheld.measurements.mapping import Mapping as SampleMapping
+from upheld.measurements.mapping import Place, Unmapped
 from upheld.ports import Clock, Store
 from upheld.process import Process
-from upheld.readers.labelled import Received, RemoteWrite, SeriesKey
+from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
 from upheld.readers.mapping import parse_mapping
+from upheld.readers.otlp import OtlpDecoder
 from upheld.readers.remote_write import Decoder, Labels
 from upheld.readers.tables import forms_read
 
+Protocol = Literal["remote write", "OTLP"]
 MAX_SERIES = 1_000_000
-"""Series that one tenant may send."""
+"""Series that one tenant may send by remote write."""
+DECODERS: Mapping[Protocol, Callable[[], Decoding]] = {
+    "remote write": partial(Decoder, max_series=MAX_SERIES),
+    "OTLP": OtlpDecoder,
+}
 SHOWN = 1000
 
 
@@ -26,7 +36,7 @@ class _InForce:
     """A mapping in force and the series whose values are read, under these versions of mapping and portfolio."""
 
     versions: tuple[int, int]
-    mapping: Mapping
+    mapping: SampleMapping
     read: Set[SeriesKey]
 
 
@@ -37,7 +47,7 @@ class Ingestion:
         self._store, self._process, self._clock = store, process, clock
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
-        self._receivers: dict[str, RemoteWrite] = {}
+        self._receivers: dict[tuple[str, Protocol], Receiver] = {}
 
     def adopt_mapping(self, tenant: str, source: str, applied_by: str | None) -> int:
         """Puts a mapping (its YAML text) in force and returns its version; the same text again is the same version.
@@ -49,11 +59,11 @@ class Ingestion:
                 return newest[0]
             return t.save_mapping(source, self._clock.now(), applied_by)
 
-    def remote_write(self, tenant: str, body: bytes, sender: str | None) -> Received:
-        """Takes in a request of remote write 1.0: what an objective reads is on disk when this returns. Raises
-        MalformedBody where it cannot be read, and NoMapping."""
+    def take(self, tenant: str, protocol: Protocol, body: bytes, sender: str | None) -> Received:
+        """Takes in a request's body: what an objective reads is on disk when this returns. Raises MalformedBody where
+        it cannot be read, and NoMapping."""
         current = self._current(tenant)
-        received = self._receiver(tenant).read(body, current.mapping, current.read, self._clock.now())
+        received = self._receiver(tenant, protocol).read(body, current.mapping, current.read, self._clock.now())
         if received.table.num_rows:
             self._process.take_measurements(tenant, received.table, sender)
         return received
@@ -62,16 +72,17 @@ class Ingestion:
         """The first series that have come since the start, what each becomes, and whether an objective reads that.
         Raises NoMapping."""
         current = self._current(tenant)
+        came = [self._receiver(tenant, protocol).series(current.mapping, SHOWN) for protocol in DECODERS]
         return [
             (labels, found, isinstance(found, Place) and (found.service, found.metric) in current.read)
-            for labels, found in self._receiver(tenant).series(current.mapping, SHOWN)
+            for labels, found in islice(chain.from_iterable(came), SHOWN)
         ]
 
-    def _receiver(self, tenant: str) -> RemoteWrite:
+    def _receiver(self, tenant: str, protocol: Protocol) -> Receiver:
         with self._lock:
-            if tenant not in self._receivers:
-                self._receivers[tenant] = RemoteWrite(Decoder(max_series=MAX_SERIES))
-            return self._receivers[tenant]
+            if (tenant, protocol) not in self._receivers:
+                self._receivers[tenant, protocol] = Receiver(DECODERS[protocol]())
+            return self._receivers[tenant, protocol]
 
     def _current(self, tenant: str) -> _InForce:
         with self._store.transaction(tenant, writing=False) as t:

@@ -4,11 +4,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from upheld.api.inputs import Asking
-from upheld.api.mapping import NO_MAPPING
+from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import NoMapping
-from upheld.readers.bodies import MalformedBody
 
 PROTOBUF = "application/x-protobuf"
 _MESSAGES = ("", "prometheus.WriteRequest")
@@ -26,15 +24,8 @@ def router(application: Application) -> APIRouter:
         `Upheld-Left-Out`."""
         _check_form(request)
         body = await request.body()
-        try:
-            received = await run_in_threadpool(application.ingestion.remote_write, caller.tenant, body, caller.name)
-        except MalformedBody as error:
-            raise Problem(400, str(error)) from None
-        except NoMapping:
-            # The sender keeps what it has and tries again, which no answer of 4xx would let it do.
-            raise Problem(503, NO_MAPPING, headers={"Retry-After": "30"}) from None
-        left_out = ", ".join(f"{reason}={count}" for reason, count in received.left_out.items())
-        return Response(status_code=204, headers={"Upheld-Left-Out": left_out} if left_out else {})
+        received = await run_in_threadpool(taken, application, caller, "remote write", body)
+        return Response(status_code=204, headers=left_out_header(received))
 
     return routes
 

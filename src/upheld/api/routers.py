@@ -10,6 +10,7 @@ from upheld.api import (
     maintenance,
     mapping,
     measurements,
+    otlp,
     records,
     remote_write,
     verdicts,
@@ -19,6 +20,6 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, mapping, events)
+    delivering = (measurements, remote_write, otlp, mapping, events)
     parts = (health, *delivering, agreements, verdicts, cases, maintenance, records)
     return [part.router(application) for part in parts]

@@ -4,6 +4,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pyarrow as pa
 from upheld.agreements.units import DAY
 from upheld.measurements.mapping import Mapping, Place, Unmapped, place
 from upheld.measurements.model import COLUMNS
-from upheld.readers.remote_write import Decoder, Labels, Samples
+from upheld.readers.remote_write import Labels, Samples
 
 SeriesKey = tuple[str, str]
 UNMAPPED, UNREAD = -1, -2
@@ -55,7 +56,7 @@ class _Places:
     scales: dict[int, Decimal] = field(default_factory=dict)
     """Of the series whose values are multiplied."""
 
-    def learn(self, decoder: Decoder) -> None:
+    def learn(self, decoder: "Decoding") -> None:
         """Looks up the series that have come since."""
         known = len(self.service)
         if len(decoder) == known:
@@ -84,10 +85,18 @@ class _Places:
         return values
 
 
-class RemoteWrite:
-    """The requests of one tenant, from any thread."""
+class Decoding(Protocol):
+    """What reads the requests of one protocol, one at a time, and knows every series that came by its code."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __len__(self) -> int: ...
+    def labels(self, code: int) -> Labels: ...
+    def decode(self, body: bytes) -> Samples: ...
+
+
+class Receiver:
+    """The requests of one tenant by one protocol, from any thread."""
+
+    def __init__(self, decoder: Decoding) -> None:
         self._decoder, self._lock = decoder, Lock()
         self._places: _Places | None = None
 

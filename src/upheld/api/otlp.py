@@ -1,0 +1,82 @@
+"""OpenTelemetry metrics in, over HTTP. Specification: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
+
+import zlib
+
+from fastapi import APIRouter, Request, Response
+from google.protobuf.json_format import MessageToJson
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+from starlette.concurrency import run_in_threadpool
+
+from upheld.access import Caller
+from upheld.api.inputs import Asking
+from upheld.api.labelled import left_out_header, taken
+from upheld.api.problems import Problem
+from upheld.app import Application
+from upheld.readers.bodies import MalformedBody
+from upheld.readers.labelled import Received
+from upheld.readers.otlp import from_json
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+_REFUSED = ("not_finite", "histograms", "future")
+"""What of a request cannot be taken, whatever the mapping."""
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/metrics`, which is where exporters send to by default."""
+    routes = APIRouter(prefix="/v1/metrics", tags=["measurements"])
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (PROTOBUF, JSON)}
+
+    @routes.post("", openapi_extra={"requestBody": {"required": True, "content": content}})
+    async def export(caller: Asking, request: Request) -> Response:
+        """Takes the gauges and sums of an `ExportMetricsServiceRequest`, binary or JSON, as the tenant's mapping has
+        it. What an objective reads is on disk before this answers; how many points were left out, and why, stands in
+        `Upheld-Left-Out`."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in (PROTOBUF, JSON):
+            raise Problem(415, f"Content-Type must be {PROTOBUF} or {JSON}")
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        body = await request.body()
+        received = await run_in_threadpool(_take, application, caller, kind, encoding, body)
+        return Response(_answer(received, kind), media_type=kind, headers=left_out_header(received))
+
+    return routes
+
+
+def _take(application: Application, caller: Caller, kind: str, encoding: str, body: bytes) -> Received:
+    body = _plain(body, encoding, application.settings.max_body)
+    try:
+        binary = from_json(body) if kind == JSON else body
+    except MalformedBody as error:
+        raise Problem(400, str(error)) from None
+    return taken(application, caller, "OTLP", binary)
+
+
+def _plain(body: bytes, encoding: str, most: int) -> bytes:
+    """The body without its compression, of which no more than `most` bytes are made."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise Problem(415, "Content-Encoding must be gzip, deflate or identity", headers={"Accept-Encoding": "gzip"})
+    unpacking = zlib.decompressobj(wbits=47)  # finds out by itself which of the two it is
+    try:
+        plain = unpacking.decompress(body, most)
+    except zlib.error as error:
+        raise Problem(400, f"not a {encoding} body: {error}") from None
+    if unpacking.unconsumed_tail:
+        raise Problem(413, f"a body must have at most {most:,} bytes when it is decompressed")
+    if not unpacking.eof:
+        raise Problem(400, f"not a {encoding} body: it ends too early")
+    return plain
+
+
+def _answer(received: Received, kind: str) -> bytes:
+    refused = {reason: count for reason, count in received.left_out.items() if reason in _REFUSED}
+    response = ExportMetricsServiceResponse()
+    if refused:
+        said = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in refused.items())
+        partial = ExportMetricsPartialSuccess(rejected_data_points=sum(refused.values()), error_message=said)
+        response.partial_success.CopyFrom(partial)
+    return MessageToJson(response, indent=None).encode() if kind == JSON else response.SerializeToString()
