@@ -30,9 +30,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-lock:                 ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
-		--extra postgres --group dev pyproject.toml --output-file requirements.lock
+lock:                 ## requirements.lock from pyproject.toml; UPGRADE=--upgrade takes the newest of everything
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
+		--all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
