@@ -25,6 +25,23 @@ class Conflict(Exception):
     """Someone else changed the row first: load it again and decide again."""
 
 
+class NotKept(Exception):
+    """Nothing of a batch was kept, and its sender is to send it again, no sooner than after `retry_after` seconds. The
+    text says why, and may be shown."""
+
+    retry_after = 10
+
+
+class Busy(NotKept):
+    """More waits to be written than may wait."""
+
+    retry_after = 2
+
+
+class StoreFailed(NotKept):
+    """The store cannot be written: it is away, or there is no room."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgendaEntry:
     """Something to do at `due_at`: a timer, or an effect to perform. The one mechanism for both outbox and timers.
@@ -285,7 +302,7 @@ class MeasurementLog(Protocol):
 
     def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
         """Keeps a batch (columns: `measurements.model.COLUMNS`) that `source` delivered, and returns its position,
-        once it is durable."""
+        once it is durable. Raises ValueError where it has other columns, and NotKept."""
 
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, as (position, batch)."""

@@ -155,7 +155,7 @@ def test_a_batch_cannot_become_visible_before_one_with_a_lower_position(store: S
     store.append("t", to_table([measured(0)]))
     with ThreadPoolExecutor(1) as other:
         with store._begin(writing=True) as connection:
-            lower = log.append(connection, "t", first)
+            [lower] = log.append(connection, [("t", first, None)])
             overtaking = other.submit(store.append, "t", second)
             time.sleep(0.2)
             assert not overtaking.done()
@@ -193,7 +193,7 @@ def test_a_reader_who_follows_many_writers_misses_nothing(store: SqlStore) -> No
 
 def test_an_append_that_was_rolled_back_leaves_nothing(store: SqlStore) -> None:
     with pytest.raises(ZeroDivisionError), store._begin(writing=True) as connection:  # noqa: PT012
-        log.append(connection, "t", log.pack(to_table([measured(1)])))
+        log.append(connection, [("t", log.pack(to_table([measured(1)])), None)])
         raise ZeroDivisionError
     assert list(store.read("t")) == []
     position = store.append("t", to_table([measured(2)]))

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from upheld.measurements.model import COLUMNS
 from upheld.store.rows import add
 from upheld.store.tables import INSTALLATION, log_batches, log_head
 
-_WRITING = pa.ipc.IpcWriteOptions(compression="zstd")
+# Quick to write: what is old is compressed better in Parquet. Threads would cost more than they save on small batches.
+_WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _PAGE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
     """A batch as it is kept: the first and the last instant in it (microseconds UTC), its rows, and its Arrow IPC
-    stream, compressed with zstd."""
+    stream, compressed with LZ4."""
 
     min_time: int
     max_time: int
@@ -57,33 +58,46 @@ def unpack(arrow: bytes) -> pa.Table:
     return pa.ipc.open_stream(arrow).read_all()
 
 
-def next_place(connection: Connection, tenant: str) -> int:
-    """The next number of a tenant's counter, which nobody else can take before this transaction has ended: who sees a
-    number never later finds a lower one. `INSTALLATION` counts the batches, a tenant its exclusions and events."""
-    ahead = log_head.update().where(log_head.c.tenant == tenant).values(position=log_head.c.position + 1)
-    place = connection.execute(ahead.returning(log_head.c.position)).scalar()
+def next_place(connection: Connection, tenant: str, count: int = 1) -> int:
+    """The last of the next `count` numbers of a tenant's counter, which nobody else can take before this transaction
+    has ended: who sees a number never later finds a lower one. `INSTALLATION` counts the batches, a tenant its
+    exclusions and events."""
+    place = connection.execute(_AHEAD, {"of": tenant, "count": count}).scalar()
     if place is None:
         # The first of all. Where someone else is just adding the counter, `add` waits for it and adds nothing.
         add(connection, log_head, {"tenant": tenant, "position": 0})
-        return next_place(connection, tenant)
+        return next_place(connection, tenant, count)
     return int(place)
 
 
-def append(connection: Connection, tenant: str, batch: PackedBatch, source: str | None = None) -> int:
-    """Adds the batch behind all others and returns its position. `source` is who delivered it."""
-    position = next_place(connection, INSTALLATION)
-    connection.execute(
-        insert(log_batches).values(
-            tenant=tenant,
-            position=position,
-            min_time=batch.min_time,
-            max_time=batch.max_time,
-            rows=batch.rows,
-            source=source,
-            arrow=batch.arrow,
-        )
-    )
-    return position
+# Made once, because making it takes longer than executing it.
+_AHEAD = (
+    log_head.update()
+    .where(log_head.c.tenant == bindparam("of"))
+    .values(position=log_head.c.position + bindparam("count"))
+    .returning(log_head.c.position)
+)
+_INSERT = insert(log_batches)
+
+
+def append(connection: Connection, batches: Sequence[tuple[str, PackedBatch, str | None]]) -> Sequence[int]:
+    """Adds batches, each (tenant, batch, who delivered it), behind all others and returns their positions."""
+    last = next_place(connection, INSTALLATION, len(batches))
+    positions = range(last - len(batches) + 1, last + 1)
+    rows = [
+        {
+            "tenant": tenant,
+            "position": position,
+            "min_time": batch.min_time,
+            "max_time": batch.max_time,
+            "rows": batch.rows,
+            "source": source,
+            "arrow": batch.arrow,
+        }
+        for position, (tenant, batch, source) in zip(positions, batches, strict=True)
+    ]
+    connection.execute(_INSERT, rows)
+    return positions
 
 
 def end(connection: Connection, tenant: str) -> int:

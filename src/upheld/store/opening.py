@@ -121,7 +121,7 @@ def _write_ahead(path: Path) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         hide_parameters=True,
@@ -129,6 +129,16 @@ def _postgresql(url: URL) -> Engine:
         pool_size=8,
         max_overflow=56,
     )
+    event.listen(engine, "connect", _wait_for_disk)
+    return engine
+
+
+def _wait_for_disk(connection: Any, _: object) -> None:
+    """What is committed is on the disk, also where the server's default is not to wait for that."""
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    connection.commit()
 
 
 # -- migration

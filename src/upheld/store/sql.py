@@ -11,12 +11,14 @@ from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Conflict
 from upheld.store import log, tables
+from upheld.store.appending import Appending
 from upheld.store.rows import add, from_row, to_row
 from upheld.store.transactions import SqlTransaction
 
 BUSY_TIMEOUT = 30
 """Seconds for which a writer waits for its turn before it fails."""
 
+_TWO_WRITINGS = "this thread has a writing transaction open already"
 _LOST_RACES = ("40001", "40P01")  # PostgreSQL: serialization_failure, deadlock_detected
 
 
@@ -32,6 +34,7 @@ class SqlStore:
         # SQLite lets one connection write. Threads queue here, where waking is immediate, not in its busy handler,
         # which sleeps for up to a tenth of a second at a time.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._appending = Appending(lambda: self._begin(writing=True))
 
     def close(self) -> None:
         """Closes the connections. The store must not be used any more."""
@@ -65,8 +68,8 @@ class SqlStore:
         if not writing:
             yield
             return
-        if getattr(self._writing, "now", False):
-            raise RuntimeError("this thread has a writing transaction open already")
+        if self._is_writing:
+            raise RuntimeError(_TWO_WRITINGS)
         if self._turn is not None and not self._turn.acquire(timeout=BUSY_TIMEOUT):
             raise TimeoutError(f"the database was busy for {BUSY_TIMEOUT} s")
         self._writing.now = True
@@ -76,6 +79,10 @@ class SqlStore:
             self._writing.now = False
             if self._turn is not None:
                 self._turn.release()
+
+    @property
+    def _is_writing(self) -> bool:
+        return getattr(self._writing, "now", False)
 
     def claim(self, now: int, lease: int, limit: int, kinds: Sequence[str] | None = None) -> Sequence[AgendaEntry]:
         """Takes up to `limit` due entries of any tenant, soonest first, until `now + lease` (microseconds UTC); only
@@ -147,15 +154,16 @@ class SqlStore:
     # -- the measurement log
 
     def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
-        """Keeps a batch, delivered by `source`, and returns its position, once it is durable. An empty batch adds
-        nothing and gives the position of the tenant's last one. Raises ValueError where it has not the columns of
-        `COLUMNS`."""
+        """Keeps a batch, delivered by `source`, and returns its position, once it is durable; batches that come at the
+        same time are committed together (`appending`). An empty batch adds nothing and gives the position of the
+        tenant's last one. Raises ValueError where it has not the columns of `COLUMNS`, and NotKept."""
         if batch.num_rows == 0:
             with self._begin(writing=False) as connection:
                 return log.end(connection, tenant)
         packed = log.pack(batch)
-        with self._begin(writing=True) as connection:
-            return log.append(connection, tenant, packed, source)
+        if self._is_writing:
+            raise RuntimeError(_TWO_WRITINGS)
+        return self._appending.append(tenant, packed, source)
 
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, also those that arrive while it is being read. No
