@@ -125,7 +125,7 @@ def test_arrow_is_taken_as_json_lines_are(north: TestClient) -> None:
     is_problem(north.post("/v1/measurements", content=content[:200], headers=headers), 400)
 
 
-@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "application/jsonl; charset=utf-16", ""])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "application/jsonl; charset=utf-16", ""])
 def test_another_content_type_is_415_with_what_is_taken(north: TestClient, content_type: str) -> None:
     answer = north.post("/v1/measurements", content=b"x", headers={"Content-Type": content_type})
     problem = is_problem(answer, 415)
@@ -566,6 +566,8 @@ CONTENT_TYPES = st.sampled_from(
     [
         "application/x-ndjson",
         "application/vnd.apache.arrow.stream",
+        "application/vnd.apache.parquet",
+        "text/csv",
         "application/yaml",
         "application/json",
         "application/json; charset=\xff",

@@ -11,7 +11,7 @@ from upheld.agreements.units import format_instant
 from upheld.api.inputs import Asking, Name, RawBody, Window, check_media_type
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, read_body
+from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, WrongContentType, read_body
 
 MAX_POINTS = 100_000
 
@@ -43,6 +43,8 @@ def router(application: Application) -> APIRouter:
             )
         except MalformedBody as error:
             raise Problem(400, str(error)) from None
+        except WrongContentType as error:
+            raise Problem(415, str(error)) from None
         rejected = _rejected(batch.faults)
         if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
             raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})

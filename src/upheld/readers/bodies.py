@@ -1,7 +1,7 @@
-"""The body of a request -> a batch of measurements: JSON lines, or an Arrow IPC stream.
+"""The body of a request, a message or a file -> a batch of measurements: JSON lines, CSV, Parquet, or Arrow IPC.
 
 JSON lines hold one object a line: `service`, `metric`, `time` (RFC 3339 with its zone), and `value`, or `good` and
-`total`. An Arrow stream has the same columns; its `time` is a timestamp with a zone, or text as above.
+`total`. The others have the same as columns; in Parquet and Arrow `time` is a timestamp with a zone, or text as above.
 """
 
 import heapq
@@ -18,11 +18,15 @@ import pyarrow as pa
 
 from upheld.agreements.units import DAY, parse_instant
 from upheld.measurements.model import COLUMNS
+from upheld.readers.body_tables import BrokenTable, Parquet, read_csv
 from upheld.readers.ipc_stream import BrokenStream, CompressedBuffers, plain_text, read_stream
 
 JSON_LINES = ("application/x-ndjson", "application/jsonl")
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
-CONTENT_TYPES = (*JSON_LINES, ARROW_STREAM)
+ARROW_FILE = "application/vnd.apache.arrow.file"
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+CONTENT_TYPES = (*JSON_LINES, CSV, PARQUET, ARROW_STREAM, ARROW_FILE)
 
 MAX_FAULTS = 10_000
 """A body with more faults than this is not worth telling row by row: reading it ends there."""
@@ -49,7 +53,7 @@ class MalformedBody(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What is wrong with a row: its number (a line of JSON lines; 1 is the first; 0 means every row)."""
+    """What is wrong with a row: its number (the line of JSON lines and of CSV; 1 is the first; 0 means every row)."""
 
     row: int
     field: str
@@ -107,8 +111,12 @@ def read_body(
     try:
         if kind in JSON_LINES:
             rows = _json_rows(body, faults)
-        elif kind == ARROW_STREAM:
-            rows = _arrow_rows(body, faults)
+        elif kind in (ARROW_STREAM, ARROW_FILE):
+            rows = _arrow_rows(body if kind == ARROW_STREAM else _stream_of(body), faults)
+        elif kind == CSV:
+            rows = _csv_rows(body, faults)
+        elif kind == PARQUET:
+            rows = _parquet_rows(body, faults)
         else:
             raise WrongContentType(f"Content-Type is one of {', '.join(CONTENT_TYPES)}")
         good = _check(rows, faults, known, received_at, ahead) if rows is not None else None
@@ -208,7 +216,38 @@ def _explain(line: bytes, error: Exception) -> tuple[str, str]:
     return "", f"is not JSON: {text.removeprefix('JSON is malformed: ')}"
 
 
+# -- CSV and Parquet ------------------------------------------------------------------------------------------------
+
+
+def _csv_rows(body: bytes, faults: _Faults) -> _Rows | None:
+    try:
+        table, numbers = read_csv(body, faults.note, _ALLOWED)
+    except BrokenTable as error:
+        raise MalformedBody(f"not a valid CSV text: {error}") from None
+    whole = len(faults)
+    _check_schema(table.schema, faults)
+    return None if len(faults) > whole else _table_rows(table, numbers, faults)
+
+
+def _parquet_rows(body: bytes, faults: _Faults) -> _Rows | None:
+    try:
+        file = Parquet(body)
+        _check_schema(file.schema, faults)
+        return None if faults else _table_rows(file.table(), None, faults)
+    except BrokenTable as error:
+        raise MalformedBody(f"not a valid Parquet file: {error}") from None
+
+
 # -- Arrow ----------------------------------------------------------------------------------------------------------
+
+_MAGIC = b"ARROW1"
+
+
+def _stream_of(body: bytes) -> bytes:
+    """An Arrow IPC file is a stream between its magic and its footer."""
+    if not (body.startswith(_MAGIC + b"\0\0") and body.endswith(_MAGIC)):
+        raise MalformedBody("not a valid Arrow IPC file: it is cut off, or something else")
+    return body[8:]
 
 
 def _arrow_rows(body: bytes, faults: _Faults) -> _Rows | None:
@@ -216,15 +255,16 @@ def _arrow_rows(body: bytes, faults: _Faults) -> _Rows | None:
         schema, batches = read_stream(body)
         _check_schema(schema, faults)
         chunks = list(batches)
-        return None if faults else _table_rows(pa.Table.from_batches(chunks, schema), faults)
+        return None if faults else _table_rows(pa.Table.from_batches(chunks, schema), None, faults)
     except CompressedBuffers:
-        raise WrongContentType("compressed Arrow buffers are not taken: write the stream without compression") from None
+        raise WrongContentType("compressed Arrow buffers are not taken: write them without compression") from None
     except BrokenStream as error:
-        raise MalformedBody(f"not a valid Arrow IPC stream: {error}") from None
+        raise MalformedBody(f"not valid Arrow IPC: {error}") from None
 
 
-def _table_rows(table: pa.Table, faults: _Faults) -> _Rows:
-    numbers = np.arange(1, table.num_rows + 1, dtype=np.int64)
+def _table_rows(table: pa.Table, lines: Integers | None, faults: _Faults) -> _Rows:
+    """`lines` are the rows' numbers, where they are other than 1, 2, 3 and so on."""
+    numbers = np.arange(1, table.num_rows + 1, dtype=np.int64) if lines is None else lines
     times, timed = _arrow_times(table.column("time"), numbers, faults)
     return _Rows(
         numbers=numbers,
