@@ -18,11 +18,12 @@ from upheld.actions.model import Action
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant
 from upheld.analysis.model import Change
+from upheld.analysis.outlook import Outlook, outlook
 from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.decide import Answer, AskAgain, Command, decide
-from upheld.cases.model import ROLLING, Case
+from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.events import ServiceEvent
@@ -208,6 +209,20 @@ class Process:
         for entry in follows.entries:
             t.schedule(entry)
         return True
+
+    def outlook(self, tenant: str, case: Case) -> Outlook | None:
+        """What is to be expected of the period that an open case is about; None where there is no telling."""
+        if case.state in ENDED_STATES:
+            return None
+        key = (case.agreement, case.objective, case.service, parse_instant(case.verdict["period_start"]))
+        with self._store.transaction(tenant, writing=False) as t:
+            current, verdict, made = self._portfolios.newest(t, tenant), t.verdict(key), t.assessment()
+            term = current.term(verdict) if current is not None and verdict is not None else None
+            if term is None or verdict is None or made is None:
+                return None
+            of_service = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service))
+        earlier = [v for v in of_service if v.objective == case.objective and v.period_start < verdict.period_start]
+        return outlook(term, verdict, earlier, made.as_of)
 
     def record_step(self, tenant: str, entry_id: str, action: Action, command: Command) -> None:
         """Keeps what came of a step, ends its entry of the agenda, and lets its case know: all of it or nothing."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from upheld.analysis.outlook import to_document
 from upheld.api.documents import notice_document, record_document
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
@@ -47,17 +48,23 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/cases/{case_id}")
     def one(caller: Asking, case_id: Name) -> dict[str, Any]:
-        """One case with its events, its actions and its notices."""
+        """One case with its events, its actions and its notices, and while it is open what is to be expected of the
+        period by its end."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             case = t.case(case_id)
             if case is None:
                 raise Problem(404, "there is no case of that id")
-            return {
-                **record_document(case),
+            happened = {
                 "events": [record_document(event) for event in t.events(case_id)],
                 "actions": [record_document(action) for action in t.actions(case_id)],
                 "notices": [notice_document(notice) for notice in t.notices(case_id=case_id)],
             }
+        expected = application.process.outlook(caller.tenant, case)
+        return {
+            **record_document(case),
+            "outlook": None if expected is None else to_document(expected),
+            **happened,
+        }
 
     @routes.get("/tickets")
     def tickets(caller: Asking, query: Annotated[TicketQuery, Query()]) -> dict[str, Any]:

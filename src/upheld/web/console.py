@@ -14,6 +14,7 @@ from upheld.channels.mail import message_id
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
 from upheld.web import casework, mails, planned, standing
+from upheld.web.expected import expected
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
 PERIODS_SHOWN, PERIODS_UNFOLDED = 24, 7
@@ -97,7 +98,10 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             if found is None:
                 raise HTTPException(404, "There is no such case.")
             page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
-        return site.page(request, "case.html", visitor, page=page, case=found, bar=standing.bar)
+        outlook = site.application.process.outlook(visitor.tenant, found)
+        objective = page.objective
+        expectation = expected(outlook, page.verdict, objective) if outlook and objective else None
+        return site.page(request, "case.html", visitor, page=page, case=found, bar=standing.bar, expected=expectation)
 
     @routes.post("/cases/{case_id}/ask")
     def ask_again(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
