@@ -16,11 +16,12 @@ from itsdangerous import BadData, Signer, URLSafeSerializer
 from upheld.agreements.units import HOUR
 from upheld.ports import ApiKey, Store
 
-Role = Literal["operator", "ingest"]
-ROLES: tuple[Role, ...] = ("operator", "ingest")
+Role = Literal["operator", "ingest", "metrics"]
+ROLES: tuple[Role, ...] = ("operator", "ingest", "metrics")
 
 DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events")
 """What a source of data may post."""
+METRICS = "/metrics"
 
 SESSION_COOKIE = "upheld_session"
 SESSION_LIFETIME = 12 * HOUR
@@ -44,10 +45,13 @@ class Caller:
         return self.key_name or self.key_id
 
     def may(self, method: str, path: str) -> bool:
-        """Whether the role admits the request: an operator may do all, an `ingest` key deliver data only."""
-        return self.role == "operator" or (
-            self.role == "ingest" and method == "POST" and path in DELIVERIES and not self.by_session
-        )
+        """Whether the role admits the request: an operator may do all, an `ingest` key deliver data only, and a
+        `metrics` key read the metrics only."""
+        if self.by_session or self.role == "operator":
+            return self.role == "operator"
+        if self.role == "metrics":
+            return method in ("GET", "HEAD") and path == METRICS
+        return self.role == "ingest" and method == "POST" and path in DELIVERIES
 
 
 def new_key(tenant: str, name: str, role: str, now: int) -> tuple[str, ApiKey]:

@@ -30,6 +30,7 @@ from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
 from upheld.store import open_store
+from upheld.telemetry import Standing, Telemetry
 
 log = structlog.get_logger()
 
@@ -92,7 +93,8 @@ class Application:
     that the settings ask for."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        database = open_store(settings.database_url)
+        self.telemetry = Telemetry()
+        database = open_store(settings.database_url, self.telemetry)
         self.settings = settings
         self.store: Store = database
         self.log: MeasurementLog = database
@@ -112,8 +114,9 @@ class Application:
             parse=lambda source: parse_portfolio(source, "portfolio"),
             question_link=self._question_link,
             rules=rules,
+            recorder=self.telemetry,
         )
-        self.ingestion = Ingestion(self.store, self.process, self.clock)
+        self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry)
         self.performer = Performer(
             self.process,
             self.store,
@@ -129,7 +132,9 @@ class Application:
             SignedWebhooks(settings.allowed_callbacks),
             _ticket_system(settings),
             rules.lease,
+            self.telemetry,
         )
+        self.telemetry.watch(self._standing)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -164,6 +169,7 @@ class Application:
                 self.process.pulse(tenant)
             except Exception:  # one tenant that cannot be assessed must not hold up the others
                 log.exception("assessment failed", tenant=tenant)
+                self.telemetry.pulse_failed(tenant)
         return 0
 
     def _repeat(self, name: str, step: Callable[[], int]) -> None:
@@ -177,6 +183,12 @@ class Application:
                 log.exception("background work failed", part=name)
                 self._stopping.wait(5)
             self._stopping.wait(max(TICK - (time.monotonic() - began), 0.05))
+
+    def _standing(self) -> Standing:
+        now = self.clock.now()
+        census = self.store.census(now)
+        behind = {t: self.log.backlog(t, self.telemetry.assessed.get(t, 0)) for t in census.tenants}
+        return Standing(now, census, behind)
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(

@@ -20,6 +20,7 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import COLUMNS
 from upheld.ports import MeasurementLog
+from upheld.recorder import Recorder
 
 BATCHES_AT_ONCE = 500
 HISTORY = 400 * DAY
@@ -32,8 +33,8 @@ begins follows from the earliest measurement alone, so that a restart begins the
 class Assessor:
     """Assesses one tenant's terms as its log grows and time passes."""
 
-    def __init__(self, log: MeasurementLog, tenant: str, lateness: int) -> None:
-        self._log, self._tenant, self._lateness = log, tenant, lateness
+    def __init__(self, log: MeasurementLog, tenant: str, lateness: int, recorder: Recorder = Recorder()) -> None:
+        self._log, self._tenant, self._lateness, self._recorder = log, tenant, lateness, recorder
         self._version: int | None = None
         self._terms: Sequence[Term] = ()
         self._state: State | None = None
@@ -92,6 +93,7 @@ class Assessor:
         self._begin_by(min((event.opened for event in self._events), default=self._since))
         while (batch := self._next_batch()) is not None:
             self._take(batch, exclusions, as_of)
+            self._recorder.batch_assessed(self._tenant, self._position)
         self._take(None, exclusions, as_of)
         if not self._handed_over and self.as_of > self._since:
             hand_over(self._state_now, self)

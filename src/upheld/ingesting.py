@@ -16,6 +16,7 @@ from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder
 from upheld.readers.remote_write import Decoder, Labels
 from upheld.readers.tables import forms_read
+from upheld.recorder import Recorder
 
 Protocol = Literal["remote write", "OTLP"]
 MAX_SERIES = 1_000_000
@@ -43,8 +44,8 @@ class _InForce:
 class Ingestion:
     """What is known of each tenant's senders is kept in memory: after a restart they are learnt again."""
 
-    def __init__(self, store: Store, process: Process, clock: Clock) -> None:
-        self._store, self._process, self._clock = store, process, clock
+    def __init__(self, store: Store, process: Process, clock: Clock, recorder: Recorder = Recorder()) -> None:
+        self._store, self._process, self._clock, self._recorder = store, process, clock, recorder
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
         self._receivers: dict[tuple[str, Protocol], Receiver] = {}
@@ -66,6 +67,8 @@ class Ingestion:
         received = self._receiver(tenant, protocol).read(body, current.mapping, current.read, self._clock.now())
         if received.table.num_rows:
             self._process.take_measurements(tenant, received.table, sender)
+            self._recorder.measurements_taken(tenant, protocol, received.table.num_rows)
+        self._recorder.measurements_left_out(tenant, protocol, received.left_out)
         return received
 
     def series(self, tenant: str) -> list[tuple[Labels, Place | Unmapped, bool]]:

@@ -6,6 +6,7 @@ lease, and the receiver knows a doubled message by its id.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
 from upheld.reactions import ACT, CLOSE, REMIND, SEND
+from upheld.recorder import Recorder
 
 log = structlog.get_logger()
 
@@ -50,8 +52,9 @@ class Performer:
         webhooks: Webhooks,
         ticket_system: TicketSystem | None,
         lease: int,
+        recorder: Recorder = Recorder(),
     ) -> None:
-        self._process, self._store, self._clock = process, store, clock
+        self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
         self._mailer, self._webhooks, self._ticket_system, self._lease = mailer, webhooks, ticket_system, lease
         self._kinds: Mapping[str, Callable[[AgendaEntry], None]] = {
             SEND: self._send_notice,
@@ -96,13 +99,18 @@ class Performer:
             return self._finish(entry)
         stopped = stop_reason(notice, case, work, self._clock.now())
         if stopped is not None:
-            return self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=stopped)))
+            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=stopped)))
+            return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
+        began = time.monotonic()
         try:
             self._deliver(entry.tenant, notice)
         except DeliveryError as fault:
+            self._recorder.notice_attempted(notice.channel, "failed", time.monotonic() - began)
             return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
+        self._recorder.notice_attempted(notice.channel, "handed_over", time.monotonic() - began)
         sent = replace(notice, state="sent", sent_at=self._clock.now(), attempts=entry.attempts, reason=None)
         self._finish(entry, lambda t: t.save_notice(sent))
+        self._recorder.notice_ended(notice.kind, notice.channel, "sent")
         if sent.kind == "maintenance" and sent.maintenance_id is not None:
             self._process.judge_maintenance(entry.tenant, sent.maintenance_id)
         return None
@@ -127,6 +135,9 @@ class Performer:
             else:
                 t.save_notice(notice)
                 t.retry(entry.id, again, reason)
+        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
+        if again is None:
+            self._recorder.notice_ended(notice.kind, notice.channel, "failed")
         log.warning("notice not sent", tenant=entry.tenant, notice=notice.id, again=again is not None, reason=reason)
 
     # -- steps ----------------------------------------------------------------------------------------------------
@@ -142,7 +153,8 @@ class Performer:
             return self._step_failed(entry, action, fault)
         now = self._clock.now()
         done = replace(action, state="done", done_at=now, reference=reference, attempts=entry.attempts, error=None)
-        return self._process.record_step(entry.tenant, entry.id, done, StepDone(action.id, reference))
+        self._process.record_step(entry.tenant, entry.id, done, StepDone(action.id, reference))
+        return self._recorder.entry_performed(entry.kind, "done")
 
     def _open_ticket(self, tenant: str, action: Action) -> str:
         if self._ticket_system is None:
@@ -157,6 +169,7 @@ class Performer:
     def _step_failed(self, entry: AgendaEntry, action: Action, fault: DeliveryError) -> None:
         again = None if fault.permanent else next_attempt(entry.attempts, self._clock.now())
         action = replace(action, attempts=entry.attempts, error=str(fault))
+        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
         if again is None:
             failed = replace(action, state="failed")
             return self._process.record_step(entry.tenant, entry.id, failed, StepFailed(action.id, str(fault)))
@@ -190,6 +203,7 @@ class Performer:
             if record is not None:
                 record(t)
             t.finish(entry.id)
+        self._recorder.entry_performed(entry.kind, "done")
 
     def _put_off(self, entry: AgendaEntry, error: str) -> None:
         again = next_attempt(entry.attempts, self._clock.now())
@@ -198,6 +212,7 @@ class Performer:
                 t.give_up(entry.id, error)
             else:
                 t.retry(entry.id, again, error)
+        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
 
 
 def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:

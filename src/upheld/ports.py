@@ -59,8 +59,8 @@ class AgendaEntry:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is stored: the digest of its secret, never the secret. `role`: `operator`, or `ingest` for a
-    source that may only deliver measurements."""
+    """A key as it is stored: the digest of its secret, never the secret. `role`: `operator`, `ingest` for a source
+    that may only deliver measurements, or `metrics` for a monitoring system that may only read the metrics."""
 
     id: str
     tenant: str
@@ -131,6 +131,16 @@ class Told:
     cause: str
     approver: str | None = None
     rolling_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How things stand in the whole installation: its tenants; the open cases by (tenant, kind, state); and what is to
+    be done, by (kind, `waiting`, `due` or `held`) as (entries, when the soonest is due). For those who run it."""
+
+    tenants: Sequence[str]
+    open_cases: Mapping[tuple[str, str, str], int]
+    agenda: Mapping[tuple[str, str], tuple[int, int]]
 
 
 class Transaction(Protocol):
@@ -296,6 +306,9 @@ class Store(Protocol):
     def ping(self) -> None:
         """Raises where the store cannot be used."""
 
+    def census(self, now: int) -> Census:
+        """How things stand at `now`."""
+
 
 class MeasurementLog(Protocol):
     """The append-only log of what was delivered."""
@@ -306,6 +319,9 @@ class MeasurementLog(Protocol):
 
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, as (position, batch)."""
+
+    def backlog(self, tenant: str, after: int) -> tuple[int, int]:
+        """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int

@@ -6,6 +6,7 @@ have run out. What is to be performed is committed together with the decision th
 instant leaves either both or neither, and the agenda's ids make each effect happen once.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -32,6 +33,7 @@ from upheld.notices.model import Notice
 from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, case_document, settled
 from upheld.reactions import QuestionLink, reaction
+from upheld.recorder import Recorder
 
 log = structlog.get_logger()
 
@@ -47,12 +49,15 @@ class Process:
         parse: Callable[[str], Portfolio],
         question_link: Callable[[str], QuestionLink],
         rules: Rules = Rules(),
+        recorder: Recorder = Recorder(),
     ) -> None:
-        self._store, self._measurements, self._clock = store, measurements, clock
+        self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
         self._question_link = question_link
         self._portfolios = Portfolios(parse)
         self._as_known = AsKnown(store, measurements, self._portfolios)
-        self._pulse = Pulse(store, measurements, clock, rules, lambda *given: self._give(*given), self.command)
+        self._pulse = Pulse(
+            store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
+        )
         self._since: dict[str, int] = {}
 
     # -- what was promised, what was delivered ------------------------------------------------------------------
@@ -86,7 +91,10 @@ class Process:
     def take_measurements(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
         """Makes a batch (`measurements.model.COLUMNS`), delivered by `source`, durable and returns its position in the
         log. It is assessed by the next pulse."""
-        return self._measurements.append(tenant, batch, source)
+        began = time.monotonic()
+        position = self._measurements.append(tenant, batch, source)
+        self._recorder.batch_appended(batch.num_rows, time.monotonic() - began)
+        return position
 
     def grant_exclusion(self, tenant: str, exclusion_id: str, exclusion: Exclusion) -> None:
         """Lets an interval not count; the next pulse restates what it touches."""

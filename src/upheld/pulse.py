@@ -5,6 +5,7 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from upheld.cases.decide import Assessed, Command, Observed, Open, Withdraw, dec
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.in_force import InForce
 from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Told, Transaction, VerdictFilter
+from upheld.recorder import Recorder
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -86,15 +88,17 @@ class Pulse:
         rules: Rules,
         give: Callable[[Transaction, str, Case, Command], bool],
         command: Callable[[str, str, Command], object],
+        recorder: Recorder = Recorder(),
     ) -> None:
         self._store, self._measurements, self._clock, self._rules = store, measurements, clock, rules
-        self._give, self._command = give, command
+        self._give, self._command, self._recorder = give, command, recorder
         self._assessors: dict[str, Assessor] = {}
         self._news: dict[str, News] = {}
 
     def run(self, tenant: str, current: InForce, managed_since: int) -> int:
         """Assesses what has come in and what time has brought; returns the number of verdicts that changed. What could
         not be kept is kept by the next pulse. Periods that were over at `managed_since` open no case."""
+        began = time.monotonic()
         assessor = self._assessor(tenant, current, managed_since)
         with self._store.transaction(tenant, writing=False) as t:
             exclusions, place, before = t.exclusions(), t.exclusions_place(), t.assessment()
@@ -120,12 +124,15 @@ class Pulse:
         if not news.verdicts:
             news.assessed_until = made.as_of
         self._observe(pulse)
+        self._recorder.pulse_ended(tenant, time.monotonic() - began, made.as_of)
         return count
 
     def _assessor(self, tenant: str, current: InForce, managed_since: int) -> Assessor:
         assessor = self._assessors.get(tenant)
         if assessor is None:
-            assessor = self._assessors[tenant] = Assessor(self._measurements, tenant, self._rules.lateness)
+            assessor = self._assessors[tenant] = Assessor(
+                self._measurements, tenant, self._rules.lateness, self._recorder
+            )
         if assessor.version != current.version:
             assessor.adopt(current.version, current.every_term, managed_since)
         return assessor
@@ -144,8 +151,10 @@ class Pulse:
             settled(self._store, pulse.tenant, lambda t: t.add_assessment(pulse.made))
         quiet = [v for v in changed if v.status in ("met", "no_data") and v.key[:3] not in concerned]
         for first in range(0, len(quiet), AT_ONCE):
+            some = quiet[first : first + AT_ONCE]
             with self._store.transaction(pulse.tenant) as t:
-                self._put(t, pulse, quiet[first : first + AT_ONCE])
+                self._put(t, pulse, some)
+            self._were_kept(some)
         kept = {v.key for v in quiet}
         news.verdicts = {v.key: v for v in changed if v.key not in kept}
         loud = list(news.verdicts.values())
@@ -165,12 +174,17 @@ class Pulse:
         except Exception:
             if len(verdicts) == 1:
                 log.exception("verdict not kept", tenant=pulse.tenant, verdict=verdicts[0].key)
+                self._recorder.verdict_failed()
                 return
             for verdict in verdicts:
                 self._note_all(pulse, [verdict])
             return
         for verdict in verdicts:
             del pulse.news.verdicts[verdict.key]
+        self._were_kept(verdicts)
+
+    def _were_kept(self, verdicts: Sequence[Verdict]) -> None:
+        self._recorder.verdicts_kept([verdict.status for verdict in verdicts])
 
     def _put(
         self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict]
@@ -239,6 +253,7 @@ class Pulse:
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
         self._give(t, pulse.tenant, case, Open(document, found))
+        self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
 
     def _observe(self, pulse: Round) -> None:

@@ -34,7 +34,7 @@ def create_app(application: Application) -> FastAPI:
     # What is added last stands outermost.
     app.add_middleware(Gate, store=application.store, sessions=open_sessions(application.store))
     app.add_middleware(BodyLimit, limit=application.settings.max_body)
-    app.add_middleware(Witness)
+    app.add_middleware(Witness, recorder=application.telemetry)
     app.add_middleware(Protection)
     return app
 

@@ -148,7 +148,7 @@ def test_every_route_but_the_few_open_ones_wants_a_key(house: House) -> None:
         if path in OPEN:
             seen_open.add(path)
             assert "www-authenticate" not in answer.headers, path
-        elif path.startswith(("/v1/", "/openapi")):
+        elif path.startswith(("/v1/", "/metrics", "/openapi")):
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"].startswith("Bearer")
             assert answer.headers["content-type"] == "application/problem+json"

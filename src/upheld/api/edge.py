@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from upheld.access import Caller
 from upheld.api.gate import is_public
 from upheld.api.problems import Problem, problem
+from upheld.recorder import Recorder
 
 log = structlog.get_logger("upheld.http")
 
@@ -50,13 +51,13 @@ class Protection:
 
 
 class Witness:
-    """ASGI middleware: logs each request, and answers 500 where the inside fails.
+    """ASGI middleware: logs and counts each request, and answers 500 where the inside fails.
 
     The log has the route's template and never the address itself, for addresses carry tokens; of a failure it has the
     places in the code and never the message, for messages carry data."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
+        self.app, self.recorder = app, recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +82,9 @@ class Witness:
                 raise ConnectionAbortedError("the answer had begun when the inside failed") from None
             await problem(500, "the server failed; its log says where")(scope, receive, watched)
         finally:
-            log.info("request", status=status, milliseconds=_since(began), **_request(scope))
+            seconds, request = time.monotonic() - began, _request(scope)
+            self.recorder.request(request["method"], request["route"] or "none", status, seconds)
+            log.info("request", status=status, milliseconds=round(seconds * 1000, 1), **request)
 
 
 def _request(scope: Scope) -> dict[str, Any]:
@@ -92,10 +95,6 @@ def _request(scope: Scope) -> dict[str, Any]:
 
 def _places(error: BaseException) -> list[str]:
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
-
-
-def _since(began: float) -> float:
-    return round((time.monotonic() - began) * 1000, 1)
 
 
 class BodyLimit:

@@ -11,9 +11,26 @@ from upheld.agreements.units import format_instant
 from upheld.api.inputs import Asking, Name, RawBody, Window, check_media_type
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.readers.bodies import CONTENT_TYPES, Batch, MalformedBody, RowFault, WrongContentType, read_body
+from upheld.readers.bodies import (
+    ARROW_FILE,
+    ARROW_STREAM,
+    CONTENT_TYPES,
+    CSV,
+    JSON_LINES,
+    PARQUET,
+    Batch,
+    MalformedBody,
+    RowFault,
+    WrongContentType,
+    media_type,
+    read_body,
+)
 
 MAX_POINTS = 100_000
+PROTOCOLS = {ARROW_STREAM: "Arrow", ARROW_FILE: "Arrow", CSV: "CSV", PARQUET: "Parquet"} | dict.fromkeys(
+    JSON_LINES, "JSON lines"
+)
+"""What each form of a body is called among the metrics."""
 
 
 class SeriesQuery(Window):
@@ -46,11 +63,15 @@ def router(application: Application) -> APIRouter:
         except WrongContentType as error:
             raise Problem(415, str(error)) from None
         rejected = _rejected(batch.faults)
+        protocol = PROTOCOLS[media_type(content_type)]
+        refused = {"refused": len({fault.row for fault in batch.faults})} if batch.faults else {}
+        application.telemetry.measurements_left_out(caller.tenant, protocol, refused)
         if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
             raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})
         position = None
         if batch.table.num_rows:
             position = process.take_measurements(caller.tenant, batch.table, caller.name)
+            application.telemetry.measurements_taken(caller.tenant, protocol, batch.table.num_rows)
         return JSONResponse(
             {"accepted": batch.table.num_rows, "rejected": rejected, "position": position}, status_code=202
         )

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from upheld.readers.faults import InputError
 
-API = ("/v1", "/health/", "/openapi.json")
+API = ("/v1", "/health/", "/metrics", "/openapi.json")
 """The addresses of the API: errors are problems there, and pages for people elsewhere."""
 
 

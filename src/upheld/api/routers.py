@@ -10,6 +10,7 @@ from upheld.api import (
     maintenance,
     mapping,
     measurements,
+    metrics,
     otlp,
     records,
     remote_write,
@@ -21,5 +22,5 @@ from upheld.app import Application
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
     delivering = (measurements, remote_write, otlp, mapping, events)
-    parts = (health, *delivering, agreements, verdicts, cases, maintenance, records)
+    parts = (health, metrics, *delivering, agreements, verdicts, cases, maintenance, records)
     return [part.router(application) for part in parts]

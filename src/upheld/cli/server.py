@@ -124,7 +124,12 @@ def apply(
 @key_commands.command("add")
 def add_key(
     name: Annotated[str, typer.Argument(help="What the key is for, such as the source that uses it.")],
-    role: Annotated[str, typer.Option(help="operator, or ingest for a source that may only deliver measurements.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            help="operator; ingest: may only deliver measurements; metrics: may only read /metrics, of all tenants."
+        ),
+    ],
     database_url: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of the store [default: as serve has it].", show_default=False)
     ] = None,

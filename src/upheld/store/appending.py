@@ -6,6 +6,7 @@ its commit, never before; one that cannot be kept fails alone.
 """
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from upheld.ports import Busy, Conflict, StoreFailed
+from upheld.recorder import Recorder
 from upheld.store import log
 
 MOST_WAITING = 64 * 1024 * 1024
@@ -43,9 +45,12 @@ class Appending:
     """Appends batches in transactions that `begin` makes."""
 
     def __init__(
-        self, begin: Callable[[], AbstractContextManager[Connection]], most_waiting: int = MOST_WAITING
+        self,
+        begin: Callable[[], AbstractContextManager[Connection]],
+        recorder: Recorder = Recorder(),
+        most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._begin, self._most_waiting = begin, most_waiting
+        self._begin, self._recorder, self._most_waiting = begin, recorder, most_waiting
         self._lock = threading.Lock()
         self._queue: deque[_Waiting] = deque()
         self._waiting: Counter[str] = Counter()
@@ -86,9 +91,11 @@ class Appending:
         try:
             with self._begin() as connection:
                 group = self._next_group()  # now, when our turn has come: until then more may join
+                began = time.monotonic()
                 positions = log.append(connection, [(one.tenant, one.packed, one.source) for one in group])
             for one, position in zip(group, positions, strict=True):
                 one.position = position
+            self._recorder.log_synced(sum(len(one.packed.arrow) for one in group), time.monotonic() - began)
         except Exception as error:
             group = group or self._next_group()
             self._recover(group, error)

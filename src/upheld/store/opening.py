@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from upheld.recorder import Recorder
 from upheld.store.sql import BUSY_TIMEOUT, SqlStore
 
 _MIGRATION_LOCK = 0x557068656C64  # "Upheld": the advisory lock that openers of one PostgreSQL database queue for
@@ -24,7 +25,7 @@ class UnusableStore(Exception):
     """The database cannot be opened, and why. The text never carries a password."""
 
 
-def open_store(url: str) -> SqlStore:
+def open_store(url: str, recorder: Recorder = Recorder()) -> SqlStore:
     """Opens the database of a SQLAlchemy URL, `sqlite:///PATH` (made where there is none, readable by its owner only)
     or `postgresql+psycopg://USER@HOST/DATABASE`, and migrates it to the newest form; several processes may do so at
     once. Raises UnusableStore."""
@@ -43,7 +44,7 @@ def open_store(url: str) -> SqlStore:
     except UnusableStore:
         engine.dispose()
         raise
-    return SqlStore(engine)
+    return SqlStore(engine, recorder)
 
 
 def _checked(text: str) -> URL:

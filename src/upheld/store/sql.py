@@ -9,9 +9,11 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
-from upheld.ports import AgendaEntry, ApiKey, Conflict
+from upheld.ports import AgendaEntry, ApiKey, Census, Conflict
+from upheld.recorder import Recorder
 from upheld.store import log, tables
 from upheld.store.appending import Appending
+from upheld.store.census import backlog, census
 from upheld.store.rows import add, from_row, to_row
 from upheld.store.transactions import SqlTransaction
 
@@ -28,13 +30,13 @@ class SqlStore:
     A thread can have one writing transaction at a time: on SQLite a second one would wait for the first for ever, so
     it is refused on every database, with RuntimeError."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, recorder: Recorder = Recorder()) -> None:
         self._engine = engine
         self._writing = threading.local()
         # SQLite lets one connection write. Threads queue here, where waking is immediate, not in its busy handler,
         # which sleeps for up to a tenth of a second at a time.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
-        self._appending = Appending(lambda: self._begin(writing=True))
+        self._appending = Appending(lambda: self._begin(writing=True), recorder)
 
     def close(self) -> None:
         """Closes the connections. The store must not be used any more."""
@@ -151,6 +153,11 @@ class SqlStore:
         with self._begin(writing=False) as connection:
             connection.execute(select(tables.tenants.c.tenant).limit(1)).all()
 
+    def census(self, now: int) -> Census:
+        """How things stand at `now` (microseconds UTC)."""
+        with self._begin(writing=False) as connection:
+            return census(connection, now)
+
     # -- the measurement log
 
     def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
@@ -175,6 +182,11 @@ class SqlStore:
                 return
             for after, arrow in batches:
                 yield after, log.unpack(arrow)
+
+    def backlog(self, tenant: str, after: int) -> tuple[int, int]:
+        """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
+        with self._begin(writing=False) as connection:
+            return backlog(connection, tenant, after)
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int

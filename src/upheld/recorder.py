@@ -1,0 +1,55 @@
+"""What the process tells of its own work, as plain numbers: what is counted and timed where it happens.
+
+`Recorder` itself keeps nothing, and is what a part works with that nobody watches; `telemetry.Telemetry` makes metrics
+of what it is told. Durations are seconds on the machine's monotonic clock, but for the delays from a measurement's
+arrival, which are differences of the server's own clock (`ports.Clock`), in microseconds. Nothing is called for a
+single sample: one call tells of a request, a batch or a pulse.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class Recorder:
+    """Keeps nothing. Names of tenants, kinds, channels and protocols are few; addresses and texts are never told."""
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """An HTTP request was answered; `route` is its template."""
+
+    def measurements_taken(self, tenant: str, protocol: str, rows: int) -> None:
+        """Measurements of a request were kept: they are durable."""
+
+    def measurements_left_out(self, tenant: str, protocol: str, reasons: Mapping[str, int]) -> None:
+        """Samples of a request were left out, or rows refused, by their reason."""
+
+    def batch_appended(self, rows: int, seconds: float) -> None:
+        """A batch was appended to the log; `seconds` until it was durable, with waiting for its turn."""
+
+    def log_synced(self, size: int, seconds: float) -> None:
+        """Bytes of the log were made durable at once."""
+
+    def batch_assessed(self, tenant: str, position: int) -> None:
+        """The log was read and taken into the assessment up to a position."""
+
+    def pulse_ended(self, tenant: str, seconds: float, as_of: int) -> None:
+        """A tenant was assessed up to the instant `as_of` (microseconds UTC)."""
+
+    def pulse_failed(self, tenant: str) -> None:
+        """A tenant could not be assessed."""
+
+    def verdicts_kept(self, statuses: Sequence[str]) -> None:
+        """Verdicts that had changed were kept, with these statuses."""
+
+    def verdict_failed(self) -> None:
+        """A verdict could not be kept: it is tried again with the next pulse."""
+
+    def case_opened(self, tenant: str, kind: str) -> None:
+        """A case was opened."""
+
+    def entry_performed(self, kind: str, outcome: str) -> None:
+        """An entry of the agenda ended as `done`, was `put_off` to be tried again, or was `given_up`."""
+
+    def notice_ended(self, kind: str, channel: str, state: str) -> None:
+        """A notice came to be `sent`, `stopped` or `failed`, and stays that."""
+
+    def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
+        """A notice was `handed_over` to its channel, or that `failed`."""

@@ -1,0 +1,28 @@
+"""How things stand in the store, of all tenants at once: for those who run the installation."""
+
+from sqlalchemy import Connection, case, func, select
+
+from upheld.ports import Census
+from upheld.store.tables import agenda, cases, log_batches, tenants
+
+
+def census(connection: Connection, now: int) -> Census:
+    """See `ports.Census`, at `now` (microseconds UTC)."""
+    c, a = cases.c, agenda.c
+    opened = select(c.tenant, c.kind, c.state, func.count()).where(c.is_open).group_by(c.tenant, c.kind, c.state)
+    state = case((a.leased_until > now, "held"), (a.due_at <= now, "due"), else_="waiting")
+    each = select(a.kind, state.label("state"), a.due_at).where(a.ended_as.is_(None)).subquery().c
+    to_do = select(each.kind, each.state, func.count(), func.min(each.due_at)).group_by(each.kind, each.state)
+    return Census(
+        tenants=tuple(sorted(connection.execute(select(tenants.c.tenant)).scalars())),
+        open_cases={(row[0], row[1], row[2]): row[3] for row in connection.execute(opened)},
+        agenda={(row[0], row[1]): (row[2], row[3]) for row in connection.execute(to_do)},
+    )
+
+
+def backlog(connection: Connection, tenant: str, after: int) -> tuple[int, int]:
+    """See `ports.MeasurementLog.backlog`."""
+    t = log_batches.c
+    last = connection.execute(select(func.max(t.position)).where(t.tenant == tenant)).scalar() or 0
+    rows = connection.execute(select(func.sum(t.rows)).where(t.tenant == tenant, t.position > after)).scalar() or 0
+    return int(last), int(rows)

@@ -1,0 +1,273 @@
+"""The metrics of one application, as Prometheus reads them. docs/operating.md says what each means.
+
+What happens is counted as it is told (`recorder.Recorder`); how things stand is looked up when the page is read.
+Labels have few values: a route's template, a class of status, a kind; a tenant only where an operator needs to know
+whose it is. One application has one registry: nothing here is global.
+"""
+
+import platform
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from upheld.ports import Census
+from upheld.recorder import Recorder
+
+log = structlog.get_logger()
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+"""Seconds: what takes a disk's time."""
+LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+"""Seconds: what takes a network's time, or a computation's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand at one instant, `at` (microseconds UTC): what the store tells, and of each tenant the place of
+    the log's last batch and the rows behind what is assessed, as (last position, rows)."""
+
+    at: int
+    census: Census
+    log: Mapping[str, tuple[int, int]]
+
+
+class Telemetry(Recorder):
+    """Keeps what it is told, and gives it out as a page."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=registry)
+        self.assessed: dict[str, int] = {}
+        """The position up to which each tenant's log has been assessed since the start."""
+
+        build = Gauge("upheld_build_info", "The version that runs; always 1.", ["version", "python"], registry=registry)
+        build.labels(version("upheld"), platform.python_version()).set(1)
+        self._requests = Counter(
+            "upheld_http_requests",
+            "HTTP requests answered; status is its class, 0 where no answer was sent.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "upheld_http_request_duration_seconds",
+            "Time until an HTTP request was answered.",
+            ["method", "route"],
+            buckets=LONG,
+            registry=registry,
+        )
+        self._taken = Counter(
+            "upheld_measurements_taken", "Measurements made durable.", ["tenant", "protocol"], registry=registry
+        )
+        self._left_out = Counter(
+            "upheld_measurements_left_out",
+            "Samples left out or rows refused, by their reason.",
+            ["tenant", "protocol", "reason"],
+            registry=registry,
+        )
+        self._appended = Counter("upheld_log_appended_rows", "Rows appended to the log.", registry=registry)
+        self._append_seconds = Histogram(
+            "upheld_log_append_duration_seconds",
+            "Time until an appended batch was durable, with waiting for its turn.",
+            buckets=SHORT,
+            registry=registry,
+        )
+        self._synced = Counter("upheld_log_synced_bytes", "Bytes of the log made durable.", registry=registry)
+        self._sync_seconds = Histogram(
+            "upheld_log_sync_duration_seconds",
+            "Time in which bytes of the log were made durable, for one or several batches.",
+            buckets=SHORT,
+            registry=registry,
+        )
+        self._pulse_seconds = Histogram(
+            "upheld_pulse_duration_seconds", "Time that assessing one tenant took.", buckets=LONG, registry=registry
+        )
+        self._pulse_failures = Counter(
+            "upheld_pulse_failures", "Times that a tenant could not be assessed.", ["tenant"], registry=registry
+        )
+        self._assessed_until = Gauge(
+            "upheld_assessed_until_timestamp_seconds",
+            "Up to when a tenant is assessed.",
+            ["tenant"],
+            registry=registry,
+        )
+        self._verdicts = Counter(
+            "upheld_verdicts_changed", "Changed verdicts that were kept.", ["status"], registry=registry
+        )
+        self._verdict_failures = Counter(
+            "upheld_verdict_failures", "Times that a changed verdict could not be kept.", registry=registry
+        )
+        self._cases_opened = Counter("upheld_cases_opened", "Cases opened.", ["tenant", "kind"], registry=registry)
+        self._performed = Counter(
+            "upheld_agenda_performed",
+            "Entries of the agenda that were done, put off to be tried again, or given up.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self._notices = Counter(
+            "upheld_notices",
+            "Notices that were sent, stopped or failed.",
+            ["kind", "channel", "state"],
+            registry=registry,
+        )
+        self._attempts = Counter(
+            "upheld_notice_attempts", "Attempts to hand a notice over.", ["channel", "outcome"], registry=registry
+        )
+        self._attempt_seconds = Histogram(
+            "upheld_notice_attempt_duration_seconds",
+            "Time that an attempt to hand a notice over took.",
+            ["channel"],
+            buckets=LONG,
+            registry=registry,
+        )
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, route, f"{status // 100}xx" if status else "0").inc()
+        self._request_seconds.labels(method, route).observe(seconds)
+
+    def measurements_taken(self, tenant: str, protocol: str, rows: int) -> None:
+        self._taken.labels(tenant, _word(protocol)).inc(rows)
+
+    def measurements_left_out(self, tenant: str, protocol: str, reasons: Mapping[str, int]) -> None:
+        for reason, count in reasons.items():
+            self._left_out.labels(tenant, _word(protocol), reason).inc(count)
+
+    def batch_appended(self, rows: int, seconds: float) -> None:
+        self._appended.inc(rows)
+        self._append_seconds.observe(seconds)
+
+    def log_synced(self, size: int, seconds: float) -> None:
+        self._synced.inc(size)
+        self._sync_seconds.observe(seconds)
+
+    def batch_assessed(self, tenant: str, position: int) -> None:
+        self.assessed[tenant] = position
+
+    def pulse_ended(self, tenant: str, seconds: float, as_of: int) -> None:
+        self._pulse_seconds.observe(seconds)
+        self._assessed_until.labels(tenant).set(as_of / 1e6)
+
+    def pulse_failed(self, tenant: str) -> None:
+        self._pulse_failures.labels(tenant).inc()
+
+    def verdicts_kept(self, statuses: Sequence[str]) -> None:
+        for status, count in Tally(statuses).items():
+            self._verdicts.labels(status).inc(count)
+
+    def verdict_failed(self) -> None:
+        self._verdict_failures.inc()
+
+    def case_opened(self, tenant: str, kind: str) -> None:
+        self._cases_opened.labels(tenant, kind).inc()
+
+    def entry_performed(self, kind: str, outcome: str) -> None:
+        self._performed.labels(kind, outcome).inc()
+
+    def notice_ended(self, kind: str, channel: str, state: str) -> None:
+        self._notices.labels(kind, channel, state).inc()
+
+    def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
+        self._attempts.labels(channel, outcome).inc()
+        self._attempt_seconds.labels(channel).observe(seconds)
+
+    # -- how things stand ---------------------------------------------------------------------------------------
+
+    def watch(self, look: Callable[[], Standing]) -> None:
+        """Has the page tell how things stand, by looking whenever it is read."""
+        self.registry.register(_Looking(look))
+
+    # -- the page -----------------------------------------------------------------------------------------------
+
+    def page(self, accept: str, tenant: str | None = None) -> tuple[bytes, str]:
+        """(body, Content-Type) in a form that `accept` (an Accept header) takes. With `tenant` what other tenants have
+        is left out; totals are the installation's."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry if tenant is None else _Seen(self.registry, tenant)), content_type
+
+
+class _Seen(Collector):
+    """What one tenant may see of a registry."""
+
+    def __init__(self, registry: CollectorRegistry, tenant: str) -> None:
+        self._registry, self._tenant = registry, tenant
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._registry.collect():
+            family.samples = [s for s in family.samples if s.labels.get("tenant", self._tenant) == self._tenant]
+            yield family
+
+
+class _Looking(Collector):
+    """Gauges of how things stand. Where the store does not answer, the page says so and has the rest all the same."""
+
+    def __init__(self, look: Callable[[], Standing]) -> None:
+        self._look = look
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            standing = self._look()
+        except Exception as error:  # whatever it is: the page must tell of it
+            log.error("the store does not answer", error=type(error).__name__)
+            yield GaugeMetricFamily("upheld_store_up", "Whether the store answers.", value=0)
+            return
+        yield GaugeMetricFamily("upheld_store_up", "Whether the store answers.", value=1)
+        yield from _families(standing)
+
+
+def _families(standing: Standing) -> Iterable[Metric]:
+    census = standing.census
+    yield GaugeMetricFamily("upheld_tenants", "Tenants of the installation.", value=len(census.tenants))
+    yield _gauge(
+        "upheld_open_cases", "Cases that are not closed.", ("tenant", "kind", "state"), census.open_cases.items()
+    )
+    yield _gauge(
+        "upheld_agenda_entries",
+        "What is to be done: not due yet (waiting), due, or held by a worker.",
+        ("kind", "state"),
+        [(key, count) for key, (count, _) in census.agenda.items()],
+    )
+    yield _gauge(
+        "upheld_agenda_overdue_seconds",
+        "For how long the oldest entry has been due that no worker holds.",
+        ("kind",),
+        [([kind], (standing.at - due) / 1e6) for (kind, state), (_, due) in census.agenda.items() if state == "due"],
+    )
+    yield _gauge(
+        "upheld_log_position",
+        "The place of the last batch in the log.",
+        ("tenant",),
+        [([tenant], position) for tenant, (position, _) in standing.log.items()],
+    )
+    yield _gauge(
+        "upheld_log_backlog_rows",
+        "Rows in the log that are not assessed yet.",
+        ("tenant",),
+        [([tenant], rows) for tenant, (_, rows) in standing.log.items()],
+    )
+
+
+def _word(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
+def _gauge(
+    name: str, meaning: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, meaning, labels=labels)
+    for of, value in values:
+        family.add_metric(of, value)
+    return family
