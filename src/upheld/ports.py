@@ -16,6 +16,7 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
@@ -160,6 +161,25 @@ class Transaction(Protocol):
     def save_mapping(self, source: str, known_at: int, applied_by: str | None = None) -> int: ...
     def mapping(self) -> tuple[int, str] | None:
         """The newest (version, YAML text), or None before the first."""
+
+    # dead letters: what was sent and could not be taken
+    def set_aside(self, letter: DeadLetter) -> None:
+        """Keeps it; the same id again is counted once more, and waits again. Where a tenant has more of them, or larger
+        ones, than it may, the oldest are dropped: first those that were dealt with, then those of the reason that
+        has most."""
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+    def dead_letters(
+        self, *, state: DeadLetterState | None = None, reason: str | None = None, limit: int = 500
+    ) -> Sequence[DeadLetter]:
+        """Newest first, without their bodies."""
+
+    def dead_letters_dropped(self) -> int:
+        """How many were dropped that nobody had dealt with."""
+
+    def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
+        """Replaces the row of one that waits, but not its body. Raises Conflict where it is not waiting with so many
+        attempts."""
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:

@@ -8,6 +8,7 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
@@ -131,6 +132,23 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
     announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
     return replace(announcement, **changes)  # type: ignore[arg-type]
+
+
+def a_dead_letter(mark: str = "", **changes: object) -> DeadLetter:
+    letter = DeadLetter(
+        id="DL-1",
+        received_at=JUNE,
+        caller=f"collector{mark}",
+        protocol="measurements",
+        format="application/x-ndjson",
+        reason="refused",
+        detail=({"row": 2, "field": "time", "message": "is missing"}, {"message": "and more"}),
+        body=b"{}\n\x00\xff",
+        size=5,
+        times=3,
+        attempts=2,
+    )
+    return replace(letter, **changes)  # type: ignore[arg-type]
 
 
 def a_service_event(mark: str = "", **changes: object) -> ServiceEvent:

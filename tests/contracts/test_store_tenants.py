@@ -11,6 +11,7 @@ from store_records import (
     KEY,
     a_case,
     a_change,
+    a_dead_letter,
     a_maintenance,
     a_notice,
     a_service_event,
@@ -33,6 +34,9 @@ from upheld.store.transactions import SqlTransaction
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
+    "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
+    "dead_letters": (lambda t: t.dead_letters(), lambda mark: [a_dead_letter(mark, body=b"")]),
+    "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
     "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
     "verdicts": (
@@ -85,6 +89,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
     t.save_mapping(f"# {mark}\n", JUNE, mark)
+    t.set_aside(a_dead_letter(mark))
     t.put_verdicts([Told(a_verdict(mark), "first", mark)], JUNE)
     t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
     t.add_assessment(an_assessment(mark))
@@ -104,6 +109,8 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.save_mapping("# touched\n", JUNE)
+    t.set_aside(a_dead_letter("-touched"))
+    t.change_dead_letter(a_dead_letter("-touched", state="discarded"), 2)
     t.put_verdicts([Told(a_verdict("-touched"), "touched")], JUNE)
     t.put_verdicts(
         [Told(a_verdict("-touched", objective="rolling", period_start=JUNE + 1), "touched", None, JUNE)], JUNE
@@ -142,7 +149,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in vars(Transaction) if not name.startswith("_")}
-    writing = re.compile("save_|put_|add_|open_ticket|revoke_|forget_|schedule|finish|retry|give_up")
+    writing = re.compile("save_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up")
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))
 

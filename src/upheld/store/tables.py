@@ -382,6 +382,39 @@ agenda = Table(
     ),
 )
 
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("received_at", BigInteger),
+    _column("caller", Text, optional=True),
+    _column("protocol", Text),
+    _column("format", Text),
+    _column("reason", Text),
+    _column("detail", _DOCUMENT),
+    _column("body", LargeBinary),
+    # Bytes of the body as it is kept, and as it was sent.
+    _column("kept_bytes", BigInteger),
+    _column("size", BigInteger),
+    _column("times", BigInteger),
+    _column("state", Text),
+    _column("attempts", Integer),
+    _column("ended_at", BigInteger, optional=True),
+    _column("ended_by", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    # It holds what counts and sums are made of, so that no body is read for them.
+    Index("dead_letters_by_age", "tenant", "received_at", "state", "reason", "kept_bytes"),
+)
+
+dead_letters_dropped = Table(
+    "dead_letters_dropped",
+    metadata,
+    _column("tenant", Text),
+    _column("letters", BigInteger),
+    PrimaryKeyConstraint("tenant"),
+)
+
 log_head = Table(
     "log_head",
     metadata,

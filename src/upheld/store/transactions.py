@@ -28,11 +28,12 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import OPEN_STATES, Case, Event, State
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, Told, VerdictFilter
-from upheld.store import log, tables
+from upheld.store import dead_letters, log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 KEYS_AT_ONCE = 500
@@ -86,6 +87,25 @@ class SqlTransaction:
         newest = select(t.version, t.source).where(self._where(tables.mappings)).order_by(t.version.desc()).limit(1)
         row = self._connection.execute(newest).first()
         return None if row is None else (row.version, row.source)
+
+    # -- dead letters
+
+    def set_aside(self, letter: DeadLetter) -> None:
+        dead_letters.set_aside(self._connection, self._tenant, letter)
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        return dead_letters.one(self._connection, self._tenant, letter_id)
+
+    def dead_letters(
+        self, *, state: DeadLetterState | None = None, reason: str | None = None, limit: int = 500
+    ) -> Sequence[DeadLetter]:
+        return dead_letters.listed(self._connection, self._tenant, state, reason, limit)
+
+    def dead_letters_dropped(self) -> int:
+        return dead_letters.dropped(self._connection, self._tenant)
+
+    def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
+        dead_letters.change(self._connection, self._tenant, letter, attempts)
 
     # -- verdicts
 

@@ -130,6 +130,38 @@ def upgrade() -> None:
     )
     op.create_index("changes_by_time", "changes", ["tenant", "at"], unique=False)
     op.create_table(
+        "dead_letters",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=True),
+        sa.Column("protocol", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("kept_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="dead_letters_pk"),
+    )
+    op.create_index(
+        "dead_letters_by_age",
+        "dead_letters",
+        ["tenant", "received_at", "state", "reason", "kept_bytes"],
+        unique=False,
+    )
+    op.create_table(
+        "dead_letters_dropped",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("letters", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="dead_letters_dropped_pk"),
+    )
+    op.create_table(
         "exclusions",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
