@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
+from upheld.arrivals import Arrivals
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.carried import hand_over
 from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
@@ -48,6 +49,8 @@ class Assessor:
         """Up to which place it has been told of events."""
         self._changed: dict[tuple[str, str, str, int], Verdict] = {}
         self._conditions: Mapping[tuple[str, str, str], Condition] | None = None
+        self.arrivals: Arrivals | None = None
+        """Takes note of what is read of the log for the first time."""
 
     @property
     def version(self) -> int | None:
@@ -135,6 +138,10 @@ class Assessor:
         if self._begin_by(pc.min(table.column("time")).as_py()):
             return self._next_batch()
         self._position = news[-1][0]
+        if self.arrivals is not None and self._position > self.arrivals.position:
+            fresh = [batch for position, batch in news if position > self.arrivals.position]
+            whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()
+            self.arrivals.note(whole, self._position)
         return table
 
     def _begin_by(self, earliest: int) -> bool:

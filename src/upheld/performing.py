@@ -23,7 +23,7 @@ from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ACT, CLOSE, REMIND, SEND
+from upheld.reactions import ACT, ARRIVED, CLOSE, REMIND, SEND
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -108,7 +108,10 @@ class Performer:
             self._recorder.notice_attempted(notice.channel, "failed", time.monotonic() - began)
             return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
         self._recorder.notice_attempted(notice.channel, "handed_over", time.monotonic() - began)
-        sent = replace(notice, state="sent", sent_at=self._clock.now(), attempts=entry.attempts, reason=None)
+        now = self._clock.now()
+        if entry.data.get(ARRIVED) is not None:
+            self._recorder.notice_arrived(notice.channel, now - entry.data[ARRIVED])
+        sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None)
         self._finish(entry, lambda t: t.save_notice(sent))
         self._recorder.notice_ended(notice.kind, notice.channel, "sent")
         if sent.kind == "maintenance" and sent.maintenance_id is not None:

@@ -32,7 +32,7 @@ from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, case_document, settled
-from upheld.reactions import QuestionLink, reaction
+from upheld.reactions import ARRIVED, QuestionLink, reaction
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -198,8 +198,9 @@ class Process:
 
         return settled(self._store, tenant, give)
 
-    def _give(self, t: Transaction, tenant: str, case: Case, command: Command) -> bool:
-        """Decides, and commits the events with all that follows from them. False where nothing happened."""
+    def _give(self, t: Transaction, tenant: str, case: Case, command: Command, arrived: int | None = None) -> bool:
+        """Decides, and commits the events with all that follows from them. `arrived` is from when on the measurements
+        gave reason to (see `arrivals`), None where they did not. False where nothing happened."""
         current, now = self._portfolios.newest(t, tenant), self._clock.now()
         after, events = decide(_with_figures_of_now(t, case), command, now)
         if not events:
@@ -215,7 +216,7 @@ class Process:
         for action in follows.actions:
             t.save_action(action)
         for entry in follows.entries:
-            t.schedule(entry)
+            t.schedule(entry if arrived is None else replace(entry, data={**entry.data, ARRIVED: arrived}))
         return True
 
     def outlook(self, tenant: str, case: Case) -> Outlook | None:

@@ -15,6 +15,7 @@ import structlog
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
 from upheld.analysis.findings import LOOK_BACK, findings
+from upheld.arrivals import Arrivals
 from upheld.assessment.verdict import Condition, Verdict, to_document
 from upheld.assessment.versions import (
     AMENDED,
@@ -78,7 +79,8 @@ class Round:
 
 
 class Pulse:
-    """Assesses tenants, and gives their cases commands: `give` within a transaction, `command` in one of its own."""
+    """Assesses tenants, and gives their cases commands: `give` within a transaction and with the instant from which on
+    it could have been given (see `arrivals`), `command` in one of its own."""
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class Pulse:
         measurements: MeasurementLog,
         clock: Clock,
         rules: Rules,
-        give: Callable[[Transaction, str, Case, Command], bool],
+        give: Callable[[Transaction, str, Case, Command, int | None], bool],
         command: Callable[[str, str, Command], object],
         recorder: Recorder = Recorder(),
     ) -> None:
@@ -104,6 +106,8 @@ class Pulse:
             exclusions, place, before = t.exclusions(), t.exclusions_place(), t.assessment()
             events_place = t.service_events_place()
             events = None if events_place == assessor.events_place else t.service_events()
+        if assessor.arrivals is None:
+            assessor.arrivals = Arrivals(0, None) if before is None else Arrivals(before.position, before.as_of)
         now = self._clock.now()
         news = self._news.setdefault(tenant, News(assessed_until=None if before is None else before.as_of))
         changed = assessor.advance(exclusions, now - self._rules.delay, events)
@@ -123,6 +127,7 @@ class Pulse:
         count = self._keep(pulse)
         if not news.verdicts:
             news.assessed_until = made.as_of
+            assessor.arrivals.all_kept(made.as_of)
         self._observe(pulse)
         self._recorder.pulse_ended(tenant, time.monotonic() - began, made.as_of)
         return count
@@ -154,7 +159,7 @@ class Pulse:
             some = quiet[first : first + AT_ONCE]
             with self._store.transaction(pulse.tenant) as t:
                 self._put(t, pulse, some)
-            self._were_kept(some)
+            self._were_kept(pulse, some)
         kept = {v.key for v in quiet}
         news.verdicts = {v.key: v for v in changed if v.key not in kept}
         loud = list(news.verdicts.values())
@@ -181,10 +186,19 @@ class Pulse:
             return
         for verdict in verdicts:
             del pulse.news.verdicts[verdict.key]
-        self._were_kept(verdicts)
+        self._were_kept(pulse, verdicts)
 
-    def _were_kept(self, verdicts: Sequence[Verdict]) -> None:
-        self._recorder.verdicts_kept([verdict.status for verdict in verdicts])
+    def _were_kept(self, pulse: Round, verdicts: Sequence[Verdict]) -> None:
+        now, due = self._clock.now(), [self._due(pulse, verdict) for verdict in verdicts]
+        self._recorder.verdicts_kept([v.status for v in verdicts], [now - since for since in due if since is not None])
+
+    def _due(self, pulse: Round, verdict: Verdict) -> int | None:
+        """From when on the verdict could have been there; None where no measurement made it what it is."""
+        term, arrivals = pulse.current.term(verdict), pulse.assessor.arrivals
+        if term is None or arrivals is None or term.indicator.kind == "duration":
+            return None
+        period = verdict.period_start, verdict.period_end
+        return arrivals.due(term.series, term.indicator.slot, period, pulse.made.as_of, self._rules.delay)
 
     def _put(
         self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict]
@@ -231,7 +245,8 @@ class Pulse:
         rolling = term.period.rolling is not None
         case = t.open_case(*term.key)
         if case is not None:
-            self._give(t, pulse.tenant, case, Assessed(case_document(verdict), is_restated(found), rolling))
+            command = Assessed(case_document(verdict), is_restated(found), rolling)
+            self._give(t, pulse.tenant, case, command, self._due(pulse, verdict))
         elif verdict.period_end > pulse.managed_since and asks_for_case(
             verdict, t.cases_of(*term.key), pulse.assessor.conditions()[term.key], term
         ):
@@ -252,7 +267,7 @@ class Pulse:
         )
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
-        self._give(t, pulse.tenant, case, Open(document, found))
+        self._give(t, pulse.tenant, case, Open(document, found), self._due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
 

@@ -36,8 +36,9 @@ class Recorder:
     def pulse_failed(self, tenant: str) -> None:
         """A tenant could not be assessed."""
 
-    def verdicts_kept(self, statuses: Sequence[str]) -> None:
-        """Verdicts that had changed were kept, with these statuses."""
+    def verdicts_kept(self, statuses: Sequence[str], delays: Sequence[int]) -> None:
+        """Verdicts that had changed were kept, with these statuses; `delays` since they could have been (see
+        `arrivals`), of those that measurements and time have changed."""
 
     def verdict_failed(self) -> None:
         """A verdict could not be kept: it is tried again with the next pulse."""
@@ -53,3 +54,7 @@ class Recorder:
 
     def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
         """A notice was `handed_over` to its channel, or that `failed`."""
+
+    def notice_arrived(self, channel: str, delay: int) -> None:
+        """A notice that measurements gave reason for was handed over, `delay` after it could have been known (see
+        `arrivals`)."""

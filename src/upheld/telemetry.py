@@ -28,6 +28,8 @@ SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 """Seconds: what takes a disk's time."""
 LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """Seconds: what takes a network's time, or a computation's."""
+DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+"""Seconds: what a customer's promise of minutes depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,19 @@ class Telemetry(Recorder):
         self._verdicts = Counter(
             "upheld_verdicts_changed", "Changed verdicts that were kept.", ["status"], registry=registry
         )
+        self._to_verdict = Histogram(
+            "upheld_arrival_to_verdict_seconds",
+            "From the arrival of what changed a verdict, or its slot's end and delay where later, until it was kept.",
+            buckets=DELAYS,
+            registry=registry,
+        )
+        self._to_notice = Histogram(
+            "upheld_arrival_to_notice_seconds",
+            "From the same instant until a notice of the change was handed over to its channel.",
+            ["channel"],
+            buckets=DELAYS,
+            registry=registry,
+        )
         self._verdict_failures = Counter(
             "upheld_verdict_failures", "Times that a changed verdict could not be kept.", registry=registry
         )
@@ -161,9 +176,11 @@ class Telemetry(Recorder):
     def pulse_failed(self, tenant: str) -> None:
         self._pulse_failures.labels(tenant).inc()
 
-    def verdicts_kept(self, statuses: Sequence[str]) -> None:
+    def verdicts_kept(self, statuses: Sequence[str], delays: Sequence[int]) -> None:
         for status, count in Tally(statuses).items():
             self._verdicts.labels(status).inc(count)
+        for delay in delays:
+            self._to_verdict.observe(max(delay, 0) / 1e6)
 
     def verdict_failed(self) -> None:
         self._verdict_failures.inc()
@@ -180,6 +197,9 @@ class Telemetry(Recorder):
     def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
         self._attempts.labels(channel, outcome).inc()
         self._attempt_seconds.labels(channel).observe(seconds)
+
+    def notice_arrived(self, channel: str, delay: int) -> None:
+        self._to_notice.labels(channel).observe(max(delay, 0) / 1e6)
 
     # -- how things stand ---------------------------------------------------------------------------------------
 
