@@ -5,7 +5,6 @@ import re
 import secrets
 import sys
 import threading
-import time
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -18,6 +17,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
 from upheld.agreements.units import MINUTE, SECOND
+from upheld.background import Background
 from upheld.cases.model import Case
 from upheld.channels.mail import SmtpMailer
 from upheld.channels.webhook import SignedWebhooks
@@ -25,7 +25,7 @@ from upheld.clock import AcceleratedClock, SystemClock
 from upheld.ingesting import Ingestion
 from upheld.notices.links import Links, Question
 from upheld.performing import Performer, TicketSystem
-from upheld.ports import Clock, MeasurementLog, Store
+from upheld.ports import Clock, MeasurementLog, Store, StoreFailed
 from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
@@ -43,10 +43,9 @@ _SECRETS = (
 """What may stand in a log as little as anywhere: signing secrets, API keys, signed links, passwords in URLs."""
 
 DEFAULT_TENANT = "default"
+MEBIBYTE = 1024 * 1024
 SENDERS = 4
 """Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
-TICK = 0.5
-"""Seconds between two looks at the log and the agenda."""
 
 
 class Settings(BaseSettings):
@@ -84,6 +83,14 @@ class Settings(BaseSettings):
     mail_catcher: Path | None = None
     """A Maildir whose mails the console shows under /mailbox; for demonstrations."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto`: readable in a terminal, one JSON object a line elsewhere."""
+    stuck_after: float = Field(default=900, gt=0)
+    """Seconds without a sign of life after which a background thread counts as stuck."""
+    min_free: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Free bytes where the store is kept (SQLite) below which the server is not ready."""
+    drain: float = Field(default=5, ge=0)
+    """Seconds between SIGTERM, from which on the server is not ready, and its end."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
 
@@ -135,8 +142,12 @@ class Application:
             self.telemetry,
         )
         self.telemetry.watch(self._standing)
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
+        steps = {"assessment": self.assess, "timers": self.performer.keep_time, **senders}
+        self.background = Background(steps, settings.stuck_after)
+        self._has_caught_up = threading.Event()
+        self.draining = threading.Event()
+        """Set once the server is about to end: nothing new is to be sent to it."""
 
     def first_key(self) -> str | None:
         """On the first start: makes the default tenant and returns the secret of its first operator key, the only
@@ -150,17 +161,11 @@ class Application:
 
     def start(self) -> None:
         """Starts assessing and performing in the background."""
-        senders = [(f"sender {n}", self.performer.send) for n in range(SENDERS)]
-        for name, step in (("assessment", self.assess), ("timers", self.performer.keep_time), *senders):
-            thread = threading.Thread(target=self._repeat, args=(name, step), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self.background.start()
 
     def stop(self) -> None:
         """Lets the background threads end what they are at."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join(timeout=10)
+        self.background.stop()
 
     def assess(self) -> int:
         """Assesses what has come in for each tenant."""
@@ -170,25 +175,33 @@ class Application:
             except Exception:  # one tenant that cannot be assessed must not hold up the others
                 log.exception("assessment failed", tenant=tenant)
                 self.telemetry.pulse_failed(tenant)
+        self._has_caught_up.set()
         return 0
 
-    def _repeat(self, name: str, step: Callable[[], int]) -> None:
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                while step():
-                    if self._stopping.is_set():
-                        return
-            except Exception:  # what fails now, such as a database that is away, is tried again
-                log.exception("background work failed", part=name)
-                self._stopping.wait(5)
-            self._stopping.wait(max(TICK - (time.monotonic() - began), 0.05))
+    def unready(self) -> dict[str, str]:
+        """What keeps the server from working, by the part: nothing where it can."""
+        found = {}
+        try:
+            self.process.ready()
+            free = self.store.free()
+            if free is not None and free < self.settings.min_free:
+                found["disk"] = f"{free // MEBIBYTE:,} MiB are free; UPHELD_MIN_FREE asks for more"
+        except StoreFailed as error:
+            found["store"] = str(error)
+        except Exception as error:  # whatever it is, an orchestrator must be told, and only the log why
+            log.error("the store cannot be used", error=type(error).__name__)
+            found["store"] = "does not answer"
+        if self.background.has_started and not self._has_caught_up.is_set():
+            found["assessment"] = "catches up with the log"
+        if self.draining.is_set():
+            found["server"] = "is about to end"
+        return found
 
     def _standing(self) -> Standing:
         now = self.clock.now()
         census = self.store.census(now)
         behind = {t: self.log.backlog(t, self.telemetry.assessed.get(t, 0)) for t in census.tenants}
-        return Standing(now, census, behind)
+        return Standing(now, census, behind, self.background.silences(), self.store.free())
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(
@@ -196,10 +209,11 @@ class Application:
         )
 
 
-def configure_logging(level: str) -> None:
-    """Structured logs on standard error: readable in a terminal, one JSON object a line elsewhere. Tracebacks come
-    without the values of variables, and whatever looks like a secret is blotted out: they may be anywhere."""
-    terminal = sys.stderr.isatty()
+def configure_logging(level: str, form: str = "auto") -> None:
+    """Structured logs on standard error: readable (`console`) or one JSON object a line (`json`); `auto` is the first
+    in a terminal and the second elsewhere. Tracebacks come without the values of variables, and whatever looks like a
+    secret is blotted out: they may be anywhere."""
+    terminal = sys.stderr.isatty() if form == "auto" else form == "console"
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     structlog.configure(
         processors=[

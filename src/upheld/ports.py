@@ -324,7 +324,10 @@ class Store(Protocol):
         stored."""
 
     def ping(self) -> None:
-        """Raises where the store cannot be used."""
+        """Raises where the store cannot be used: it does not answer, or it is of another version."""
+
+    def free(self) -> int | None:
+        """The free bytes where it is kept; None where that cannot be known from here."""
 
     def census(self, now: int) -> Census:
         """How things stand at `now`."""

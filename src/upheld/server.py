@@ -2,8 +2,12 @@
 
 import contextlib
 import errno
+import math
+import signal
 import socket
+import time
 from importlib.metadata import version
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -56,8 +60,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(application: Application, listener: socket.socket) -> None:
-    """Answers on a listening socket until told to stop. uvicorn's own access log stays off: it would hold the tokens of
-    signed links."""
+    """Answers on a listening socket until told to stop; see `Server` for how it ends. uvicorn's own access log stays
+    off: it would hold the tokens of signed links."""
     config = uvicorn.Config(
         create_app(application),
         host=application.settings.host,
@@ -68,4 +72,27 @@ def serve(application: Application, listener: socket.socket) -> None:
         timeout_graceful_shutdown=10,
     )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, application).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM the server says that it is not ready for `drain` seconds, in which it still answers, so that whoever
+    distributes the requests has time to notice. Then nothing new is taken, and what is being answered comes to its end.
+    A second signal, or an interrupt from the keyboard, ends it at once."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application, self._ends_at = application, math.inf
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        is_first, drain = not self._application.draining.is_set(), self._application.settings.drain
+        self._application.draining.set()
+        if is_first and sig == signal.SIGTERM and drain:
+            self._ends_at = time.monotonic() + drain
+        else:
+            self.should_exit, self.force_exit = True, self.should_exit
+
+    async def on_tick(self, counter: int) -> bool:
+        if time.monotonic() >= self._ends_at:
+            self.should_exit = True
+        return await super().on_tick(counter)

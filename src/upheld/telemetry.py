@@ -35,11 +35,14 @@ DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand at one instant, `at` (microseconds UTC): what the store tells, and of each tenant the place of
-    the log's last batch and the rows behind what is assessed, as (last position, rows)."""
+    the log's last batch and the rows behind what is assessed, as (last position, rows); for how many seconds each
+    background thread has given no sign of life; and the free bytes of the store's disk, None where nobody knows."""
 
     at: int
     census: Census
     log: Mapping[str, tuple[int, int]]
+    silences: Mapping[str, float]
+    free: int | None
 
 
 class Telemetry(Recorder):
@@ -278,6 +281,14 @@ def _families(standing: Standing) -> Iterable[Metric]:
         ("tenant",),
         [([tenant], rows) for tenant, (_, rows) in standing.log.items()],
     )
+    yield _gauge(
+        "upheld_background_silence_seconds",
+        "For how long a background thread has given no sign of life.",
+        ("part",),
+        [([part], seconds) for part, seconds in standing.silences.items()],
+    )
+    if standing.free is not None:
+        yield GaugeMetricFamily("upheld_store_free_bytes", "Free room where the store is kept.", value=standing.free)
 
 
 def _word(name: str) -> str:

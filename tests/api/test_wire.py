@@ -78,6 +78,7 @@ def running(folder: Path) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
+        "UPHELD_DRAIN": "0",
         **os.environ,
         "UPHELD_DATABASE_URL": database(folder),
         "UPHELD_PORT": str(port),

@@ -40,7 +40,8 @@ def place(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "UPHELD_PORT": str(port), "UPHELD_SMTP_PORT": str(relay.port), "UPHELD_URL": url}
+    own = {"UPHELD_PORT": str(port), "UPHELD_SMTP_PORT": str(relay.port), "UPHELD_URL": url, "UPHELD_DRAIN": "0"}
+    environment = {**os.environ, **own}
     with (directory / "output").open("wb") as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "upheld.cli", "serve"], cwd=directory, env=environment, stdout=output, stderr=output

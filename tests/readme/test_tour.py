@@ -87,7 +87,7 @@ def test_the_agreement_is_the_same_in_both_files():
 def test_the_server_tells_the_customer_what_the_tour_says(house):
     relay, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
-    own = {"UPHELD_PORT": str(port), "UPHELD_URL": url, "PYTHONUNBUFFERED": "1"}
+    own = {"UPHELD_PORT": str(port), "UPHELD_URL": url, "UPHELD_DRAIN": "0", "PYTHONUNBUFFERED": "1"}
     output = house / "output"
     said, running = {}, []
     try:

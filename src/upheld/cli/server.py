@@ -50,7 +50,7 @@ def serve(
     given = {"database_url": database_url, "host": host, "port": port}
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         listener = listen(settings.host, settings.port)
         application = Application(reached(settings, listener.getsockname()[1]))
     except ValidationError as error:

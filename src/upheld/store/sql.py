@@ -1,15 +1,18 @@
 """The store and the measurement log on one SQL database."""
 
+import shutil
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, or_, select, true, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
-from upheld.ports import AgendaEntry, ApiKey, Census, Conflict
+from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
 from upheld.recorder import Recorder
 from upheld.store import log, tables
 from upheld.store.appending import Appending
@@ -32,6 +35,7 @@ class SqlStore:
 
     def __init__(self, engine: Engine, recorder: Recorder = Recorder()) -> None:
         self._engine = engine
+        self._revision: tuple[str, ...] = ()
         self._writing = threading.local()
         # SQLite lets one connection write. Threads queue here, where waking is immediate, not in its busy handler,
         # which sleeps for up to a tenth of a second at a time.
@@ -149,9 +153,20 @@ class SqlStore:
             return str(connection.execute(query).scalar_one())
 
     def ping(self) -> None:
-        """Raises SQLAlchemyError where the database cannot be read."""
+        """Raises SQLAlchemyError where the database cannot be read, and StoreFailed where it is not of the revision
+        that it was first found at."""
         with self._begin(writing=False) as connection:
             connection.execute(select(tables.tenants.c.tenant).limit(1)).all()
+            heads = MigrationContext.configure(connection).get_current_heads()
+        self._revision = self._revision or heads
+        if heads != self._revision:
+            raise StoreFailed("the database was migrated by another version of Upheld")
+
+    def free(self) -> int | None:
+        """The free bytes of the disk of a SQLite file."""
+        if self._engine.dialect.name != "sqlite":
+            return None
+        return shutil.disk_usage(Path(str(self._engine.url.database)).absolute().parent).free
 
     def census(self, now: int) -> Census:
         """How things stand at `now` (microseconds UTC)."""
