@@ -22,17 +22,21 @@ bench: setup          ## the speed bars, all or ONLY=B1: a table, and exit statu
 
 setup: $(READY)       ## the environment in .venv, exactly as requirements.lock has it
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock provider-mails.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Upheld needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(PYTHON) -m venv .venv/provider-mails
+	$(BIN)/uv pip sync --quiet --python .venv/provider-mails/bin/python provider-mails.lock
 	@touch $@
 
 lock:                 ## requirements.lock from pyproject.toml; UPGRADE=--upgrade takes the newest of everything
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
 		--all-extras --group dev pyproject.toml --output-file requirements.lock
+	printf '%s\n' circuit-maintenance-parser openpyxl pandas | $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		$(UPGRADE) --no-header - --output-file provider-mails.lock
 
 clean:
 	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli import exchange, files, ingest, lint, server, whatif
+from upheld.cli import exchange, files, ingest, lint, notices, server, whatif
 
 app = typer.Typer(
     name="upheld",
@@ -19,6 +19,7 @@ app.add_typer(files.commands)
 app.add_typer(lint.commands)
 app.add_typer(whatif.commands)
 app.add_typer(server.commands)
+server.maintenance.command("read", epilog=notices.EXAMPLE)(notices.read)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(server.key_commands, name="key")
 app.add_typer(ingest.commands, name="ingest")

@@ -1,0 +1,146 @@
+"""Planned work in an iCalendar with MAINTNOTE's properties -> notices of work.
+
+Standard: RFC 5545, and https://github.com/jda/maintnote-std for the properties that begin with X-MAINTNOTE.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from icalendar import Calendar, Event
+
+from upheld.agreements.units import to_microseconds
+from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
+
+_BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]+")
+
+
+class Unreadable(Exception):
+    """What a notice says cannot be understood, and why."""
+
+
+def is_calendar(content: bytes) -> bool:
+    """Whether this is an iCalendar, perhaps in base64."""
+    return _BEGIN.match(_plain(content).removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def read_maintnote(content: bytes) -> list[WorkNotice]:
+    """The windows that a calendar tells of, in its order. Raises Unreadable where it is no calendar, or one of its
+    events is no notice of work."""
+    try:
+        calendars: Any = Calendar.from_ical(_plain(content).removeprefix(b"\xef\xbb\xbf"), multiple=True)
+        events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Unreadable(f"not an iCalendar: {error}") from None
+    if not events:
+        raise Unreadable("the calendar has no VEVENT")
+    return [_notice(event, number) for number, event in enumerate(events, 1)]
+
+
+def _plain(content: bytes) -> bytes:
+    if _BEGIN.match(content) or not _BASE64.fullmatch(content):
+        return content
+    try:
+        return base64.b64decode(content, validate=False)
+    except binascii.Error:
+        return content
+
+
+def _notice(event: Event, number: int) -> WorkNotice:
+    place = f"VEVENT {number}"
+    doubts: list[str] = []
+    start = _instant(event, "DTSTART", place, doubts)
+    end = _end(event, start, place, doubts)
+    if end <= start:
+        raise Unreadable(f"{place}: DTEND is not after DTSTART")
+    notice = WorkNotice(
+        provider=_needed(event, "X-MAINTNOTE-PROVIDER", place),
+        account=_text(event, "X-MAINTNOTE-ACCOUNT"),
+        maintenance_id=_needed(event, "X-MAINTNOTE-MAINTENANCE-ID", place),
+        status=_status(event, place),
+        start=start,
+        end=end,
+        circuits=tuple(_circuits(event, place)),
+        stamp=_instant(event, "DTSTAMP", place, doubts) if event.get("DTSTAMP") is not None else None,
+        sequence=_sequence(event, place),
+        organizer=_text(event, "ORGANIZER"),
+        uid=_text(event, "UID"),
+        summary=_text(event, "SUMMARY") or "",
+    )
+    return replace(notice, doubts=(*dict.fromkeys(doubts), *implausible(notice)))
+
+
+def _text(event: Event, name: str) -> str | None:
+    found = event.get(name)
+    if isinstance(found, list):
+        found = found[0] if found else None
+    text = "" if found is None else str(found).strip()
+    return text or None
+
+
+def _needed(event: Event, name: str, place: str) -> str:
+    text = _text(event, name)
+    if text is None:
+        raise Unreadable(f"{place}: {name} is missing")
+    return text
+
+
+def _status(event: Event, place: str) -> str:
+    """MAINTNOTE's own status. A calendar that says CANCELLED in iCalendar's STATUS alone means it all the same."""
+    status = (_text(event, "X-MAINTNOTE-STATUS") or "").upper()
+    if not status:
+        return "CANCELLED" if (_text(event, "STATUS") or "").upper() == "CANCELLED" else "NO-CHANGE"
+    if status not in STATUSES:
+        raise Unreadable(f"{place}: X-MAINTNOTE-STATUS {status!r} is none of {', '.join(STATUSES)}")
+    return status
+
+
+def _sequence(event: Event, place: str) -> int | None:
+    text = _text(event, "SEQUENCE")
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise Unreadable(f"{place}: SEQUENCE {text!r} is no whole number")
+    return int(text)
+
+
+def _circuits(event: Event, place: str) -> Iterator[Circuit]:
+    """The objects, each with its own impact where it has one, else the work's."""
+    found = event.get("X-MAINTNOTE-OBJECT-ID", [])
+    common = (_text(event, "X-MAINTNOTE-IMPACT") or "OUTAGE").upper()
+    for one in found if isinstance(found, list) else [found]:
+        circuit = str(one).strip()
+        impact = str(getattr(one, "params", {}).get("X-MAINTNOTE-OBJECT-IMPACT", common)).strip().upper()
+        if impact not in IMPACTS:
+            raise Unreadable(f"{place}: the impact {impact!r} is none of {', '.join(IMPACTS)}")
+        if circuit:
+            yield Circuit(circuit, impact)
+
+
+def _end(event: Event, start: int, place: str, doubts: list[str]) -> int:
+    if event.get("DTEND") is not None:
+        return _instant(event, "DTEND", place, doubts)
+    lasts = event.get("DURATION")
+    if lasts is None:
+        raise Unreadable(f"{place}: neither DTEND nor DURATION")
+    return start + round(float(lasts.dt.total_seconds()) * 1_000_000)
+
+
+def _instant(event: Event, name: str, place: str, doubts: list[str]) -> int:
+    """An instant. One without a zone is read as UTC, and asked about; a day without a time is refused."""
+    found = event.get(name)
+    moment = getattr(found[0] if isinstance(found, list) else found, "dt", None)
+    if not isinstance(moment, datetime):
+        what = "is missing" if moment is None else f"is a day, {moment.isoformat()}, and no instant"
+        raise Unreadable(f"{place}: {name} {what}" if isinstance(moment, date | None) else f"{place}: {name}")
+    if moment.tzinfo is None:
+        doubts.append(f"{name} {moment.isoformat()} has no zone: is it UTC?")
+        moment = moment.replace(tzinfo=UTC)
+    if not 1970 <= moment.year <= 9999:
+        raise Unreadable(f"{place}: {name} lies in the year {moment.year}")
+    return to_microseconds(moment)

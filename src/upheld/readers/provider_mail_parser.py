@@ -1,0 +1,180 @@
+"""Runs in an environment of its own, apart from Upheld's: a line of JSON in, a line of JSON out, for each mail.
+
+The library `circuit-maintenance-parser` needs older versions of what Upheld uses; and what it reads came from outside:
+here it has no secrets, no network and bounded memory, and takes nothing down with it. It imports nothing of Upheld.
+
+In: {"provider": name or null, "sender": address, "parts": [[type, base64], ...]}
+Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doubts": [...], "notices": [...]} or
+{"why": text}
+
+Three things are mended that the library gets wrong: it takes a time with a zone that it does not know for UTC, it reads
+Cogent's dates, which begin with the month, as if they began with the day, and it asks the internet where a place is.
+"""
+
+import base64
+import json
+import logging
+import resource
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+MEMORY = 2 * 1024**3
+HOURS = {
+    0: "UTC GMT WET",
+    1: "CET MET WEST",
+    2: "CEST MEST EET SAST",
+    3: "EEST MSK TRT",
+    8: "HKT SGT",
+    9: "JST",
+    10: "AEST",
+    11: "AEDT",
+    12: "NZST",
+    13: "NZDT",
+    -3: "BRT ART",
+    -4: "EDT",
+    -5: "EST CDT",
+    -6: "MDT",
+    -7: "PDT",
+    -8: "PST",
+}
+"""Zones that one thing alone is meant by. CST, IST, BST or MST may be anywhere, and are asked about."""
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    logging.disable(logging.CRITICAL)
+    import circuit_maintenance_parser as library
+    from circuit_maintenance_parser.utils import Geolocator
+
+    Geolocator.get_location_from_api = staticmethod(_no_network)
+    know_zones()
+    begin_with_the_month()
+    print(json.dumps({"ready": library.__version__}), flush=True)
+    for line in sys.stdin:
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                answer = read(library, json.loads(line))
+            answer["doubts"] = sorted(
+                {_short(one.message) for one in said if "UnknownTimezone" in one.category.__name__}
+            )
+        except Exception as error:  # whatever a mail makes the library do is told of that mail
+            answer = {"why": f"{type(error).__name__}: {_short(error)}"}
+        print(json.dumps(answer), flush=True)
+
+
+def read(library: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is understood of one mail: by the form of the provider that is named or whose address it came from, else by
+    the form that fits, if what the forms that fit make of it is the same."""
+    parts = [(kind, base64.b64decode(content)) for kind, content in asked["parts"]]
+    likely = candidates(library, asked["provider"], asked["sender"])
+    reasons: list[str] = []
+    for name, notices in readings(library, likely, parts, reasons):
+        return {"read_as": name, "guessed": False, "notices": notices}
+    if asked["provider"]:
+        return {"why": "; ".join(reasons) or f"no provider is called {asked['provider']}"}
+    others = [p for p in library.SUPPORTED_PROVIDERS if p not in likely]
+    found = list(readings(library, others, parts, []))
+    meant = {json.dumps([[n["start"], n["end"], n["circuits"]] for n in notices]) for _, notices in found}
+    if len(meant) == 1:
+        name, notices = found[0]
+        return {"read_as": name, "guessed": True, "notices": notices}
+    if found:
+        reasons.append(f"several forms fit and differ: {', '.join(name for name, _ in found)}")
+    return {"why": "; ".join(reasons) or "it has the form of no provider that is known"}
+
+
+def readings(
+    library: Any, providers: Sequence[Any], parts: Sequence[tuple[str, bytes]], reasons: list[str]
+) -> Iterator[tuple[str, list[Any]]]:
+    """What the forms of some providers make of a mail, those that fit; why the others do not is added to `reasons`."""
+    for provider in providers:
+        name = provider.get_provider_type()
+        data = library.NotificationData()
+        for kind, content in parts:
+            data.add_data_part(kind, content)
+        try:
+            found = list(provider().get_maintenances(data))
+        except Exception as error:
+            reasons.append(f"{name}: {_short(_root(error))}")
+            continue
+        if found:
+            yield name, [json.loads(one.to_json()) for one in found]
+        else:
+            reasons.append(f"{name}: this is no notice of work")
+
+
+def know_zones() -> None:
+    """Lets `dateutil` know the names of zones."""
+    import dateutil.parser as dates
+    from dateutil.tz import tzoffset
+
+    zones = {name: tzoffset(name, hours * 3600) for hours, names in HOURS.items() for name in names.split()}
+    parse = dates.parse
+    dates.parse = lambda text, *given, **named: parse(text, *given, **{"tzinfos": zones, **named})
+
+
+def begin_with_the_month() -> None:
+    """Lets the reader of Cogent's mails read dates as Cogent writes them: 11/3/2022 is the third of November."""
+    from circuit_maintenance_parser.parsers import cogent
+
+    class MonthFirst(datetime):
+        @classmethod
+        def strptime(cls, text: str, form: str) -> datetime:  # type: ignore[override]
+            try:
+                return datetime.strptime(text, form.replace("%d/%m/%Y", "%m/%d/%Y"))  # noqa: DTZ007 - localized there
+            except ValueError:
+                return datetime.strptime(text, form)  # noqa: DTZ007
+
+    cogent.datetime = MonthFirst
+
+
+def candidates(library: Any, wanted: str | None, sender: str) -> list[Any]:
+    """The providers whose forms are likely, the likeliest first."""
+    providers = list(library.SUPPORTED_PROVIDERS)
+    if wanted:
+        return [p for p in providers if p.get_provider_type() == wanted.lower()]
+    domain = sender.rpartition("@")[2].lower()
+    exact = [p for p in providers if address(p) == sender.lower()]
+    return exact + [p for p in providers if p not in exact and domain and related(domain, p)]
+
+
+def address(provider: Any) -> str:
+    organizer: str = provider.get_default_organizer()
+    return organizer.lower().removeprefix("mailto:")
+
+
+def related(domain: str, provider: Any) -> bool:
+    """Whether a sender's domain is the provider's: the same organisation, or one that bears its name."""
+    theirs = address(provider).rpartition("@")[2]
+    return bool(theirs) and (organisation(theirs) == organisation(domain) or provider.get_provider_type() in domain)
+
+
+def organisation(domain: str) -> str:
+    labels = domain.split(".")
+    last = 3 if len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3 else 2
+    return ".".join(labels[-last:])
+
+
+def _no_network(*_: object) -> None:
+    raise ValueError("the place is not known")
+
+
+def _root(error: BaseException) -> BaseException:
+    related_errors = getattr(error, "related_exceptions", [])
+    error = related_errors[0] if related_errors else error
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _short(error: object) -> str:
+    text = " ".join(str(error).split())
+    return (text[:200] + " ...") if len(text) > 200 else text or type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

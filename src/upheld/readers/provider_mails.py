@@ -1,0 +1,283 @@
+"""A provider's notice of planned work, as a mail or a calendar -> notices of work.
+
+A calendar with MAINTNOTE's properties is read here; the mails of providers that write in forms of their own are read by
+`circuit-maintenance-parser`, in a process and an environment of its own (`provider_mail_parser`).
+"""
+
+import base64
+import email
+import email.policy
+import json
+import os
+import queue
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from email.message import EmailMessage, Message
+from email.utils import parseaddr, parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Self
+
+from upheld.agreements.units import to_datetime
+from upheld.maintenance.notified import Circuit, WorkNotice, implausible
+from upheld.readers import provider_mail_parser
+from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote
+
+PATIENCE = 60.0
+"""Seconds that the parser may take over one mail."""
+PYTHON = "UPHELD_MAIL_PARSER"
+"""The environment variable that names a Python with `circuit-maintenance-parser`."""
+_SECOND = 1_000_000
+_SUBJECT, _DATE = "email-header-subject", "email-header-date"
+_TIME = re.compile(
+    r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::[0-5]\d)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+    r"\s*\(?(?P<zone>UTC|GMT|Z|BST|IST|WET|WEST|CET|CEST|MET|MEST|EET|EEST|EST|EDT|CST|CDT|MST|MDT|PST|PDT|JST|HKT|SGT"
+    r"|AEST|AEDT|ACST|AWST|NZST|NZDT|BRT|ART|MSK|TRT|SAST)?(?![A-Za-z])"
+)
+_UTC = ("UTC", "GMT", "Z")
+
+
+class NoParser(Exception):
+    """There is no Python with the library that reads providers' mails; the text says how to get one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What is read of a mail: its sender's address, its parts as (type, content), calendars apart, and its text."""
+
+    sender: str
+    parts: tuple[tuple[str, bytes], ...]
+    calendars: tuple[bytes, ...]
+    text: str
+
+
+class MailParser:
+    """The process that reads providers' mails; started when the first is read, and anew where one brings it down."""
+
+    def __init__(self, python: str | None = None, patience: float = PATIENCE) -> None:
+        self._python, self._patience = python, patience
+        self._process: subprocess.Popen[str] | None = None
+        self._answers: queue.Queue[str] = queue.Queue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, mail: Mail, provider: str | None) -> Mapping[str, Any]:
+        """The parser's answer for a mail. Raises Unreadable where the mail brings it down, and NoParser."""
+        process = self._started()
+        assert process.stdin is not None
+        parts = [[kind, base64.b64encode(content).decode()] for kind, content in mail.parts]
+        try:
+            process.stdin.write(json.dumps({"provider": provider, "sender": mail.sender, "parts": parts}) + "\n")
+            process.stdin.flush()
+            answer = self._answers.get(timeout=self._patience)
+        except (OSError, queue.Empty):
+            answer = ""
+        if not answer:
+            self.close()
+            raise Unreadable("the parser of providers' mails gave no answer")
+        found: Mapping[str, Any] = json.loads(answer)
+        return found
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        self._process = None
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        python = self._python or parser_python()
+        self._answers = queue.Queue()
+        self._process = subprocess.Popen(  # noqa: S603 - the installation's own program
+            [python, "-I", "-X", "utf8", provider_mail_parser.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
+            env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1"},
+            text=True,
+        )
+        threading.Thread(target=_pass_on, args=(self._process, self._answers), daemon=True).start()
+        try:
+            ready = self._answers.get(timeout=self._patience)
+        except queue.Empty:
+            ready = ""
+        if not ready:
+            self.close()
+            raise NoParser(f"{python} does not run circuit-maintenance-parser: see {PYTHON}")
+        return self._process
+
+
+def _pass_on(process: subprocess.Popen[str], answers: "queue.Queue[str]") -> None:
+    assert process.stdout is not None
+    with suppress(OSError, ValueError):
+        for line in process.stdout:
+            answers.put(line)
+    answers.put("")  # its end
+
+
+def parser_python() -> str:
+    """The Python that has the parser: the one that is set, or the one that `make setup` has made. Raises NoParser."""
+    named = os.environ.get(PYTHON)
+    if named:
+        return named
+    beside = Path(sys.prefix) / "provider-mails" / "bin" / "python"
+    if beside.exists():
+        return str(beside)
+    raise NoParser(
+        "mails in a provider's own form are read by circuit-maintenance-parser, which is not here. Make an environment "
+        f"for it: python -m venv DIR && DIR/bin/pip install circuit-maintenance-parser, and set {PYTHON}=DIR/bin/python"
+    )
+
+
+def read_notice(content: bytes, parser: MailParser, provider: str | None = None) -> list[WorkNotice]:
+    """The windows of the works that a notice tells of: an iCalendar, or a mail (RFC 5322) with one, or in the form of a
+    provider, who is named or known by the sender. Raises Unreadable with why, and NoParser."""
+    if is_calendar(content):
+        return read_maintnote(content)
+    mail = _mail(content)
+    for calendar in mail.calendars:
+        if b"X-MAINTNOTE" in calendar.upper():
+            return read_maintnote(calendar)
+    answer = parser.read(mail, provider)
+    if "why" in answer:
+        raise Unreadable(answer["why"])
+    doubts = [f"a zone is not known: {doubt}" for doubt in answer["doubts"]]
+    if answer["guessed"]:
+        sender = mail.sender or "nobody"
+        doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
+    return [_notice(one, mail, doubts) for one in answer["notices"]]
+
+
+# -- mails ------------------------------------------------------------------------------------------------------------
+
+
+def _mail(content: bytes) -> Mail:
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    if not any(message[name] for name in ("From", "Subject", "Received", "Message-ID")):
+        return _bare(content)
+    assert isinstance(message, EmailMessage)
+    parts = list(dict.fromkeys(_parts(message)))
+    if not parts:
+        raise Unreadable("the mail is empty")
+    calendars = tuple(body for _, body in parts if is_calendar(body))
+    headers = [(_SUBJECT, _header(message, "Subject").encode())]
+    if date := _date(message):
+        headers.append((_DATE, date.encode()))
+    text = "\n".join(_plain(kind, body) for kind, body in parts if kind in ("text/plain", "text/html"))
+    ordered = sorted([*parts, *headers], key=lambda part: part[0])
+    return Mail(_sender(message), tuple(ordered), calendars, text)
+
+
+def _bare(content: bytes) -> Mail:
+    """The body of a mail without the mail: a page, a table or a text that was saved."""
+    text = content.decode("utf-8", errors="replace")
+    if "\x00" in text or not text.strip():
+        raise Unreadable("neither an iCalendar nor a mail, nor a text")
+    kind = "text/html" if re.search(r"<(html|body|table|div|p)\b", text, re.IGNORECASE) else "text/plain"
+    if kind == "text/plain" and text.partition("\n")[0].count(",") > 2:
+        kind = "text/csv"
+    return Mail("", ((kind, content),), (), _plain(kind, content))
+
+
+def _parts(message: Message) -> Iterator[tuple[str, bytes]]:
+    for part in message.walk():
+        kind = part.get_content_type()
+        if part.is_multipart() or part.get_content_maintype() == "image":
+            continue
+        body = part.get_payload(decode=True)
+        if isinstance(body, bytes) and body.strip():
+            yield kind, body
+
+
+def _header(message: Message, name: str) -> str:
+    try:
+        return " ".join(str(message.get(name, "")).split())
+    except (ValueError, IndexError, AttributeError):  # a header that is no header
+        return ""
+
+
+def _sender(message: Message) -> str:
+    """The provider's address. Where a list has passed the mail on, what it has kept of the sender goes first."""
+    for name in ("X-Original-From", "X-Original-Sender", "From", "Reply-To", "Sender", "Return-Path"):
+        address = parseaddr(_header(message, name))[1]
+        if "@" in address:
+            return address
+    return ""
+
+
+def _date(message: Message) -> str | None:
+    text = _header(message, "Date")
+    try:
+        parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return text
+
+
+def _plain(kind: str, body: bytes) -> str:
+    text = body.decode("utf-8", errors="replace")
+    return re.sub(r"<[^>]*>", " ", text) if kind == "text/html" else text
+
+
+# -- what was read ----------------------------------------------------------------------------------------------------
+
+
+def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> WorkNotice:
+    notice = WorkNotice(
+        provider=found["provider"],
+        account=found["account"],
+        maintenance_id=found["maintenance_id"],
+        status=found["status"],
+        start=int(found["start"]) * _SECOND,
+        end=int(found["end"]) * _SECOND,
+        circuits=tuple(Circuit(one["circuit_id"], one["impact"]) for one in found["circuits"]),
+        stamp=int(found["stamp"]) * _SECOND,
+        sequence=int(found["sequence"]),
+        organizer=found["organizer"],
+        uid=None if found["uid"] == "0" else found["uid"],
+        summary=found["summary"],
+    )
+    if notice.end <= notice.start:
+        raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
+    return replace(notice, doubts=(*doubts, *implausible(notice), *_zones_in_doubt(notice, mail.text)))
+
+
+def _zones_in_doubt(notice: WorkNotice, text: str) -> Sequence[str]:
+    """A question for a person where the mail shows a window's time of day, as it was read in UTC, with the name of
+    another zone only: the provider may have meant local time."""
+    labelled: dict[tuple[int, int], set[str]] = {}
+    for match in _TIME.finditer(text):
+        labelled.setdefault(_time_of_day(match), set()).add((match["zone"] or "").upper())
+    doubts = []
+    for name, at in (("start", notice.start), ("end", notice.end)):
+        moment = to_datetime(at)
+        zones = labelled.get((moment.hour, moment.minute), set())
+        others = sorted(zone for zone in zones if zone and zone not in _UTC)
+        if others and not zones & {"", *_UTC}:
+            doubts.append(f"the {name} was read as {moment:%H:%M} UTC, and the mail has {moment:%H:%M} {others[0]}")
+    return doubts
+
+
+def _time_of_day(match: re.Match[str]) -> tuple[int, int]:
+    hour, half = int(match["hour"]), (match["half"] or "").replace(".", "").lower()
+    if half and hour <= 12:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    return hour, int(match["minute"])

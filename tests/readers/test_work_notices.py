@@ -1,0 +1,250 @@
+"""Notices of planned work: calendars read here, mails read by the parser in an environment of its own."""
+
+import base64
+import json
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from upheld.agreements.units import DAY, HOUR, format_instant, parse_instant
+from upheld.cli import app
+from upheld.maintenance.notified import Circuit, WorkNotice, implausible
+from upheld.readers.maintnote import Unreadable, read_maintnote
+from upheld.readers.provider_mails import MailParser, NoParser, parser_python, read_notice
+
+NOTICES = Path(__file__).parent / "notices"
+CALENDAR = (NOTICES / "maintnote-1.ics").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def parser() -> Iterator[MailParser]:
+    try:
+        parser_python()
+    except NoParser as missing:
+        pytest.skip(str(missing))
+    with MailParser() as running:
+        yield running
+
+
+def times(notice: WorkNotice) -> tuple[str, str]:
+    return format_instant(notice.start), format_instant(notice.end)
+
+
+# -- calendars --------------------------------------------------------------------------------------------------------
+
+
+def test_two_notices_of_one_work() -> None:
+    first, second = (read_maintnote((NOTICES / f"maintnote-{n}.ics").read_bytes())[0] for n in (1, 2))
+    assert first == WorkNotice(
+        provider="example.com",
+        account="137.035999173",
+        maintenance_id="WorkOrder-31415",
+        status="TENTATIVE",
+        start=1_444_464_000_000_000,
+        end=1_444_471_200_000_000,
+        circuits=(Circuit("acme-widgets-as-a-service", "NO-IMPACT"),),
+        stamp=1_444_435_800_000_000,
+        sequence=1,
+        organizer="mailto:noone@example.com",
+        uid="42",
+        summary="Maint Note Example",
+    )
+    assert (second.status, second.sequence, second.start) == ("CONFIRMED", 2, 1_444_636_800_000_000)
+    assert second.maintenance_id == first.maintenance_id
+
+
+def changed(*changes: tuple[str, str]) -> bytes:
+    text = CALENDAR.decode()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return text.encode()
+
+
+def test_each_object_may_have_an_impact_of_its_own() -> None:
+    two = "X-MAINTNOTE-OBJECT-ID;X-MAINTNOTE-OBJECT-IMPACT=OUTAGE:line-1\nX-MAINTNOTE-OBJECT-ID:line-2"
+    [notice] = read_maintnote(changed(("X-MAINTNOTE-OBJECT-ID:acme-widgets-as-a-service", two)))
+    assert notice.circuits == (Circuit("line-1", "OUTAGE"), Circuit("line-2", "NO-IMPACT"))
+
+
+def test_several_windows_come_in_their_order_and_in_base64_too() -> None:
+    event = CALENDAR.decode().partition("BEGIN:VEVENT")[2].partition("END:VEVENT")[0]
+    later = event.replace("20151010T08", "20151011T08").replace("20151010T10", "20151011T10")
+    calendar = changed(("END:VEVENT", f"END:VEVENT\nBEGIN:VEVENT{later}END:VEVENT"))
+    for content in (calendar, base64.encodebytes(calendar), b"\xef\xbb\xbf" + calendar):
+        assert [times(n)[0] for n in read_notice(content, MailParser())] == [
+            "2015-10-10T08:00:00Z",
+            "2015-10-11T08:00:00Z",
+        ]
+
+
+def test_local_times_with_their_zone_and_a_duration() -> None:
+    calendar = changed(
+        ("DTSTART;VALUE=DATE-TIME:20151010T080000Z", "DTSTART;TZID=Europe/Berlin:20151010T080000"),
+        ("DTEND;VALUE=DATE-TIME:20151010T100000Z", "DURATION:PT90M"),
+    )
+    [notice] = read_maintnote(calendar)
+    assert times(notice) == ("2015-10-10T06:00:00Z", "2015-10-10T07:30:00Z")
+    assert notice.doubts == ()
+
+
+def test_a_time_without_a_zone_is_asked_about() -> None:
+    [notice] = read_maintnote(changed(("20151010T080000Z", "20151010T080000")))
+    assert notice.doubts == ("DTSTART 2015-10-10T08:00:00 has no zone: is it UTC?",)
+
+
+def test_a_cancellation_in_icalendars_own_words() -> None:
+    assert read_maintnote(changed(("X-MAINTNOTE-STATUS:TENTATIVE", "STATUS:CANCELLED")))[0].status == "CANCELLED"
+    assert read_maintnote(changed(("X-MAINTNOTE-STATUS:TENTATIVE\n", "")))[0].status == "NO-CHANGE"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("X-MAINTNOTE-PROVIDER:example.com\n", "", "VEVENT 1: X-MAINTNOTE-PROVIDER is missing"),
+        ("X-MAINTNOTE-MAINTENANCE-ID:WorkOrder-31415\n", "", "VEVENT 1: X-MAINTNOTE-MAINTENANCE-ID is missing"),
+        ("STATUS:TENTATIVE", "STATUS:PERHAPS", "VEVENT 1: X-MAINTNOTE-STATUS 'PERHAPS' is none of TENTATIVE"),
+        ("IMPACT:NO-IMPACT", "IMPACT:SOME", "VEVENT 1: the impact 'SOME' is none of NO-IMPACT"),
+        ("20151010T100000Z", "20151010T080000Z", "VEVENT 1: DTEND is not after DTSTART"),
+        ("DTSTART;VALUE=DATE-TIME:20151010T080000Z", "DTSTART;VALUE=DATE:20151010", "DTSTART is a day, 2015-10-10"),
+        ("DTEND;VALUE=DATE-TIME:20151010T100000Z\n", "", "VEVENT 1: neither DTEND nor DURATION"),
+        ("SEQUENCE:1", "SEQUENCE:one", "SEQUENCE 'one' is no whole number"),
+        ("BEGIN:VEVENT", "BEGIN:VTODO", ""),
+    ],
+)
+def test_what_is_no_notice_is_refused_with_why(before: str, after: str, why: str) -> None:
+    changes = [(before, after)]
+    if "VTODO" in after:
+        changes.append(("END:VEVENT", "END:VTODO"))
+        why = "the calendar has no VEVENT"
+    with pytest.raises(Unreadable) as error:
+        read_maintnote(changed(*changes))
+    assert why in str(error.value)
+
+
+# -- what is looked at twice ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "doubt"),
+    [
+        ({}, ()),
+        ({"end": DAY * 9}, ("the window is 9 days long",)),
+        ({"circuits": ()}, ("no circuit is named",)),
+        ({"circuits": (), "status": "CANCELLED"}, ()),
+        ({"stamp": 2 * DAY}, ("the window was over when the notice was made",)),
+        ({"stamp": 2 * DAY, "status": "COMPLETED"}, ()),
+        ({"stamp": -500 * DAY}, (f"the window is more than a year from the notice of {format_instant(-400 * DAY)}",)),
+    ],
+)
+def test_what_is_implausible_is_asked_about(change: dict, doubt: tuple[str, ...]) -> None:
+    plain = {"status": "CONFIRMED", "start": 0, "end": 4 * HOUR, "circuits": (Circuit("line-1", "OUTAGE"),)}
+    shifted = 100 * DAY
+    given = {**plain, **change}
+    for name in ("start", "end", "stamp"):
+        if name in given:
+            given[name] += shifted
+    assert implausible(WorkNotice("p", "CHG-1", **given)) == list(doubt)
+
+
+# -- mails ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mail_in_a_providers_own_form(parser: MailParser) -> None:
+    [notice] = read_notice((NOTICES / "aws.eml").read_bytes(), parser)
+    assert (notice.provider, notice.account, notice.status) == ("aws", "123456789012", "CONFIRMED")
+    assert times(notice) == ("2026-10-20T08:00:00Z", "2026-10-20T14:00:00Z")
+    assert [c.circuit_id for c in notice.circuits] == ["dxcon-00000001", "dxcon-00000002"]
+    assert notice.doubts == ()
+
+
+def test_a_date_that_begins_with_the_month_and_the_time_of_a_place(parser: MailParser) -> None:
+    """10 p.m. in Minneapolis, whose summer time has ended two days before."""
+    [notice] = read_notice((NOTICES / "cogent.eml").read_bytes(), parser)
+    assert times(notice) == ("2026-11-04T04:00:00Z", "2026-11-04T11:00:00Z")
+    assert (notice.maintenance_id, notice.circuits[0].circuit_id) == ("VN12345", "1-300999999")
+
+
+def mail(body: str, sender: str, *, calendar: bytes | None = None) -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = sender, "Planned work"
+    message["Date"] = "Thu, 29 Oct 2026 11:44:00 +0000"
+    message.set_content(body)
+    if calendar is not None:
+        message.add_attachment(calendar, maintype="text", subtype="calendar", filename="work.ics")
+    return message.as_bytes()
+
+
+def test_a_calendar_in_a_mail_goes_before_the_mail() -> None:
+    [notice] = read_notice(mail("See the calendar.", "noc@unknown.example", calendar=CALENDAR), MailParser())
+    assert notice.maintenance_id == "WorkOrder-31415"
+
+
+def test_a_form_that_fits_is_taken_with_a_doubt_where_the_sender_is_unknown(parser: MailParser) -> None:
+    content = (NOTICES / "aws.eml").read_bytes().replace(b"amazon.com", b"list.example")
+    [notice] = read_notice(content, parser)
+    assert times(notice)[0] == "2026-10-20T08:00:00Z"
+    assert any("it was read as aws's" in doubt for doubt in notice.doubts)
+
+
+def test_a_time_of_another_zone_that_was_taken_for_utc_is_asked_about(parser: MailParser) -> None:
+    content = (NOTICES / "aws.eml").read_bytes().replace(b"08:00:00 GMT", b"08:00:00 CST")
+    [notice] = read_notice(content, parser)
+    assert any("08:00 CST" in doubt for doubt in notice.doubts), notice.doubts
+
+
+@pytest.mark.parametrize(
+    "content", [mail("Dear all, lunch is at noon.", "noc@unknown.example"), b"", b"\x00\xff\x00", b"just a text"]
+)
+def test_what_is_no_notice_of_work_is_told_so(content: bytes, parser: MailParser) -> None:
+    with pytest.raises(Unreadable) as error:
+        read_notice(content, parser)
+    assert str(error.value)
+
+
+def test_a_mail_that_brings_the_parser_down_is_told_so_and_the_next_is_read(parser: MailParser) -> None:
+    with MailParser(patience=0.001) as hasty, pytest.raises((Unreadable, NoParser)):
+        read_notice((NOTICES / "aws.eml").read_bytes(), hasty)
+    assert parser._process is not None
+    parser._process.kill()
+    parser._process.wait()
+    assert read_notice((NOTICES / "aws.eml").read_bytes(), parser)
+
+
+def test_without_the_parser_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPHELD_MAIL_PARSER", "/bin/true")
+    with MailParser() as none, pytest.raises(NoParser, match="circuit-maintenance-parser"):
+        read_notice((NOTICES / "aws.eml").read_bytes(), none)
+    monkeypatch.delenv("UPHELD_MAIL_PARSER")
+    monkeypatch.setattr("sys.prefix", "/nowhere")
+    with pytest.raises(NoParser, match="pip install circuit-maintenance-parser"):
+        parser_python()
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_what_was_understood(parser: MailParser, tmp_path: Path) -> None:
+    text = tmp_path / "note.txt"
+    text.write_text("no notice")
+    files = [str(NOTICES / "maintnote-1.ics"), str(NOTICES / "aws.eml")]
+    answer = CliRunner().invoke(app, ["maintenance", "read", *files])
+    assert answer.exit_code == 0
+    calendar, amazon = json.loads(answer.stdout)
+    assert calendar["notices"][0]["start"] == "2015-10-10T08:00:00Z"
+    assert parse_instant(amazon["notices"][0]["end"]) == parse_instant("2026-10-20T14:00:00Z")
+    answer = CliRunner().invoke(app, ["maintenance", "read", *files, str(text)])
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)[2]["why"]
+    answer = CliRunner().invoke(app, ["maintenance", "read", str(tmp_path / "missing.eml")])
+    assert answer.exit_code == 2
+    assert "missing.eml: No such file" in answer.stderr
+
+
+def test_the_command_reads_in_the_form_that_is_named(parser: MailParser) -> None:
+    answer = CliRunner().invoke(app, ["maintenance", "read", "--provider", "zayo", str(NOTICES / "aws.eml")])
+    assert answer.exit_code == 1
+    assert "zayo" in json.loads(answer.stdout)[0]["why"]
