@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.tracebacks import ExceptionDictTransformer
 
@@ -29,6 +29,7 @@ from upheld.ports import Clock, MeasurementLog, Store, StoreFailed
 from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
+from upheld.recorder import Recorder
 from upheld.store import open_store
 from upheld.telemetry import Standing, Telemetry
 
@@ -85,6 +86,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     """`auto`: readable in a terminal, one JSON object a line elsewhere."""
+    traces_endpoint: HttpUrl | None = None
+    """Where spans are sent (OTLP over HTTP), such as http://collector:4318/v1/traces; none are recorded without it."""
+    traces_sample: float = Field(default=0.1, ge=0, le=1)
+    """The share of the traces beginning here that are recorded; of a sender's trace, the sender decides."""
     stuck_after: float = Field(default=900, gt=0)
     """Seconds without a sign of life after which a background thread counts as stuck."""
     min_free: int = Field(default=256 * 1024 * 1024, ge=0)
@@ -100,7 +105,7 @@ class Application:
     that the settings ask for."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(_traces(settings))
         database = open_store(settings.database_url, self.telemetry)
         self.settings = settings
         self.store: Store = database
@@ -166,15 +171,17 @@ class Application:
     def stop(self) -> None:
         """Lets the background threads end what they are at."""
         self.background.stop()
+        self.telemetry.close()
 
     def assess(self) -> int:
         """Assesses what has come in for each tenant."""
         for tenant in self.store.tenants():
-            try:
-                self.process.pulse(tenant)
-            except Exception:  # one tenant that cannot be assessed must not hold up the others
-                log.exception("assessment failed", tenant=tenant)
-                self.telemetry.pulse_failed(tenant)
+            with structlog.contextvars.bound_contextvars(tenant=tenant):
+                try:
+                    self.process.pulse(tenant)
+                except Exception:  # one tenant that cannot be assessed must not hold up the others
+                    log.exception("assessment failed")
+                    self.telemetry.pulse_failed(tenant)
         self._has_caught_up.set()
         return 0
 
@@ -243,6 +250,16 @@ def _clock(settings: Settings, store: Store) -> Clock:
         return SystemClock()
     anchor = store.setting(f"clock_anchor/{settings.clock_speed}", str(SystemClock().now()))
     return AcceleratedClock(settings.clock_speed, int(anchor))
+
+
+def _traces(settings: Settings) -> Recorder:
+    if settings.traces_endpoint is None:
+        return Recorder()
+    try:
+        from upheld.tracing import Traces
+    except ModuleNotFoundError as error:
+        raise ValueError(f"UPHELD_TRACES_ENDPOINT needs {error.name}: pip install 'upheld[tracing]'") from None
+    return Traces(str(settings.traces_endpoint), settings.traces_sample)
 
 
 def _ticket_system(settings: Settings) -> TicketSystem | None:

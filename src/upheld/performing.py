@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
 from upheld.actions.model import Action
 from upheld.actions.steps import listed_ticket
@@ -23,7 +24,7 @@ from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ACT, ARRIVED, CLOSE, REMIND, SEND
+from upheld.reactions import ACT, ARRIVED, CLOSE, REMIND, SEND, TRACE
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -81,12 +82,23 @@ class Performer:
     def _perform(self, kinds: Sequence[str], limit: int) -> int:
         entries = self._store.claim(self._clock.now(), self._lease, limit, kinds)
         for entry in entries:
-            try:
-                self._kinds[entry.kind](entry)
-            except Exception as fault:  # one entry that cannot be performed must not hold up the others
-                log.exception("entry of the agenda failed", tenant=entry.tenant, entry=entry.id, kind=entry.kind)
-                self._put_off(entry, type(fault).__name__)
+            with bound_contextvars(tenant=entry.tenant, entry=entry.id):
+                self._perform_one(entry)
         return len(entries)
+
+    def _perform_one(self, entry: AgendaEntry) -> None:
+        of = {name: entry.data[name] for name in ("notice", "action", "case", "maintenance") if name in entry.data}
+        carried, recorder = entry.data.get(TRACE), self._recorder
+        try:
+            with recorder.span(entry.kind, carried=carried, kind="consumer", tenant=entry.tenant, **of):
+                bind_contextvars(**of, **({"trace_id": trace_id} if (trace_id := recorder.trace_id()) else {}))
+                try:
+                    self._kinds[entry.kind](entry)
+                finally:
+                    unbind_contextvars("trace_id", *of)
+        except Exception as fault:  # one entry that cannot be performed must not hold up the others
+            log.exception("entry of the agenda failed", kind=entry.kind, **of)
+            self._put_off(entry, type(fault).__name__)
 
     # -- notices --------------------------------------------------------------------------------------------------
 
@@ -103,7 +115,8 @@ class Performer:
             return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
         began = time.monotonic()
         try:
-            self._deliver(entry.tenant, notice)
+            with self._recorder.span("deliver", kind="client", channel=notice.channel, attempt=entry.attempts):
+                self._deliver(entry.tenant, notice)
         except DeliveryError as fault:
             self._recorder.notice_attempted(notice.channel, "failed", time.monotonic() - began)
             return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
@@ -114,6 +127,7 @@ class Performer:
         sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None)
         self._finish(entry, lambda t: t.save_notice(sent))
         self._recorder.notice_ended(notice.kind, notice.channel, "sent")
+        log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
         if sent.kind == "maintenance" and sent.maintenance_id is not None:
             self._process.judge_maintenance(entry.tenant, sent.maintenance_id)
         return None
@@ -141,7 +155,7 @@ class Performer:
         self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
         if again is None:
             self._recorder.notice_ended(notice.kind, notice.channel, "failed")
-        log.warning("notice not sent", tenant=entry.tenant, notice=notice.id, again=again is not None, reason=reason)
+        log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +165,8 @@ class Performer:
         if action is None or action.state != "requested":
             return self._finish(entry)
         try:
-            reference = self._open_ticket(entry.tenant, action)
+            with self._recorder.span("open ticket", kind="client", case=action.case_id, attempt=entry.attempts):
+                reference = self._open_ticket(entry.tenant, action)
         except DeliveryError as fault:
             return self._step_failed(entry, action, fault)
         now = self._clock.now()

@@ -32,7 +32,7 @@ from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, case_document, settled
-from upheld.reactions import ARRIVED, QuestionLink, reaction
+from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -92,7 +92,8 @@ class Process:
         """Makes a batch (`measurements.model.COLUMNS`), delivered by `source`, durable and returns its position in the
         log. It is assessed by the next pulse."""
         began = time.monotonic()
-        position = self._measurements.append(tenant, batch, source)
+        with self._recorder.span("append", tenant=tenant, rows=batch.num_rows):
+            position = self._measurements.append(tenant, batch, source)
         self._recorder.batch_appended(batch.num_rows, time.monotonic() - began)
         return position
 
@@ -201,6 +202,10 @@ class Process:
     def _give(self, t: Transaction, tenant: str, case: Case, command: Command, arrived: int | None = None) -> bool:
         """Decides, and commits the events with all that follows from them. `arrived` is from when on the measurements
         gave reason to (see `arrivals`), None where they did not. False where nothing happened."""
+        with self._recorder.span("decide", tenant=tenant, case=case.id, command=type(command).__name__):
+            return self._decide(t, tenant, case, command, arrived)
+
+    def _decide(self, t: Transaction, tenant: str, case: Case, command: Command, arrived: int | None) -> bool:
         current, now = self._portfolios.newest(t, tenant), self._clock.now()
         after, events = decide(_with_figures_of_now(t, case), command, now)
         if not events:
@@ -215,8 +220,10 @@ class Process:
             t.save_notice(notice)
         for action in follows.actions:
             t.save_action(action)
+        carried = self._recorder.carried()
+        origin = ({} if arrived is None else {ARRIVED: arrived}) | ({TRACE: dict(carried)} if carried else {})
         for entry in follows.entries:
-            t.schedule(entry if arrived is None else replace(entry, data={**entry.data, ARRIVED: arrived}))
+            t.schedule(replace(entry, data={**entry.data, **origin}))
         return True
 
     def outlook(self, tenant: str, case: Case) -> Outlook | None:

@@ -124,12 +124,23 @@ class Pulse:
             portfolio=current.version,
         )
         pulse = Round(tenant, current, assessor, news, managed_since, made, before)
-        count = self._keep(pulse)
-        if not news.verdicts:
-            news.assessed_until = made.as_of
-            assessor.arrivals.all_kept(made.as_of)
-        self._observe(pulse)
+        if not news.verdicts:  # most often nothing has changed, and nobody wants a trace of that
+            count = self._finish(pulse)
+        else:
+            with self._recorder.span("pulse", lasting=time.monotonic() - began, tenant=tenant) as span:
+                count = self._finish(pulse)
+                span.tell(changed=count, position=made.position)
         self._recorder.pulse_ended(tenant, time.monotonic() - began, made.as_of)
+        return count
+
+    def _finish(self, pulse: Round) -> int:
+        """Keeps what has changed, and lets the cases know."""
+        count = self._keep(pulse)
+        if not pulse.news.verdicts:
+            pulse.news.assessed_until = pulse.made.as_of
+            if pulse.assessor.arrivals is not None:
+                pulse.assessor.arrivals.all_kept(pulse.made.as_of)
+        self._observe(pulse)
         return count
 
     def _assessor(self, tenant: str, current: InForce, managed_since: int) -> Assessor:

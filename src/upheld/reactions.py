@@ -15,6 +15,8 @@ from upheld.ports import AgendaEntry
 SEND, ACT, REMIND, CLOSE = "send_notice", "take_step", "remind_customer", "close_unanswered"
 ARRIVED = "arrived"
 """In an entry's data: from when on the measurements gave reason for it, in microseconds UTC (see `arrivals`)."""
+TRACE = "trace"
+"""In an entry's data: the trace in which it was decided (W3C trace context)."""
 
 
 @dataclass

@@ -1,12 +1,31 @@
 """What the process tells of its own work, as plain numbers: what is counted and timed where it happens.
 
 `Recorder` itself keeps nothing, and is what a part works with that nobody watches; `telemetry.Telemetry` makes metrics
-of what it is told. Durations are seconds on the machine's monotonic clock, but for the delays from a measurement's
-arrival, which are differences of the server's own clock (`ports.Clock`), in microseconds. Nothing is called for a
-single sample: one call tells of a request, a batch or a pulse.
+of what it is told, `tracing.Traces` spans. Durations are seconds on the machine's monotonic clock, but for the delays
+from a measurement's arrival, which are differences of the server's own clock (`ports.Clock`), in microseconds. Nothing
+is called for a single sample: one call tells of a request, a batch or a pulse.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+Attribute = str | int | float | bool
+
+
+class Span:
+    """A piece of work that is traced; this one is not."""
+
+    def named(self, name: str) -> None:
+        """Calls it otherwise than at its beginning."""
+
+    def tell(self, **attributes: Attribute) -> None:
+        """What else is known of it: ids, kinds and numbers; never an address, a text or a secret."""
+
+    def failed(self, why: str) -> None:
+        """It came to nothing; `why` is a type or a reason that holds no data."""
+
+
+NOT_TRACED = Span()
 
 
 class Recorder:
@@ -58,3 +77,31 @@ class Recorder:
     def notice_arrived(self, channel: str, delay: int) -> None:
         """A notice that measurements gave reason for was handed over, `delay` after it could have been known (see
         `arrivals`)."""
+
+    # -- traces -------------------------------------------------------------------------------------------------
+
+    def span(
+        self,
+        name: str,
+        *,
+        carried: Mapping[str, str] | None = None,
+        lasting: float = 0,
+        kind: str = "internal",
+        **attributes: Attribute,
+    ) -> AbstractContextManager[Span]:
+        """Traces what is done within, as a part of what is being traced around it, or of the trace that `carried` names
+        (W3C trace context). It has been lasting for some seconds already. kind: `internal`, `server`, `client`,
+        `producer` or `consumer`."""
+        return nullcontext(NOT_TRACED)
+
+    def carried(self) -> Mapping[str, str]:
+        """What names the trace that this is done within, to carry it elsewhere (W3C trace context); nothing outside of
+        one."""
+        return {}
+
+    def trace_id(self) -> str | None:
+        """The id of the trace that this is done within."""
+        return None
+
+    def close(self) -> None:
+        """Hands out what is still here."""

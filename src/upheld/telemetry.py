@@ -46,9 +46,11 @@ class Standing:
 
 
 class Telemetry(Recorder):
-    """Keeps what it is told, and gives it out as a page."""
+    """Keeps what it is told, and gives it out as a page. Spans are left to `traces`."""
 
-    def __init__(self) -> None:
+    def __init__(self, traces: Recorder = Recorder()) -> None:
+        self.span, self.carried = traces.span, traces.carried  # type: ignore[method-assign]
+        self.trace_id, self.close = traces.trace_id, traces.close  # type: ignore[method-assign]
         self.registry = registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=registry)
         self.assessed: dict[str, int] = {}

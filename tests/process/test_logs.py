@@ -5,11 +5,13 @@ import json
 
 import pytest
 import structlog
+from fastapi.testclient import TestClient
 
 from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT, configure_logging
 from upheld.measurements.model import Measurement
 from upheld.readers.portfolio import parse_portfolio
+from upheld.server import create_app
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 API_KEY = "uph_" + "k3y-" * 10 + "abc"
@@ -94,3 +96,51 @@ def test_a_failure_with_a_contact_at_hand_does_not_log_its_secret(written, world
     assert "entry of the agenda failed" in logged
     assert "hooks.acme.example" in logged  # the portfolio is there, without the secret
     assert WEBHOOK_SECRET[6:] not in logged
+
+
+def lines(written, event):
+    """The logged lines of that event."""
+    return [line for line in map(json.loads, written.getvalue().splitlines()) if line["event"] == event]
+
+
+@pytest.mark.parametrize("written", [io.StringIO], indirect=True, ids=["json"])
+def test_the_log_of_a_sending_names_tenant_entry_notice_and_case(written, world):
+    world.deliver(*[0.0] * 5)
+    case = world.case()
+    with world.transaction() as t:
+        (notice,) = t.notices()
+    (line,) = lines(written, "notice sent")
+    told = {name: line[name] for name in ("tenant", "entry", "notice", "case", "kind", "channel")}
+    assert told == {
+        "tenant": DEFAULT_TENANT,
+        "entry": f"send_notice/{notice.id}",
+        "notice": notice.id,
+        "case": case.id,
+        "kind": "degradation",
+        "channel": "email",
+    }
+    assert lines(written, "case opened")[0]["tenant"] == DEFAULT_TENANT
+    assert "am@carrier.example" not in written.getvalue()
+
+
+@pytest.mark.parametrize("written", [io.StringIO], indirect=True, ids=["json"])
+def test_a_request_is_logged_under_its_id_which_the_answer_tells(written, world):
+    client = TestClient(create_app(world.application))
+    assert (
+        client.get("/health/live", headers={"X-Request-Id": "from-proxy.7"}).headers["x-request-id"] == "from-proxy.7"
+    )
+    own = client.get("/health/live", headers={"X-Request-Id": "two words"}).headers["x-request-id"]
+    assert len(own) == 16
+    logged = lines(written, "request")
+    assert [line["request_id"] for line in logged] == ["from-proxy.7", own]
+    assert logged[0].items() >= {"method": "GET", "route": "/health/live", "status": 200, "level": "info"}.items()
+
+
+def test_the_form_of_the_log_can_be_set(monkeypatch):
+    stream = Terminal()
+    before = structlog.get_config()
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("info", "json")
+    structlog.get_logger().info("said")
+    structlog.configure(**before)
+    assert json.loads(stream.getvalue())["event"] == "said"

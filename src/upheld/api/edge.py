@@ -1,6 +1,8 @@
 """The outermost layers: the log of requests, headers that protect the browser, the limit of a body, and the answer
 where something of ours fails."""
 
+import re
+import secrets
 import time
 import traceback
 from typing import Any
@@ -9,6 +11,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from upheld.access import Caller
 from upheld.api.gate import is_public
@@ -17,6 +20,7 @@ from upheld.recorder import Recorder
 
 log = structlog.get_logger("upheld.http")
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PUBLIC_LIMIT = 64 * 1024
 """Bytes that a form may have where nobody has to show a key."""
 
@@ -51,7 +55,8 @@ class Protection:
 
 
 class Witness:
-    """ASGI middleware: logs and counts each request, and answers 500 where the inside fails.
+    """ASGI middleware: logs and counts each request, and answers 500 where the inside fails. Every line that is logged
+    on the way has the `request_id`, which the answer tells as X-Request-Id: the sender's own, or a new one.
 
     The log has the route's template and never the address itself, for addresses carry tokens; of a failure it has the
     places in the code and never the message, for messages carry data."""
@@ -64,12 +69,15 @@ class Witness:
             await self.app(scope, receive, send)
             return
         began = time.monotonic()
-        status = 0
+        status, request_id = 0, _request_id(scope)
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
         try:
@@ -85,6 +93,44 @@ class Witness:
             seconds, request = time.monotonic() - began, _request(scope)
             self.recorder.request(request["method"], request["route"] or "none", status, seconds)
             log.info("request", status=status, milliseconds=round(seconds * 1000, 1), **request)
+
+
+class Traced:
+    """ASGI middleware: traces each request that the gate has let through, as a part of its sender's own trace (header
+    traceparent) where a key has proven who that is."""
+
+    def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
+        self.app, self.recorder = app, recorder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_public(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        sent = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+        with self.recorder.span(scope["method"], carried=sent, kind="server") as span:
+            trace_id = self.recorder.trace_id()
+            if trace_id is not None:
+                bind_contextvars(trace_id=trace_id)
+
+            async def watched(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.tell(status=message["status"])
+                    if message["status"] >= 500:
+                        span.failed(str(message["status"]))
+                await send(message)
+
+            try:
+                await self.app(scope, receive, watched)
+            finally:
+                known = {name: value for name, value in _request(scope).items() if value is not None}
+                span.named(f"{known['method']} {known.get('route', '')}".strip())
+                span.tell(**known)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _request(scope: Scope) -> dict[str, Any]:
