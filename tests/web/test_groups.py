@@ -1,6 +1,8 @@
 """A group, its claim, its rights and an amendment as the pages and the notices tell them."""
 
+import json
 import mailbox
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +114,18 @@ def test_the_case_of_a_group_names_who_was_down_and_the_right(site: World) -> No
     (mail,) = [one for one in mails(site, "noc@acme.example") if "site-7" in one]
     assert "site-7 (path-a, path-b)" in mail
     assert "exit: violated once within 1 month: 2026-06-01" in " ".join(mail.split())
+
+
+def test_the_chart_of_a_group_counts_its_members_that_are_good(site: World) -> None:
+    tell(site, 1.0, 0.0)
+    tell(site, 1.0, 1.0)
+    page = site.operator().get(f"/cases/{site.case('site-7').id}").text
+    found = re.search(r'id="chart-data">(.*?)</script>', page)
+    assert found is not None
+    chart = json.loads(found[1])
+    assert [value for _, value in chart["points"]] == [0] * 10 + [1, 2]
+    assert chart["threshold"] == {"value": 1, "label": "needs 1"}
+    assert "services with a good up of site-7 from" in text_of(page)
 
 
 def test_the_overview_has_a_row_for_each_promise_of_a_service_or_group(site: World) -> None:

@@ -15,7 +15,7 @@ from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
 from upheld.reactions import ACT, CLOSE, REMIND, SEND
 from upheld.web import words
-from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, series_points, stretches
+from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, members_up, series_points, stretches
 from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
@@ -108,7 +108,8 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     notices = t.notices(case_id=case.id)
     waiting = {n.id: n for n in notices if n.state == "recorded"}
     evidence = {*last_told.evidence, *verdict.evidence}
-    chart = _chart(log, tenant, case, objective, evidence, events, now)
+    members = agreement.services if agreement else ()
+    chart = _chart(log, tenant, case, objective, members, evidence, events, now)
     told_at = max((event.at for event in events if "verdict" in event.data), default=case.opened_at)
     return Page(
         case=case,
@@ -162,15 +163,19 @@ def _chart(
     tenant: str,
     case: Case,
     objective: Objective | None,
+    services: Collection[str],
     evidence: Collection[Evidence],
     events: Iterable[Event],
     now: int,
 ) -> Chart | None:
+    """Of a service what was measured; of a group how many of its members (where it names none: `services`) are good."""
     if objective is None or objective.indicator.kind == "duration":  # events are no series of values
         return None
     start, end = incident(case, evidence, objective.indicator.slot, now)
-    series = log.series(tenant, case.service, objective.indicator.metric, start, end)
-    return draw(case, objective, evidence, series_points(series, objective), start, end, restorations(events))
+    names = [case.service] if objective.group is None else objective.group.services or services
+    series = [log.series(tenant, name, objective.indicator.metric, start, end) for name in names]
+    points = series_points(series[0], objective) if objective.group is None else members_up(series, objective)
+    return draw(case, objective, evidence, points, start, end, restorations(events))
 
 
 def restorations(events: Iterable[Event]) -> list[Restoration]:

@@ -85,6 +85,30 @@ def series_points(series: pa.Table, objective: Objective) -> Points:
     return points
 
 
+def members_up(series: Iterable[pa.Table], objective: Objective) -> Points:
+    """How many members of a group are good in each slot that any of them was measured in, by the slot's begin. A member
+    is good where none of its values in the slot fails."""
+    indicator = objective.indicator
+    good: dict[int, int] = {}
+    for one in series:
+        worst: dict[int, bool] = {}
+        for time, value in series_points(one, objective):
+            slot = time // indicator.slot * indicator.slot
+            worst[slot] = worst.get(slot, True) and _is_good(value, objective)
+        for slot, fine in worst.items():
+            good[slot] = good.get(slot, 0) + fine
+    return [(slot, float(count)) for slot, count in sorted(good.items())]
+
+
+def _is_good(value: float, objective: Objective) -> bool:
+    indicator = objective.indicator
+    if not isinstance(indicator, Availability):
+        return isinstance(objective.target, Bound) and objective.target.holds(value)
+    if indicator.error_rate_over is not None:
+        return value <= float(indicator.error_rate_over * 100)
+    return indicator.good_when is not None and indicator.good_when.holds(value)
+
+
 def draw(
     case: Case,
     objective: Objective,
@@ -103,7 +127,7 @@ def draw(
         if at is not None and start <= at <= end
     ]
     document = {
-        "metric": objective.indicator.metric,
+        "metric": _drawn(objective),
         "unit": _unit(objective),
         "start": start // 1000,
         "end": end // 1000,
@@ -138,7 +162,15 @@ def _instant(text: str | None) -> int | None:
     return None if text is None else parse_instant(text)
 
 
+def _drawn(objective: Objective) -> str:
+    """What the line shows."""
+    metric = objective.indicator.metric
+    return metric if objective.group is None else f"services with a good {metric}"
+
+
 def _unit(objective: Objective) -> str:
+    if objective.group is not None:
+        return ""
     if isinstance(objective.indicator, Ratio):
         return "% good"
     if isinstance(objective.indicator, Availability) and objective.indicator.error_rate_over is not None:
@@ -147,7 +179,9 @@ def _unit(objective: Objective) -> str:
 
 
 def _threshold(objective: Objective) -> dict[str, Any] | None:
-    indicator = objective.indicator
+    indicator, group = objective.indicator, objective.group
+    if group is not None:
+        return {"value": group.needs, "label": f"needs {group.needs}"} if group.rule == "redundant" else None
     if isinstance(indicator, Availability):
         if indicator.error_rate_over is not None:
             rate = indicator.error_rate_over
@@ -200,7 +234,7 @@ def _summary(case: Case, objective: Objective, shown: Sequence[Evidence], points
     bad = [e for e in shown if e.kind == "bad"]
     bad_time = sum(min(e.end, end) - max(e.start, start) for e in bad)
     text = (
-        f"{objective.indicator.metric} of {case.service} from {words.instant(start)} to {words.instant(end)}: "
+        f"{_drawn(objective)} of {case.service} from {words.instant(start)} to {words.instant(end)}: "
         f"{len(points)} measurements"
     )
     if points:
