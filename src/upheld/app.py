@@ -23,6 +23,7 @@ from upheld.channels.mail import SmtpMailer
 from upheld.channels.webhook import SignedWebhooks
 from upheld.clock import AcceleratedClock, SystemClock
 from upheld.ingesting import Ingestion
+from upheld.measurements.model import AHEAD
 from upheld.notices.links import Links, Question
 from upheld.performing import Performer, TicketSystem
 from upheld.ports import Clock, MeasurementLog, Store, StoreFailed
@@ -30,6 +31,7 @@ from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
+from upheld.replaying import Replays
 from upheld.store import open_store
 from upheld.telemetry import Standing, Telemetry
 
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
     """Private networks that webhooks may go to all the same, as a JSON list; none by default."""
     assessment_delay: float = Field(default=30, ge=0)
     """Seconds that a slot waits for its data before it is assessed."""
+    ahead: float = Field(default=AHEAD / SECOND, ge=0)
+    """Seconds by which a measurement may lie ahead of the server's clock; one further ahead is not taken."""
     lateness: float = Field(default=3600, ge=0)
     """Seconds after its period after which a verdict is final, where the agreement does not say."""
     restored_after: float = Field(default=300, ge=0)
@@ -128,7 +132,8 @@ class Application:
             rules=rules,
             recorder=self.telemetry,
         )
-        self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry)
+        self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry, _microseconds(settings.ahead))
+        self.replays = Replays(self.store, self.ingestion, self.process, self.clock)
         self.performer = Performer(
             self.process,
             self.store,

@@ -1,29 +1,39 @@
-"""Labelled samples taken in: the mapping in force of each tenant, and the requests of its senders."""
+"""Measurements taken in: what a body comes to, by the mapping in force of each tenant where it has labels. What cannot
+be taken, and what its sender will not send again, is set aside."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from threading import Lock
 from typing import Literal
 
+from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.measurements.mapping import Mapping as SampleMapping
 from upheld.measurements.mapping import Place, Unmapped
+from upheld.measurements.model import AHEAD
 from upheld.ports import Clock, Store
 from upheld.process import Process
+from upheld.readers.bodies import JSON_LINES, Batch, MalformedBody, read_body, rejected_part
 from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
 from upheld.readers.mapping import parse_mapping
-from upheld.readers.otlp import OtlpDecoder
+from upheld.readers.otlp import OtlpDecoder, from_json
 from upheld.readers.remote_write import Decoder, Labels
+from upheld.readers.sample_lines import SampleLines, to_lines
 from upheld.readers.tables import forms_read
 from upheld.recorder import Recorder
 
-Protocol = Literal["remote write", "OTLP"]
+Protocol = Literal["remote write", "OTLP", "labelled samples"]
+"""How labelled samples come; the last are those that were set aside."""
+MEASUREMENTS = "measurements"
+"""What a dead letter's path is called whose body has services and metrics, and no labels."""
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
 MAX_SERIES = 1_000_000
 """Series that one tenant may send by remote write."""
 DECODERS: Mapping[Protocol, Callable[[], Decoding]] = {
     "remote write": partial(Decoder, max_series=MAX_SERIES),
     "OTLP": OtlpDecoder,
+    "labelled samples": SampleLines,
 }
 SHOWN = 1000
 
@@ -42,10 +52,14 @@ class _InForce:
 
 
 class Ingestion:
-    """What is known of each tenant's senders is kept in memory: after a restart they are learnt again."""
+    """What is known of each tenant's senders is kept in memory: after a restart they are learnt again. Measurements of
+    more than `ahead` (microseconds) after they were received are not taken."""
 
-    def __init__(self, store: Store, process: Process, clock: Clock, recorder: Recorder = Recorder()) -> None:
+    def __init__(
+        self, store: Store, process: Process, clock: Clock, recorder: Recorder = Recorder(), ahead: int = AHEAD
+    ) -> None:
         self._store, self._process, self._clock, self._recorder = store, process, clock, recorder
+        self.ahead = ahead
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
         self._receivers: dict[tuple[str, Protocol], Receiver] = {}
@@ -60,16 +74,64 @@ class Ingestion:
                 return newest[0]
             return t.save_mapping(source, self._clock.now(), applied_by)
 
-    def take(self, tenant: str, protocol: Protocol, body: bytes, sender: str | None) -> Received:
-        """Takes in a request's body: what an objective reads is on disk when this returns. Raises MalformedBody where
-        it cannot be read, and NoMapping."""
-        current = self._current(tenant)
-        received = self._receiver(tenant, protocol).read(body, current.mapping, current.read, self._clock.now())
+    # -- bodies of labelled samples
+
+    def take(self, tenant: str, protocol: Protocol, body: bytes, sender: str | None, form: str = PROTOBUF) -> Received:
+        """Takes in a request's body, of the media type `form`: what an objective reads is on disk when this returns.
+        Raises MalformedBody where it cannot be read, and NoMapping. A body that cannot be read is set aside, for
+        senders give up what is refused; so are samples too far ahead."""
+        now = self._clock.now()
+        try:
+            received = self.read(tenant, protocol, body, now, form)
+        except MalformedBody as error:
+            self.set_aside(tenant, [_unreadable(now, sender, protocol, form, str(error), body)])
+            raise
+        self.set_aside(tenant, too_early(now, sender, received))
         if received.table.num_rows:
             self._process.take_measurements(tenant, received.table, sender)
             self._recorder.measurements_taken(tenant, protocol, received.table.num_rows)
         self._recorder.measurements_left_out(tenant, protocol, received.left_out)
         return received
+
+    def read(self, tenant: str, protocol: Protocol, body: bytes, received_at: int, form: str = PROTOBUF) -> Received:
+        """What a body received at that instant (microseconds UTC) comes to; nothing is kept of it yet. Raises
+        MalformedBody and NoMapping."""
+        current = self._current(tenant)
+        plain = from_json(body) if protocol == "OTLP" and form == JSON else body
+        return self._receiver(tenant, protocol).read(plain, current.mapping, current.read, received_at, self.ahead)
+
+    # -- bodies of measurements
+
+    def read_measurements(self, tenant: str, form: str, body: bytes, received_at: int) -> Batch:
+        """What a body of the media type `form`, received at that instant, comes to; nothing is kept of it yet. Raises
+        MalformedBody and WrongContentType."""
+        known = self._process.known_series(tenant)
+        return read_body(form, body, known=known, received_at=received_at, ahead=self.ahead)
+
+    def set_rows_aside(
+        self, tenant: str, form: str, body: bytes, batch: Batch, received_at: int, sender: str | None
+    ) -> None:
+        """Sets aside the faulty rows of a body whose good rows are taken."""
+        detail = [{"row": f.row, "field": f.field, "message": f.message} for f in batch.faults]
+        letter = dead_letter(
+            received_at,
+            caller=sender,
+            protocol=MEASUREMENTS,
+            format=form,
+            reason="refused",
+            detail=detail,
+            body=rejected_part(form, body, batch.faults),
+        )
+        self.set_aside(tenant, [letter])
+
+    def set_aside(self, tenant: str, letters: Sequence[DeadLetter]) -> None:
+        """Keeps what could not be taken."""
+        if letters:
+            with self._store.transaction(tenant) as t:
+                for letter in letters:
+                    t.set_aside(letter)
+
+    # -- what came
 
     def series(self, tenant: str) -> list[tuple[Labels, Place | Unmapped, bool]]:
         """The first series that have come since the start, what each becomes, and whether an objective reads that.
@@ -100,3 +162,39 @@ class Ingestion:
             read = frozenset(series for series, wanted in forms.items() if "values" in wanted)
             known = self._in_force[tenant] = _InForce(versions, parse_mapping(newest[1], "mapping"), read)
         return known
+
+
+def _unreadable(
+    received_at: int, sender: str | None, protocol: str, form: str, message: str, body: bytes
+) -> DeadLetter:
+    return dead_letter(
+        received_at,
+        caller=sender,
+        protocol=protocol,
+        format=form,
+        reason="malformed",
+        detail=[{"message": message}],
+        body=body,
+    )
+
+
+def too_early(received_at: int, sender: str | None, received: Received) -> list[DeadLetter]:
+    """The samples that lie too far ahead, to be set aside: in as many letters as hold them whole."""
+    bodies = [b""]
+    for line in to_lines(received.too_early):
+        if len(bodies[-1]) + len(line) > MAX_BODY:
+            bodies.append(b"")
+        bodies[-1] += line
+    return [
+        dead_letter(
+            received_at,
+            caller=sender,
+            protocol="labelled samples",
+            format=JSON_LINES[0],
+            reason="future",
+            detail=[{"message": "lies too far in the future"}],
+            body=body,
+        )
+        for body in bodies
+        if body
+    ]

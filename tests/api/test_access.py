@@ -248,6 +248,9 @@ def test_no_tenant_changes_anything_of_another(house: House, north: TestClient, 
     before = north.get(f"/v1/maintenance/{marks['maintenance_id']}").json()
     assert south.delete(f"/v1/maintenance/{marks['maintenance_id']}").status_code == 404
     assert north.get(f"/v1/maintenance/{marks['maintenance_id']}").json() == before
+    for step in ("replay", "discard"):
+        assert south.post(f"/v1/dead-letters/{marks['letter_id']}/{step}").status_code == 404
+    assert north.get(f"/v1/dead-letters/{marks['letter_id']}").json()["attempts"] == 0
     line = {"service": "vpn-1", "metric": "reachable", "time": "2026-06-01T00:00:00Z", "value": 1}
     answer = south.post("/v1/measurements", content=json.dumps(line), headers={"Content-Type": "application/x-ndjson"})
     assert answer.status_code == 422
@@ -268,8 +271,12 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     maintenance = client.post("/v1/maintenance", json=work).json()["id"]
     change = {"at": instant(NOW), "summary": "fibre", "services": ["vpn-1"], "author": "sleeper"}
     assert client.post("/v1/changes", json=change).status_code == 201
+    bad = {"content": "fibre, sleeper", "headers": {"Content-Type": "application/json"}}
+    assert client.post("/v1/metrics", **bad).status_code == 400
+    letter = client.get("/v1/dead-letters").json()["dead_letters"][0]
     case = client.get("/v1/cases").json()["cases"][0]
-    return {"maintenance_id": maintenance, "case_id": case["id"], "period_start": case["period_start"]}
+    ids = {"maintenance_id": maintenance, "case_id": case["id"], "letter_id": letter["id"]}
+    return {**ids, "period_start": case["period_start"]}
 
 
 def addresses(path: str, marks: dict[str, str]) -> list[str]:

@@ -184,3 +184,30 @@ def test_an_address_that_is_not_ours_is_refused(tmp_path, host):
     assert done.returncode == 2
     assert done.stderr.startswith(f"upheld: cannot listen on port 0 of {host}: ")
     assert "Traceback" not in done.stderr
+
+
+def test_what_was_set_aside_is_listed_replayed_and_discarded(place):
+    directory, environment = place
+    (directory / "portfolio.yaml").write_text(PORTFOLIO)
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    lines = "".join(
+        f'{{"service": "{service}", "metric": "up", "time": "2026-06-01T00:00:00Z", "value": 1}}\n'
+        for service in ("line-1", "line-2", "line-3")
+    )
+    headers = {"Authorization": f"Bearer {environment['UPHELD_KEY']}", "Content-Type": "application/x-ndjson"}
+    url = f"{environment['UPHELD_URL']}/v1/measurements?mode=rows"
+    assert httpx.post(url, content=lines, headers=headers).status_code == 202
+    assert httpx.post(url, content=lines.replace("line-1", "line-4"), headers=headers).status_code == 422
+
+    listed = upheld(place, "ingest", "dead-letters", "--reason", "refused")
+    letter = re.findall(r"DL-[0-9A-F]{16}", listed.stdout)[0]
+    replayed = upheld(place, "ingest", "replay", letter)
+    assert replayed.returncode == 1
+    assert "waits on, refused: row 1: service: unknown service 'line-2'" in replayed.stdout
+    (directory / "portfolio.yaml").write_text(PORTFOLIO.replace("[line-1]", "[line-1, line-2, line-3]"))
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    replayed = upheld(place, "ingest", "replay", "--all")
+    assert (replayed.returncode, replayed.stdout) == (0, f"{letter}: 2 measurements taken; replayed\n")
+    assert upheld(place, "ingest", "replay", "--all").stdout == "none waits\n"
+    assert upheld(place, "ingest", "discard", letter).returncode == 2
+    assert upheld(place, "ingest", "replay", letter, "--all").returncode == 2

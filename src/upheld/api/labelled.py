@@ -4,15 +4,15 @@ from upheld.access import Caller
 from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import NoMapping, Protocol
+from upheld.ingesting import PROTOBUF, NoMapping, Protocol
 from upheld.readers.bodies import MalformedBody
 from upheld.readers.labelled import Received
 
 
-def taken(application: Application, caller: Caller, protocol: Protocol, body: bytes) -> Received:
-    """Takes in a request's body, or refuses it."""
+def taken(application: Application, caller: Caller, protocol: Protocol, body: bytes, form: str = PROTOBUF) -> Received:
+    """Takes in a request's body, of the media type `form`, or refuses it."""
     try:
-        return application.ingestion.take(caller.tenant, protocol, body, caller.name)
+        return application.ingestion.take(caller.tenant, protocol, body, caller.name, form)
     except MalformedBody as error:
         raise Problem(400, str(error)) from None
     except NoMapping:

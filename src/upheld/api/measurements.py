@@ -23,7 +23,6 @@ from upheld.readers.bodies import (
     RowFault,
     WrongContentType,
     media_type,
-    read_body,
 )
 
 MAX_POINTS = 100_000
@@ -43,21 +42,17 @@ class SeriesQuery(Window):
 def router(application: Application) -> APIRouter:
     """`/v1/measurements`."""
     routes = APIRouter(prefix="/v1/measurements", tags=["measurements"])
-    process = application.process
+    process, ingestion = application.process, application.ingestion
 
     @routes.post("", status_code=202, openapi_extra=_body_schema())
     def deliver(caller: Asking, body: RawBody, mode: Literal["whole", "rows"] = "whole") -> JSONResponse:
         """Takes a batch, which is on disk before this answers. `whole`: one bad row and nothing is taken; `rows`: the
-        good rows are taken, and the bad ones come back with the reasons."""
+        good rows are taken, and the bad ones come back with the reasons, and are set aside."""
         content_type, content = body
         check_media_type(content_type, CONTENT_TYPES)
+        now = application.clock.now()
         try:
-            batch = read_body(
-                content_type,
-                content,
-                known=process.known_series(caller.tenant),
-                received_at=application.clock.now(),
-            )
+            batch = ingestion.read_measurements(caller.tenant, content_type, content, now)
         except MalformedBody as error:
             raise Problem(400, str(error)) from None
         except WrongContentType as error:
@@ -68,6 +63,8 @@ def router(application: Application) -> APIRouter:
         application.telemetry.measurements_left_out(caller.tenant, protocol, refused)
         if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
             raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})
+        if batch.faults:
+            ingestion.set_rows_aside(caller.tenant, content_type, content, batch, now, caller.name)
         position = None
         if batch.table.num_rows:
             position = process.take_measurements(caller.tenant, batch.table, caller.name)

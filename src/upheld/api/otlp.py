@@ -15,11 +15,9 @@ from upheld.api.inputs import Asking
 from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.readers.bodies import MalformedBody
+from upheld.ingesting import JSON, PROTOBUF
 from upheld.readers.labelled import Received
-from upheld.readers.otlp import from_json
 
-PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _REFUSED = ("not_finite", "histograms", "future")
 """What of a request cannot be taken, whatever the mapping."""
 
@@ -46,12 +44,7 @@ def router(application: Application) -> APIRouter:
 
 
 def _take(application: Application, caller: Caller, kind: str, encoding: str, body: bytes) -> Received:
-    body = _plain(body, encoding, application.settings.max_body)
-    try:
-        binary = from_json(body) if kind == JSON else body
-    except MalformedBody as error:
-        raise Problem(400, str(error)) from None
-    return taken(application, caller, "OTLP", binary)
+    return taken(application, caller, "OTLP", _plain(body, encoding, application.settings.max_body), kind)
 
 
 def _plain(body: bytes, encoding: str, most: int) -> bytes:

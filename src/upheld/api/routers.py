@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from upheld.api import (
     agreements,
     cases,
+    dead_letters,
     events,
     health,
     maintenance,
@@ -21,6 +22,6 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, otlp, mapping, events)
+    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events)
     parts = (health, metrics, *delivering, agreements, verdicts, cases, maintenance, records)
     return [part.router(application) for part in parts]

@@ -1,22 +1,31 @@
-"""The commands about labelled samples: what they would become, and what they become on a server."""
+"""The commands about taking measurements in: what labelled samples become, and what was set aside."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
 from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
-from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit
+from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit, plural, refuse
 
 if TYPE_CHECKING:
     from upheld.agreements.terms import Term
     from upheld.measurements.mapping import Mapping as SampleMapping
     from upheld.reports.mapped import Mapped
 
-commands = typer.Typer(help="Labelled samples: what they become.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Measurements taken in: what they become, and what could not be taken.", no_args_is_help=True
+)
 
+Letters = Annotated[
+    list[str] | None, typer.Argument(help="Ids of dead letters.", metavar="[ID]...", show_default=False)
+]
+Reason = Annotated[
+    str | None, typer.Option(help="Those of this reason: malformed, refused, future ...", show_default=False)
+]
 MappingFile = Annotated[Path, typer.Argument(help="The mapping: docs/ingestion.md.", metavar="MAPPING.yaml")]
 
 
@@ -88,6 +97,77 @@ def series(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
         for one in ask("GET", url, key, "/v1/mapping/series")["series"]
     ]
     Console().print(mapped_table(rows))
+
+
+@commands.command("dead-letters")
+def dead_letters(
+    key: ServerKey,
+    reason: Reason = None,
+    state: Annotated[str | None, typer.Option(help="waiting, replayed or discarded.")] = "waiting",
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """List what could not be taken in and was set aside, newest first."""
+    from rich.console import Console
+
+    from upheld.reports.set_aside import dead_letters_table
+
+    query = {"state": state, **({"reason": reason} if reason else {})}
+    answer = ask("GET", url, key, "/v1/dead-letters", params=query)
+    Console().print(dead_letters_table(answer["dead_letters"]))
+    if answer["dropped"]:
+        typer.echo(f"{answer['dropped']:,} were dropped for want of room before anyone had dealt with them")
+
+
+@commands.command(epilog="Example:  upheld ingest replay --reason malformed")
+def replay(
+    key: ServerKey,
+    ids: Letters = None,
+    every: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    reason: Reason = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Take in again what was set aside, by the path that it came by; what fails again waits on.
+
+    Exit status: 0 all were taken, 1 some wait on, 2 the request was wrong.
+    """
+    from upheld.reports.set_aside import faults_text
+
+    left = 0
+    for letter in _chosen(key, url, ids, every, reason):
+        came = ask("POST", url, key, f"/v1/dead-letters/{quote(letter, safe='')}/replay")
+        count = came["taken"]
+        done = came["state"] == "replayed"
+        outcome = "replayed" if done else f"waits on, {came['reason']}: {faults_text(came['detail'])}"
+        typer.echo(f"{letter}: {count:,} {plural(count, 'measurement')} taken; {outcome}")
+        left += not done
+    raise typer.Exit(NOT_ALL_MET if left else ALL_MET)
+
+
+@commands.command()
+def discard(
+    key: ServerKey,
+    ids: Letters = None,
+    every: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    reason: Reason = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Give up what was set aside."""
+    for letter in _chosen(key, url, ids, every, reason):
+        ask("POST", url, key, f"/v1/dead-letters/{quote(letter, safe='')}/discard")
+        typer.echo(f"{letter}: discarded")
+
+
+def _chosen(key: str, url: str, ids: list[str] | None, every: bool, reason: str | None) -> list[str]:
+    """The ids that are meant, oldest first."""
+    if [bool(ids), every, reason is not None].count(True) != 1:
+        refuse("give ids, or --all, or --reason")
+    if ids:
+        return ids
+    query = {"state": "waiting", "limit": 5000, **({"reason": reason} if reason else {})}
+    found = ask("GET", url, key, "/v1/dead-letters", params=query)["dead_letters"]
+    if not found:
+        typer.echo("none waits")
+    return [letter["id"] for letter in reversed(found)]
 
 
 def _mapped(

@@ -6,6 +6,12 @@ from math import copysign
 
 import pyarrow as pa
 
+from upheld.agreements.units import MINUTE
+
+AHEAD = 10 * MINUTE
+"""How far ahead of our clock a measurement may lie, where it is not set otherwise: clocks differ, but what is further
+ahead was measured by none that runs right."""
+
 COLUMNS = pa.schema(
     [
         pa.field("service", pa.dictionary(pa.int32(), pa.string()), nullable=False),

@@ -7,7 +7,7 @@ JSON lines hold one object a line: `service`, `metric`, `time` (RFC 3339 with it
 import heapq
 import io
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from upheld.agreements.units import DAY, parse_instant
-from upheld.measurements.model import COLUMNS
+from upheld.agreements.units import parse_instant
+from upheld.measurements.model import AHEAD, COLUMNS
 from upheld.readers.body_tables import BrokenTable, Parquet, read_csv
 from upheld.readers.ipc_stream import BrokenStream, CompressedBuffers, plain_text, read_stream
 
@@ -99,7 +99,7 @@ class _Faults(list[RowFault]):
 
 
 def read_body(
-    content_type: str, body: bytes, *, known: Set[Series] | None, received_at: int, ahead: int = DAY
+    content_type: str, body: bytes, *, known: Set[Series] | None, received_at: int, ahead: int = AHEAD
 ) -> Batch:
     """A request's body -> its batch, every row known at `received_at`.
 
@@ -133,6 +133,15 @@ def media_type(content_type: str) -> str:
     if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
         raise WrongContentType("charset is utf-8")
     return kind.strip().lower()
+
+
+def rejected_part(content_type: str, body: bytes, faults: Sequence[RowFault]) -> bytes:
+    """Of a body that `read_body` has read: what is needed to read its faulty rows again. Lines of JSON can be taken one
+    by one; of everything else it is the whole body."""
+    rows = {fault.row for fault in faults}
+    if media_type(content_type) not in JSON_LINES or 0 in rows:
+        return body
+    return b"".join(line + b"\n" for row, line in enumerate(body.split(b"\n"), 1) if row in rows)
 
 
 def _place(fault: RowFault) -> tuple[int, str]:

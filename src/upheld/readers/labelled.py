@@ -1,7 +1,7 @@
 """Samples with labels -> measurements, by a mapping. Each series is looked up in the mapping once."""
 
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from threading import Lock
 from typing import Protocol
@@ -10,23 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from upheld.agreements.units import DAY
 from upheld.measurements.mapping import Mapping, Place, Unmapped, place
-from upheld.measurements.model import COLUMNS
+from upheld.measurements.model import AHEAD, COLUMNS
 from upheld.readers.remote_write import Labels, Samples
 
 SeriesKey = tuple[str, str]
 UNMAPPED, UNREAD = -1, -2
 """What stands for a series that no rule maps, and for one that is mapped to what no objective reads."""
-AHEAD = DAY
-"""Samples further in the future are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """What a request came to: `table` (columns `measurements.model.COLUMNS`) has what an objective reads. Of the rest
     the numbers: `unmapped` and `unread` samples, `stale` markers, values that are `not_finite`, native `histograms`,
-    and those too far in the `future`."""
+    and those too far in the `future`: these also stand in `too_early`, as (labels, time in microseconds UTC, value)."""
 
     table: pa.Table
     unmapped: int = 0
@@ -35,6 +32,7 @@ class Received:
     not_finite: int = 0
     histograms: int = 0
     future: int = 0
+    too_early: Sequence[tuple[Labels, int, float]] = ()
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -100,16 +98,25 @@ class Receiver:
         self._decoder, self._lock = decoder, Lock()
         self._places: _Places | None = None
 
-    def read(self, body: bytes, mapping: Mapping, read: Set[SeriesKey], received_at: int) -> Received:
-        """The measurements of a request's body, learnt of at `received_at` (microseconds UTC). `read` are the series
-        that objectives read. Raises MalformedBody; nothing of the request is kept then."""
+    def read(
+        self, body: bytes, mapping: Mapping, read: Set[SeriesKey], received_at: int, ahead: int = AHEAD
+    ) -> Received:
+        """The measurements of a request's body, learnt of at `received_at`; those more than `ahead` after it are left
+        out (both in microseconds). `read` are the series that objectives read. Raises MalformedBody; nothing of the
+        request is kept then."""
         with self._lock:
             samples = self._decoder.decode(body)
             places = self._places
             if places is None or places.mapping is not mapping or places.read is not read:
                 places = self._places = _Places(mapping, read)
             places.learn(self._decoder)
-            return _received(samples, places, received_at)
+            received = _received(samples, places, received_at, ahead)
+            return replace(received, too_early=self._too_early(samples, places, received_at + ahead))
+
+    def _too_early(self, samples: Samples, places: _Places, latest: int) -> list[tuple[Labels, int, float]]:
+        at = np.flatnonzero((samples.time > latest) & (places.service[samples.series] >= 0))
+        found = zip(samples.series[at].tolist(), samples.time[at].tolist(), samples.value[at].tolist(), strict=True)
+        return [(self._decoder.labels(code), time, value) for code, time, value in found]
 
     def series(self, mapping: Mapping, limit: int) -> list[tuple[Labels, Place | Unmapped]]:
         """The first series that have come, and what they are mapped to."""
@@ -118,9 +125,9 @@ class Receiver:
         return [(labels, place(mapping, dict(labels))) for labels in dict.fromkeys(known)]
 
 
-def _received(samples: Samples, places: _Places, received_at: int) -> Received:
+def _received(samples: Samples, places: _Places, received_at: int, ahead: int) -> Received:
     service = places.service[samples.series]
-    future = samples.time > received_at + AHEAD
+    future = samples.time > received_at + ahead
     taken = np.flatnonzero((service >= 0) & ~future)
     series = samples.series[taken]
     value = places.scaled(series, samples.value[taken])

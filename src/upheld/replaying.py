@@ -1,0 +1,131 @@
+"""Dead letters replayed: what was set aside is taken in by the path that it came by, once the mapping, the agreement or
+whatever was at fault has been mended.
+
+What is taken then counts as known since it was received: a correction that came since holds, and a replay that is cut
+off and begun again gives the same measurements, which changes nothing. A replay is recorded before it begins; what
+fails again waits on, with what is wrong now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pyarrow as pa
+
+from upheld.ingesting import DECODERS, MEASUREMENTS, Ingestion, NoMapping, Protocol
+from upheld.measurements.dead_letters import DeadLetter
+from upheld.ports import Clock, Conflict, Store
+from upheld.process import Process
+from upheld.readers.bodies import MalformedBody, WrongContentType
+
+
+class Unknown(Exception):
+    """There is no dead letter of that id."""
+
+
+class DealtWith(Exception):
+    """It was replayed or discarded already, or someone else is at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of a replay: the letter as it is now, without its body, how many measurements were `taken`, and how
+    many samples nothing reads, by their reason."""
+
+    letter: DeadLetter
+    taken: int = 0
+    left_out: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    table: pa.Table | None
+    faults: Sequence[dict[str, Any]] = ()
+    reason: str = ""
+    left_out: dict[str, int] | None = None
+
+
+class Replays:
+    """Replays and discards the dead letters of every tenant."""
+
+    def __init__(self, store: Store, ingestion: Ingestion, process: Process, clock: Clock) -> None:
+        self._store, self._ingestion, self._process, self._clock = store, ingestion, process, clock
+
+    def replay(self, tenant: str, letter_id: str, by: str | None) -> Replay:
+        """Takes in what can be taken now. Raises Unknown, DealtWith and NotKept."""
+        letter = self._change(tenant, letter_id)
+        read = self._read(tenant, letter)
+        taken = 0 if read.table is None else int(read.table.num_rows)
+        if read.table is not None and taken:
+            self._process.take_measurements(tenant, _known_since(read.table, letter.received_at), letter.caller)
+        if read.faults:
+            after = replace(letter, reason=read.reason, detail=tuple(read.faults))
+        else:
+            after = replace(letter, state="replayed", ended_at=self._clock.now(), ended_by=by)
+        try:
+            with self._store.transaction(tenant) as t:
+                t.change_dead_letter(after, letter.attempts)
+        except Conflict as error:
+            raise DealtWith(str(error)) from None
+        return Replay(replace(after, body=b""), taken, read.left_out)
+
+    def discard(self, tenant: str, letter_id: str, by: str | None) -> DeadLetter:
+        """Gives it up: nobody is told of it any more. Raises Unknown and DealtWith."""
+        return replace(self._change(tenant, letter_id, discarded_by=by, discard=True), body=b"")
+
+    def _change(
+        self, tenant: str, letter_id: str, *, discard: bool = False, discarded_by: str | None = None
+    ) -> DeadLetter:
+        """Records that a replay begins, or that it is discarded."""
+        try:
+            with self._store.transaction(tenant) as t:
+                letter = t.dead_letter(letter_id)
+                if letter is None:
+                    raise Unknown(f"there is no dead letter {letter_id}")
+                if letter.state != "waiting":
+                    raise DealtWith(f"the dead letter {letter_id} was {letter.state} already")
+                if discard:
+                    after = replace(letter, state="discarded", ended_at=self._clock.now(), ended_by=discarded_by)
+                else:
+                    after = replace(letter, attempts=letter.attempts + 1)
+                t.change_dead_letter(after, letter.attempts)
+                return after
+        except Conflict as error:
+            raise DealtWith(str(error)) from None
+
+    def _read(self, tenant: str, letter: DeadLetter) -> _Reading:
+        """What its body comes to now."""
+        if letter.cut:
+            why = f"the body had {letter.size:,} bytes, and only the first {len(letter.body):,} were kept"
+            return _failed(letter.reason, why)
+        try:
+            if letter.protocol == MEASUREMENTS:
+                return self._measurements(tenant, letter)
+            if letter.protocol in DECODERS:
+                return self._samples(tenant, letter)
+        except (MalformedBody, WrongContentType) as error:
+            return _failed("malformed", str(error))
+        except NoMapping:
+            return _failed(letter.reason, "there is no mapping yet: PUT /v1/mapping, or upheld ingest apply")
+        return _failed(letter.reason, f"what came by {letter.protocol} cannot be replayed")
+
+    def _measurements(self, tenant: str, letter: DeadLetter) -> _Reading:
+        batch = self._ingestion.read_measurements(tenant, letter.format, letter.body, self._clock.now())
+        faults = [{"row": f.row, "field": f.field, "message": f.message} for f in batch.faults]
+        return _Reading(batch.table, faults, "refused")
+
+    def _samples(self, tenant: str, letter: DeadLetter) -> _Reading:
+        protocol = cast(Protocol, letter.protocol)
+        received = self._ingestion.read(tenant, protocol, letter.body, self._clock.now(), letter.format)
+        message = f"{received.future} of its samples lie too far in the future"
+        faults = [{"message": message}] if received.future else []
+        return _Reading(received.table, faults, "future", received.left_out)
+
+
+def _failed(reason: str, message: str) -> _Reading:
+    return _Reading(None, [{"message": message}], reason)
+
+
+def _known_since(table: pa.Table, at: int) -> pa.Table:
+    place = table.schema.get_field_index("known_at")
+    return table.set_column(place, table.schema.field(place), pa.repeat(pa.scalar(at, pa.int64()), table.num_rows))
