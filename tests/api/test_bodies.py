@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upheld.agreements.units import DAY, HOUR, parse_instant
-from upheld.measurements.model import COLUMNS, Measurement, from_table, to_table
+from upheld.agreements.units import HOUR, parse_instant
+from upheld.measurements.model import AHEAD, COLUMNS, Measurement, from_table, to_table
 from upheld.readers.bodies import (
     ARROW_STREAM,
     MAX_FAULTS,
@@ -290,7 +290,7 @@ def test_columns_that_are_missing_or_stand_twice_are_named() -> None:
         ({"value": pa.nulls(1), "good": pa.array([1]), "total": pa.array([2**63], pa.uint64())}, "total"),
         ({"good": pa.array([1]), "total": pa.array([1])}, "value"),
         ({"time": pa.array([None], UTC_TIME)}, "time"),
-        ({"time": pa.array([NOON + DAY + 1], UTC_TIME)}, "time"),
+        ({"time": pa.array([NOON + AHEAD + 1], UTC_TIME)}, "time"),
         ({"time": pa.array([2**62], pa.timestamp("s", "UTC"))}, "time"),
         ({"time": pa.array(["2026-06-01T00:00:00"])}, "time"),
         ({"service": pa.array([None], pa.string())}, "service"),
@@ -418,7 +418,7 @@ def test_a_time_is_read_alone_as_it_is_read_among_others(day: str, between: str,
         expected = [parse_instant(text)]
     except ValueError:
         expected = []
-    assert alone.table.column("time").to_pylist() == [t for t in expected if 0 <= t <= NOON + DAY]
+    assert alone.table.column("time").to_pylist() == [t for t in expected if 0 <= t <= NOON + AHEAD]
 
 
 JSON_VALUES = st.recursive(
@@ -464,4 +464,4 @@ def test_a_damaged_arrow_stream_gives_rows_faults_or_a_refusal(damage: list[tupl
             continue
         for measurement in from_table(batch.table):
             assert (measurement.service, measurement.metric) in KNOWN
-            assert 0 <= measurement.time <= NOON + DAY
+            assert 0 <= measurement.time <= NOON + AHEAD
