@@ -136,12 +136,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How things stand in the whole installation: its tenants; the open cases by (tenant, kind, state); and what is to
-    be done, by (kind, `waiting`, `due` or `held`) as (entries, when the soonest is due). For those who run it."""
+    """How things stand in the whole installation: its tenants; the open cases by (tenant, kind, state); what is to be
+    done, by (kind, `waiting`, `due` or `held`) as (entries, when the soonest is due); the dead letters that wait, by
+    (tenant, reason), and how many were ever dropped, by tenant. For those who run it."""
 
     tenants: Sequence[str]
     open_cases: Mapping[tuple[str, str, str], int]
     agenda: Mapping[tuple[str, str], tuple[int, int]]
+    dead_letters: Mapping[tuple[str, str], int]
+    dead_letters_dropped: Mapping[str, int]
 
 
 class Transaction(Protocol):

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -176,6 +176,7 @@ class Telemetry(Recorder):
 
     def pulse_ended(self, tenant: str, seconds: float, as_of: int) -> None:
         self._pulse_seconds.observe(seconds)
+        self._pulse_failures.labels(tenant)  # from 0 on, so that the first failure is an increase
         self._assessed_until.labels(tenant).set(as_of / 1e6)
 
     def pulse_failed(self, tenant: str) -> None:
@@ -194,9 +195,13 @@ class Telemetry(Recorder):
         self._cases_opened.labels(tenant, kind).inc()
 
     def entry_performed(self, kind: str, outcome: str) -> None:
+        for other in ("done", "put_off", "given_up"):
+            self._performed.labels(kind, other)
         self._performed.labels(kind, outcome).inc()
 
     def notice_ended(self, kind: str, channel: str, state: str) -> None:
+        for other in ("sent", "stopped", "failed"):
+            self._notices.labels(kind, channel, other)
         self._notices.labels(kind, channel, state).inc()
 
     def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
@@ -283,6 +288,18 @@ def _families(standing: Standing) -> Iterable[Metric]:
         ("tenant",),
         [([tenant], rows) for tenant, (_, rows) in standing.log.items()],
     )
+    yield _gauge(
+        "upheld_dead_letters_waiting",
+        "What could not be taken, and waits to be looked at.",
+        ("tenant", "reason"),
+        census.dead_letters.items(),
+    )
+    dropped = CounterMetricFamily(
+        "upheld_dead_letters_dropped", "Dead letters dropped because there were too many.", labels=("tenant",)
+    )
+    for tenant in census.tenants:
+        dropped.add_metric([tenant], census.dead_letters_dropped.get(tenant, 0))
+    yield dropped
     yield _gauge(
         "upheld_background_silence_seconds",
         "For how long a background thread has given no sign of life.",

@@ -1,6 +1,6 @@
 """How things stand in the whole installation: the same figures on every database."""
 
-from store_records import JUNE, a_case, an_entry, an_event
+from store_records import JUNE, a_case, a_dead_letter, an_entry, an_event
 
 from upheld.measurements.model import Measurement, to_table
 from upheld.store import SqlStore
@@ -33,6 +33,17 @@ def test_entries_are_waiting_due_or_held_and_cases_are_open_or_not(store: SqlSto
         ("remind", "waiting"): (1, JUNE + 99),
     }
     assert ("remind", "due") in store.census(JUNE + 1 + LEASE).agenda
+
+
+def test_dead_letters_that_wait_are_counted_by_tenant_and_reason(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.set_aside(a_dead_letter())
+        t.set_aside(a_dead_letter(id="DL-2", reason="malformed"))
+        t.set_aside(a_dead_letter(id="DL-3"))
+        t.change_dead_letter(a_dead_letter(id="DL-3", state="discarded"), 2)
+    found = store.census(JUNE)
+    assert found.dead_letters == {("t", "refused"): 1, ("t", "malformed"): 1}
+    assert found.dead_letters_dropped == {}
 
 
 def test_the_backlog_is_what_stands_behind_a_position_of_this_tenant(store: SqlStore) -> None:

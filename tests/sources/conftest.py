@@ -35,7 +35,7 @@ class Server:
             self._process = subprocess.Popen(
                 command, cwd=self._directory, env=environment, stdout=output, stderr=output
             )
-        wait_until(self._ready, self._output.read_text)
+        wait_until(self._ready, self._output.read_text, patience=180)
 
     def kill(self) -> None:
         self._process.kill()
