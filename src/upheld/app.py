@@ -34,6 +34,7 @@ from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.store import open_store
 from upheld.telemetry import Standing, Telemetry
+from upheld.turns import Turns
 
 log = structlog.get_logger()
 
@@ -132,6 +133,7 @@ class Application:
             rules=rules,
             recorder=self.telemetry,
         )
+        self.turns = Turns(self.process, self.store, self.telemetry)
         self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry, _microseconds(settings.ahead))
         self.replays = Replays(self.store, self.ingestion, self.process, self.clock)
         self.performer = Performer(
@@ -153,9 +155,8 @@ class Application:
         )
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
-        steps = {"assessment": self.assess, "timers": self.performer.keep_time, **senders}
+        steps = {"assessment": self.turns.go_round, "timers": self.performer.keep_time, **senders}
         self.background = Background(steps, settings.stuck_after)
-        self._has_caught_up = threading.Event()
         self.draining = threading.Event()
         """Set once the server is about to end: nothing new is to be sent to it."""
 
@@ -178,18 +179,6 @@ class Application:
         self.background.stop()
         self.telemetry.close()
 
-    def assess(self) -> int:
-        """Assesses what has come in for each tenant."""
-        for tenant in self.store.tenants():
-            with structlog.contextvars.bound_contextvars(tenant=tenant):
-                try:
-                    self.process.pulse(tenant)
-                except Exception:  # one tenant that cannot be assessed must not hold up the others
-                    log.exception("assessment failed")
-                    self.telemetry.pulse_failed(tenant)
-        self._has_caught_up.set()
-        return 0
-
     def unready(self) -> dict[str, str]:
         """What keeps the server from working, by the part: nothing where it can."""
         found = {}
@@ -203,7 +192,7 @@ class Application:
         except Exception as error:  # whatever it is, an orchestrator must be told, and only the log why
             log.error("the store cannot be used", error=type(error).__name__)
             found["store"] = "does not answer"
-        if self.background.has_started and not self._has_caught_up.is_set():
+        if self.background.has_started and not self.turns.has_caught_up:
             found["assessment"] = "catches up with the log"
         if self.draining.is_set():
             found["server"] = "is about to end"

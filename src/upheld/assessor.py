@@ -5,7 +5,6 @@ data arrives, the state is built again from the log. Once it has caught up with 
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +22,9 @@ from upheld.measurements.model import COLUMNS
 from upheld.ports import MeasurementLog
 from upheld.recorder import Recorder
 
-BATCHES_AT_ONCE = 500
+ROWS_AT_ONCE = 500_000
+"""Rows of the log that are taken in at one time, and what the last batch has beyond them: so much is held in memory of
+what waits, and for so long other tenants wait."""
 HISTORY = 400 * DAY
 """How far back measurements are assessed that are older than the portfolio."""
 LEAP = 31 * DAY
@@ -91,12 +92,27 @@ class Assessor:
         """Takes in what the log has and what `exclusions` (all of them) and `events` (all that was told, None where
         that is as before) say, lets time pass to `as_of` (microseconds UTC), and returns the verdicts that have
         changed."""
+        end, _ = self._log.backlog(self._tenant, self._position)
+        while self.take_in(end, exclusions, as_of, events):
+            pass
+        return self.tell(exclusions, as_of)
+
+    def take_in(
+        self, upto: int, exclusions: Sequence[Exclusion], as_of: int, events: Sequence[ServiceEvent] | None = None
+    ) -> bool:
+        """Takes in the next slice of the log, of `ROWS_AT_ONCE` rows, up to position `upto`; whether there is more. The
+        rest is as in `advance`, which is this until there is no more, and `tell`."""
         if events is not None:
             self._events = events
         self._begin_by(min((event.opened for event in self._events), default=self._since))
-        while (batch := self._next_batch()) is not None:
+        batch = self._next_batch(upto)
+        if batch is not None:
             self._take(batch, exclusions, as_of)
             self._recorder.batch_assessed(self._tenant, self._position)
+        return self._position < upto
+
+    def tell(self, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
+        """The verdicts that have changed by what was taken in and by time that has passed to `as_of`."""
         self._take(None, exclusions, as_of)
         if not self._handed_over and self.as_of > self._since:
             hand_over(self._state_now, self)
@@ -130,18 +146,26 @@ class Assessor:
         self._told, self._exclusions, self._conditions = self._events, exclusions, None
         self._changed |= {verdict.key: verdict for verdict in changes}
 
-    def _next_batch(self) -> pa.Table | None:
-        news = list(islice(self._log.read(self._tenant, self._position), BATCHES_AT_ONCE))
+    def _next_batch(self, upto: int) -> pa.Table | None:
+        """The next slice of the log; None where there is none, or where the assessment has to begin anew for it."""
+        news: list[tuple[int, pa.Table]] = []
+        rows, position = 0, self._position
+        for position, batch in self._log.read(self._tenant, self._position):
+            news.append((position, batch))
+            rows += batch.num_rows
+            if rows >= ROWS_AT_ONCE or position >= upto:
+                break
         if not news:
+            self._position = max(self._position, upto)
             return None
         table = pa.concat_tables([batch for _, batch in news]).unify_dictionaries()
         if self._begin_by(pc.min(table.column("time")).as_py()):
-            return self._next_batch()
-        self._position = news[-1][0]
-        if self.arrivals is not None and self._position > self.arrivals.position:
-            fresh = [batch for position, batch in news if position > self.arrivals.position]
+            return None
+        self._position = position
+        if self.arrivals is not None and position > self.arrivals.position:
+            fresh = [batch for place, batch in news if place > self.arrivals.position]
             whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()
-            self.arrivals.note(whole, self._position)
+            self.arrivals.note(whole, position)
         return table
 
     def _begin_by(self, earliest: int) -> bool:

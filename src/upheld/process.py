@@ -7,7 +7,7 @@ instant leaves either both or neither, and the agenda's ids make each effect hap
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -59,6 +59,8 @@ class Process:
             store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
         )
         self._since: dict[str, int] = {}
+        self._under_way: dict[str, Generator[None, None, int]] = {}
+        self._changed: dict[str, int] = {}
 
     # -- what was promised, what was delivered ------------------------------------------------------------------
 
@@ -129,9 +131,33 @@ class Process:
     # -- assessment ---------------------------------------------------------------------------------------------
 
     def pulse(self, tenant: str) -> int:
-        """Assesses what has come in and what time has brought; returns the number of verdicts that changed."""
-        current = self.in_force(tenant)
-        return 0 if current is None else self._pulse.run(tenant, current, self._managed_since(tenant))
+        """Assesses what has come in and what time has brought, turn after turn until the pulse has ended; returns the
+        number of verdicts that changed."""
+        while self.turn(tenant):
+            pass
+        return self._changed.get(tenant, 0)
+
+    def turn(self, tenant: str) -> bool:
+        """A bounded piece of the tenant's pulse, or the first piece of its next one; whether the pulse has more to do.
+        Where it fails, the next turn begins another pulse."""
+        under_way = self._under_way.pop(tenant, None)
+        if under_way is None:
+            current = self.in_force(tenant)
+            if current is None:
+                return False
+            self._changed[tenant] = 0
+            under_way = self._pulse.run(tenant, current, self._managed_since(tenant))
+        try:
+            next(under_way)
+        except StopIteration as end:
+            self._changed[tenant] = end.value
+            return False
+        self._under_way[tenant] = under_way
+        return True
+
+    def behind(self, tenant: str) -> int:
+        """See `Pulse.behind`."""
+        return self._pulse.behind(tenant)
 
     def verdicts(self, tenant: str, where: VerdictFilter, known_at: int | None = None) -> Sequence[Verdict]:
         """The newest version of each verdict as it was known at `known_at` (microseconds UTC); None: as it is now."""

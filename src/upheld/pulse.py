@@ -6,7 +6,7 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -96,10 +96,15 @@ class Pulse:
         self._give, self._command, self._recorder = give, command, recorder
         self._assessors: dict[str, Assessor] = {}
         self._news: dict[str, News] = {}
+        self._behind: dict[str, int] = {}
 
-    def run(self, tenant: str, current: InForce, managed_since: int) -> int:
+    def run(self, tenant: str, current: InForce, managed_since: int) -> Generator[None, None, int]:
         """Assesses what has come in and what time has brought; returns the number of verdicts that changed. What could
-        not be kept is kept by the next pulse. Periods that were over at `managed_since` open no case."""
+        not be kept is kept by the next pulse. Periods that were over at `managed_since` open no case.
+
+        It stops after each bounded piece of work, so that other tenants have their turn: where it has not taken in yet
+        all that was in the log when it began, and between transactions of many. What it has not caught up with is not
+        told: verdicts are those of the log as it was then, at the instant at which it began."""
         began = time.monotonic()
         assessor = self._assessor(tenant, current, managed_since)
         with self._store.transaction(tenant, writing=False) as t:
@@ -108,13 +113,19 @@ class Pulse:
             events = None if events_place == assessor.events_place else t.service_events()
         if assessor.arrivals is None:
             assessor.arrivals = Arrivals(0, None) if before is None else Arrivals(before.position, before.as_of)
-        now = self._clock.now()
+        as_of = self._clock.now() - self._rules.delay
+        told = 0 if before is None else before.position
         news = self._news.setdefault(tenant, News(assessed_until=None if before is None else before.as_of))
-        changed = assessor.advance(exclusions, now - self._rules.delay, events)
+        upto = self._look_behind(tenant, max(told, assessor.position))
+        while assessor.take_in(upto, exclusions, as_of, events):
+            self._look_behind(tenant, max(told, assessor.position))
+            yield
+        changed = assessor.tell(exclusions, as_of)
+        self._look_behind(tenant, max(told, assessor.position))
         news.verdicts |= {verdict.key: verdict for verdict in changed}
         assessor.events_place = events_place
         made = Assessment(
-            known_at=now,
+            known_at=self._clock.now(),
             as_of=assessor.as_of,
             since=assessor.since,
             lateness=self._rules.lateness,
@@ -124,24 +135,47 @@ class Pulse:
             portfolio=current.version,
         )
         pulse = Round(tenant, current, assessor, news, managed_since, made, before)
-        if not news.verdicts:  # most often nothing has changed, and nobody wants a trace of that
-            count = self._finish(pulse)
-        else:
-            with self._recorder.span("pulse", lasting=time.monotonic() - began, tenant=tenant) as span:
-                count = self._finish(pulse)
-                span.tell(changed=count, position=made.position)
+        count = yield from self._finish(pulse, began)
         self._recorder.pulse_ended(tenant, time.monotonic() - began, made.as_of)
         return count
 
-    def _finish(self, pulse: Round) -> int:
-        """Keeps what has changed, and lets the cases know."""
-        count = self._keep(pulse)
-        if not pulse.news.verdicts:
-            pulse.news.assessed_until = pulse.made.as_of
-            if pulse.assessor.arrivals is not None:
-                pulse.assessor.arrivals.all_kept(pulse.made.as_of)
-        self._observe(pulse)
-        return count
+    def behind(self, tenant: str) -> int:
+        """Rows that waited to be assessed when the tenant had its last turn. What is read again after a restart is not
+        among them."""
+        return self._behind.get(tenant, 0)
+
+    def _look_behind(self, tenant: str, position: int) -> int:
+        end, self._behind[tenant] = self._measurements.backlog(tenant, position)
+        return end
+
+    def _finish(self, pulse: Round, began: float) -> Generator[None, None, int]:
+        """Keeps what has changed, and lets the cases know. Each turn that it takes is a span of its own: other tenants
+        have theirs in between."""
+        keeping = self._keep(pulse)
+        while True:
+            if not pulse.news.verdicts:  # most often nothing has changed, and nobody wants a trace of that
+                count = self._some_kept(pulse, keeping)
+            else:
+                with self._recorder.span("pulse", lasting=time.monotonic() - began, tenant=pulse.tenant) as span:
+                    count = self._some_kept(pulse, keeping)
+                    span.tell(position=pulse.made.position, **({} if count is None else {"changed": count}))
+            if count is not None:
+                return count
+            yield
+            began = time.monotonic()
+
+    def _some_kept(self, pulse: Round, keeping: Generator[None, None, int]) -> int | None:
+        """Lets `keeping` go on; where all is kept, the cases hear of it, and it returns how many verdicts changed."""
+        try:
+            next(keeping)
+        except StopIteration as end:
+            if not pulse.news.verdicts:
+                pulse.news.assessed_until = pulse.made.as_of
+                if pulse.assessor.arrivals is not None:
+                    pulse.assessor.arrivals.all_kept(pulse.made.as_of)
+            self._observe(pulse)
+            return int(end.value)
+        return None
 
     def _assessor(self, tenant: str, current: InForce, managed_since: int) -> Assessor:
         assessor = self._assessors.get(tenant)
@@ -155,9 +189,10 @@ class Pulse:
 
     # -- keeping ------------------------------------------------------------------------------------------------
 
-    def _keep(self, pulse: Round) -> int:
+    def _keep(self, pulse: Round) -> Generator[None, None, int]:
         """Keeps the verdicts that have changed: those that no case is concerned with many at a time, the others few at
-        a time with what follows. A verdict that fails is logged, and stays among the news."""
+        a time with what follows. A verdict that fails is logged, and stays among the news. Returns how many there
+        were."""
         news = pulse.news
         with self._store.transaction(pulse.tenant, writing=False) as t:
             concerned = {(case.agreement, case.objective, case.service) for case in t.cases(OPEN_STATES, EVERY_CASE)}
@@ -167,6 +202,8 @@ class Pulse:
             settled(self._store, pulse.tenant, lambda t: t.add_assessment(pulse.made))
         quiet = [v for v in changed if v.status in ("met", "no_data") and v.key[:3] not in concerned]
         for first in range(0, len(quiet), AT_ONCE):
+            if first:
+                yield
             some = quiet[first : first + AT_ONCE]
             with self._store.transaction(pulse.tenant) as t:
                 self._put(t, pulse, some)
@@ -175,6 +212,8 @@ class Pulse:
         news.verdicts = {v.key: v for v in changed if v.key not in kept}
         loud = list(news.verdicts.values())
         for first in range(0, len(loud), TOGETHER):
+            if first:
+                yield
             self._note_all(pulse, loud[first : first + TOGETHER])
         return len(changed)
 

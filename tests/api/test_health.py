@@ -60,8 +60,8 @@ def test_a_stuck_thread_makes_it_not_live(alone: Application, client: TestClient
 def test_it_is_not_ready_before_it_has_caught_up(
     alone: Application, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on, pulse = threading.Event(), alone.process.pulse
-    monkeypatch.setattr(alone.process, "pulse", lambda tenant: go_on.wait(60) and pulse(tenant))
+    go_on, turn = threading.Event(), alone.process.turn
+    monkeypatch.setattr(alone.process, "turn", lambda tenant: go_on.wait(60) and turn(tenant))
     alone.start()
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["failing"]) == (503, {"assessment": "catches up with the log"})

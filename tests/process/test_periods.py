@@ -2,12 +2,13 @@
 
 import pytest
 
-from upheld.agreements.units import DAY, HOUR, MINUTE
+from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
 from upheld.app import DEFAULT_TENANT
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement
 from upheld.ports import VerdictFilter
 from upheld.readers.portfolio import parse_portfolio
+from upheld.turns import Turns
 
 GOOD, BAD = [1.0], [0.0]
 AVAILABILITY = """      - id: availability
@@ -208,10 +209,11 @@ def test_one_tenant_that_cannot_be_assessed_does_not_hold_up_the_others(world):
     store.add_tenant("aaa", "A tenant whose portfolio cannot be read")
     with store.transaction("aaa") as t:
         t.save_portfolio("this is no portfolio", world.clock.at)
+    turns = Turns(world.process, store, now=lambda: world.clock.at / SECOND)
     for value in BAD * 8:
         world.take(Measurement("vpn-0042", "reachable", world.clock.at, value, known_at=world.clock.at))
         world.clock.at += MINUTE
-        world.application.assess()
+        turns.go_round()
     assert world.case().kind == "violation"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from upheld.measurements.model import COLUMNS
 from upheld.store.rows import add
@@ -20,6 +20,7 @@ from upheld.store.tables import INSTALLATION, log_batches, log_head
 # Quick to write: what is old is compressed better in Parquet. Threads would cost more than they save on small batches.
 _WRITING = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _PAGE = 16
+_PAGE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,18 @@ def end(connection: Connection, tenant: str) -> int:
 
 
 def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int, bytes]]:
-    """The next few batches behind `after`, in order, as (position, Arrow stream)."""
+    """The next few batches behind `after`, in order, as (position, Arrow stream): no more than `_PAGE` of them, and of
+    no more than `_PAGE_BYTES` where the first is not larger itself."""
     t = log_batches.c
-    query = select(t.position, t.arrow).where(t.tenant == tenant, t.position > after).order_by(t.position).limit(_PAGE)
+    here = (t.tenant == tenant) & (t.position > after)
+    sizes = select(t.position, func.length(t.arrow)).where(here).order_by(t.position).limit(_PAGE)
+    upto = size = 0
+    for position, length in connection.execute(sizes).all():
+        size += length
+        if upto and size > _PAGE_BYTES:
+            break
+        upto = position
+    query = select(t.position, t.arrow).where(here, t.position <= upto).order_by(t.position)
     return [(row.position, row.arrow) for row in connection.execute(query)]
 
 
