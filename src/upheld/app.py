@@ -135,7 +135,7 @@ class Application:
         )
         self.turns = Turns(self.process, self.store, self.telemetry)
         self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry, _microseconds(settings.ahead))
-        self.replays = Replays(self.store, self.ingestion, self.process, self.clock)
+        self.replays = Replays(self.store, self.ingestion, self.process, self.clock, self.telemetry)
         self.performer = Performer(
             self.process,
             self.store,

@@ -17,6 +17,7 @@ from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Clock, Conflict, Store
 from upheld.process import Process
 from upheld.readers.bodies import MalformedBody, WrongContentType
+from upheld.recorder import Recorder
 
 
 class Unknown(Exception):
@@ -48,8 +49,11 @@ class _Reading:
 class Replays:
     """Replays and discards the dead letters of every tenant."""
 
-    def __init__(self, store: Store, ingestion: Ingestion, process: Process, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, ingestion: Ingestion, process: Process, clock: Clock, recorder: Recorder = Recorder()
+    ) -> None:
         self._store, self._ingestion, self._process, self._clock = store, ingestion, process, clock
+        self._recorder = recorder
 
     def replay(self, tenant: str, letter_id: str, by: str | None) -> Replay:
         """Takes in what can be taken now. Raises Unknown, DealtWith and NotKept."""
@@ -58,6 +62,7 @@ class Replays:
         taken = 0 if read.table is None else int(read.table.num_rows)
         if read.table is not None and taken:
             self._process.take_measurements(tenant, _known_since(read.table, letter.received_at), letter.caller)
+            self._recorder.measurements_taken(tenant, "replay", taken)
         if read.faults:
             after = replace(letter, reason=read.reason, detail=tuple(read.faults))
         else:

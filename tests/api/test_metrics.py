@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from .conftest import House
+from .conftest import PORTFOLIO, House
 
 ROW = '{"service": "vpn-1", "metric": "reachable", "time": "2026-06-01T00:00:00Z", "value": 1}\n'
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -75,6 +75,20 @@ def test_measurements_requests_and_the_log_are_counted(house: House, north: Test
     assert total(assessed, "upheld_pulse_duration_seconds_count") > total(after, "upheld_pulse_duration_seconds_count")
     changed = total(assessed, "upheld_verdicts_changed_total") - total(after, "upheld_verdicts_changed_total")
     assert changed >= 1
+
+
+def test_dead_letters_wait_and_are_counted_when_they_are_replayed(house: House, north: TestClient) -> None:
+    tenant = house.tenant("north")
+    rows = ROW + ROW.replace("vpn-1", "vpn-9")
+    assert north.post("/v1/measurements?mode=rows", content=rows, headers=LINES).status_code == 202
+    assert total(metrics(north), "upheld_dead_letters_waiting", tenant=tenant, reason="refused") == 1
+    source = PORTFOLIO.replace("vpn-2]", "vpn-2, vpn-9]", 1)
+    north.put("/v1/agreements", content=source, headers={"Content-Type": "application/yaml"})
+    (letter,) = north.get("/v1/dead-letters").json()["dead_letters"]
+    assert north.post(f"/v1/dead-letters/{letter['id']}/replay").json()["taken"] == 1
+    found = metrics(north)
+    assert total(found, "upheld_measurements_taken_total", tenant=tenant, protocol="replay") == 1
+    assert total(found, "upheld_dead_letters_waiting", tenant=tenant) == 0
 
 
 def test_an_operator_sees_nothing_of_another_tenant(house: House, north: TestClient, south: TestClient) -> None:
