@@ -108,7 +108,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _key(output: Path) -> str:
-    for _ in range(600):
+    for _ in range(3600):
         text = output.read_text()
         if "\n" in text and "uph_" in text:
             return next(line for line in text.splitlines() if line.startswith("uph_"))
@@ -117,7 +117,7 @@ def _key(output: Path) -> str:
 
 
 def _until_ready(server: Server) -> None:
-    for _ in range(600):
+    for _ in range(3600):
         try:
             with server.client() as client:
                 if client.get("/health/ready").status_code == 200:
