@@ -14,7 +14,7 @@ import structlog
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
-from upheld.analysis.findings import LOOK_BACK, findings
+from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, findings
 from upheld.arrivals import Arrivals
 from upheld.assessment.verdict import Condition, Verdict, to_document
 from upheld.assessment.versions import (
@@ -306,15 +306,15 @@ class Pulse:
         now = self._clock.now()
         case_id = case_number(pulse.tenant, verdict, now)
         term = pulse.current.term(verdict)
-        found = findings(
-            verdict.service,
-            pulse.assessor.conditions(),
-            pulse.current.portfolio.resources,
-            t.changes(now - LOOK_BACK),
-            t.maintenances(now - LOOK_BACK),
-            now,
-            () if term is None or term.members is None else term.services,
-        )
+        around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
+        members = () if term is None or term.members is None else term.services
+        conditions, resources = pulse.assessor.conditions(), pulse.current.portfolio.resources
+        try:
+            found = findings(verdict.service, conditions, resources, *around, now, members)
+        except Exception:
+            # A case without findings is worth more than none: the customer waits for it.
+            log.exception("analysis failed", tenant=pulse.tenant, case=case_id, service=verdict.service)
+            found = dict(NOTHING_FOUND)
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
         self._give(t, pulse.tenant, case, Open(document, found), self._due(pulse, verdict))

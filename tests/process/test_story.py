@@ -60,7 +60,19 @@ def test_the_case_knows_the_other_services_their_common_cause_and_the_change_bef
     found = next(c for c in world.cases() if c.service == "vpn-0042").findings
     assert found["affected"] == ["vpn-0043"]
     assert found["cause_candidates"][0]["resource"] == "switch-1"
+    assert found["cause_candidates"][0]["score"] == 0.667
     assert [c["id"] for c in found["changes"]] == ["CHG-1"]
+
+
+def test_an_analysis_that_fails_keeps_no_case_from_opening(world, monkeypatch):
+    def fails(*_args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("upheld.pulse.findings", fails)
+    world.deliver(*GOOD * 10, *BAD * 8)
+    assert world.case().kind == "violation"
+    assert world.case().findings == {"affected": [], "cause_candidates": [], "changes": []}
+    assert len(world.mails("noc@acme.example")) == 1
 
 
 def test_after_a_stable_time_the_customer_is_asked_by_a_signed_link(world):

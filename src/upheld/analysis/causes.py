@@ -88,8 +88,10 @@ def rank_causes(
     *,
     states: Mapping[str, float] | None = None,
     starts: Sequence[int] = (),
+    among: Collection[str] | None = None,
 ) -> list[Candidate]:
-    """Every node, the likeliest cause first; those of one score by their distance from the target and by name.
+    """Every node, or those `among` which the cause is looked for, the likeliest first; those of one score by their
+    distance from the target and by name.
 
     `calls`: what each node depends on. `nodes`: what was measured of each, over the same intervals of the case.
     `kind`: the target's indicator that went bad. `states`: how bad a node was, in [0, 1], where that is known without a
@@ -106,7 +108,7 @@ def rank_causes(
         for name in everyone
     }
     steps, linked = _steps(graph, target), _linked(evidence)
-    found = [_candidate(evidence, name, linked.get(name)) for name in everyone]
+    found = [_candidate(evidence, name, linked.get(name)) for name in (everyone if among is None else among)]
     return sorted(found, key=lambda c: (-c.score, steps.get(c.node, len(everyone)), c.node))
 
 
