@@ -5,6 +5,7 @@ import re
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -33,6 +34,7 @@ from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.store import open_store
+from upheld.store.compacting import When
 from upheld.telemetry import Standing, Telemetry
 from upheld.turns import Turns
 
@@ -50,6 +52,8 @@ DEFAULT_TENANT = "default"
 MEBIBYTE = 1024 * 1024
 SENDERS = 4
 """Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
+COMPACTION_PAUSE = 30.0
+"""Seconds between two looks at what is to be compacted."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +63,11 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///upheld.db"
     """SQLAlchemy URL of the store: a SQLite file, or PostgreSQL as postgresql+psycopg://..."""
+    log_files: str | None = None
+    """The folder, a path or an fsspec URL, of the measurements that are compacted to Parquet; beside a SQLite file unless
+    told otherwise. On PostgreSQL nothing is compacted without it."""
+    compact_after: float = Field(default=21_600, ge=0)
+    """Seconds after which measurements are compacted."""
     host: str = "127.0.0.1"
     """The address to listen on; loopback unless told otherwise."""
     port: int = Field(default=8470, ge=0, le=65535)
@@ -111,7 +120,8 @@ class Application:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.telemetry = Telemetry(_traces(settings))
-        database = open_store(settings.database_url, self.telemetry)
+        database = open_store(settings.database_url, self.telemetry, settings.log_files)
+        self._compactor, self._compacts_at = database.compactor, 0.0
         self.settings = settings
         self.store: Store = database
         self.log: MeasurementLog = database
@@ -155,7 +165,12 @@ class Application:
         )
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
-        steps = {"assessment": self.turns.go_round, "timers": self.performer.keep_time, **senders}
+        steps = {
+            "assessment": self.turns.go_round,
+            "timers": self.performer.keep_time,
+            "compaction": self.compact,
+            **senders,
+        }
         self.background = Background(steps, settings.stuck_after)
         self.draining = threading.Event()
         """Set once the server is about to end: nothing new is to be sent to it."""
@@ -178,6 +193,15 @@ class Application:
         """Lets the background threads end what they are at."""
         self.background.stop()
         self.telemetry.close()
+
+    def compact(self) -> int:
+        """Compacts what is old enough of the log of measurements: the rows of one round, and then it rests a while."""
+        if self._compactor is None or time.monotonic() < self._compacts_at:
+            return 0
+        count = self._compactor.run(self.clock.now(), When(age=_microseconds(self.settings.compact_after)))
+        if not count:
+            self._compacts_at = time.monotonic() + COMPACTION_PAUSE
+        return count
 
     def unready(self) -> dict[str, str]:
         """What keeps the server from working, by the part: nothing where it can."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from upheld.assessment.advance import assess
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
-from upheld.assessor import rows_up_to
 from upheld.in_force import InForce, Portfolios
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
@@ -86,7 +85,8 @@ class AsKnown:
         """The verdicts of the agreements of `kept` again: credits and rights hang together in an agreement."""
         agreements = {k.verdict.agreement for k in kept}
         terms = [term for term in promised.every_term if term.agreement in agreements]
-        batch = rows_up_to(self._measurements, tenant, made.position, {key for term in terms for key in term.series})
+        series = {key for term in terms for key in term.series}
+        batch = self._measurements.rows(tenant, series, upto=made.position)
         return assess(terms, batch, exclusions, made.as_of, since=made.since, lateness=made.lateness, events=events)
 
 

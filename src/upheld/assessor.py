@@ -18,7 +18,6 @@ from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.measurements.model import COLUMNS
 from upheld.ports import MeasurementLog
 from upheld.recorder import Recorder
 
@@ -43,6 +42,7 @@ class Assessor:
         self._handed_over = False
         self._first = self._since = self._floor = 0
         self._position = 0
+        self._reading: Iterator[tuple[int, pa.Table]] | None = None
         self._exclusions: Sequence[Exclusion] | None = None
         self._events: Sequence[ServiceEvent] = ()
         self._told: Sequence[ServiceEvent] | None = None
@@ -134,7 +134,7 @@ class Assessor:
 
     def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
         """See `carried.Source`."""
-        return series_in(rows_up_to(self._log, self._tenant, self._position, series), series)
+        return series_in(self._log.rows(self._tenant, series, upto=self._position), series)
 
     # -- taking in ----------------------------------------------------------------------------------------------
 
@@ -150,7 +150,9 @@ class Assessor:
         """The next slice of the log; None where there is none, or where the assessment has to begin anew for it."""
         news: list[tuple[int, pa.Table]] = []
         rows, position = 0, self._position
-        for position, batch in self._log.read(self._tenant, self._position):
+        # One reading goes on where it was until it has caught up, for it reads ahead; after a failure it begins again.
+        reading, self._reading = self._reading or self._log.read(self._tenant, self._position), None
+        for position, batch in reading:
             news.append((position, batch))
             rows += batch.num_rows
             if rows >= ROWS_AT_ONCE or position >= upto:
@@ -161,7 +163,7 @@ class Assessor:
         table = pa.concat_tables([batch for _, batch in news]).unify_dictionaries()
         if self._begin_by(pc.min(table.column("time")).as_py()):
             return None
-        self._position = position
+        self._position, self._reading = position, reading if position < upto else None
         if self.arrivals is not None and position > self.arrivals.position:
             fresh = [batch for place, batch in news if place > self.arrivals.position]
             whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()
@@ -179,22 +181,5 @@ class Assessor:
 
     def _restart(self, since: int) -> None:
         self._since, self._position, self._exclusions, self._told = since, 0, None, None
+        self._reading = None
         self._state, self._handed_over = start(self._terms, since=since, lateness=self._lateness), False
-
-
-def rows_up_to(log: MeasurementLog, tenant: str, position: int, series: Collection[SeriesKey]) -> pa.Table:
-    """What the log's batches up to a position hold of these series, and of others of the same services and metrics."""
-    services = pa.array(sorted({service for service, _ in series}), pa.string())
-    metrics = pa.array(sorted({metric for _, metric in series}), pa.string())
-    parts = []
-    for place, batch in log.read(tenant):
-        if place > position:
-            break
-        told = _is_in(batch.column("service"), services), _is_in(batch.column("metric"), metrics)
-        mine = batch.filter(pc.and_(*told))
-        parts += [mine] if mine.num_rows else []
-    return pa.concat_tables(parts).unify_dictionaries() if parts else COLUMNS.empty_table()
-
-
-def _is_in(column: pa.ChunkedArray, names: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(column.cast(pa.string()), names)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,9 +16,43 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upheld.measurements.model import COLUMNS, Measurement, from_table, holding, to_table
-from upheld.store import SqlStore, log, open_store
+from upheld.store import SqlStore, log, manifest, open_store
+from upheld.store.compacting import When
+from upheld.store.folder import Folder
 
 MINUTE = 60_000_000
+AT_ONCE = When(age=0, rows=1)
+
+
+class Compacting(SqlStore):
+    """A store that compacts its log after every so many batches, 0: never."""
+
+    every = 0
+    appended = 0
+
+    def append(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
+        position = super().append(tenant, batch, source)
+        self.appended += 1
+        if self.every and self.appended % self.every == 0:
+            assert self.compactor is not None
+            if self.compactor.run(0, AT_ONCE):
+                with self._begin(writing=False) as connection:
+                    assert manifest.last_position(connection, tenant) >= position
+        return position
+
+
+@pytest.fixture(params=["in the database", "partly in files", "in files"])
+def store(
+    store: SqlStore, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Compacting]:
+    """What holds of the log holds wherever its batches lie."""
+    monkeypatch.setattr("upheld.store.folder.os.fsync", lambda _: None)  # takes most of the time; no test here needs it
+    made = Compacting(store._engine, folder=Folder(f"{tmp_path}/files"))
+    made.every = {"in files": 1, "partly in files": 3}.get(request.param, 0)
+    yield made
+    with made._begin(writing=False) as connection:
+        files = manifest.tenants_with_files(connection)
+    assert bool(files) == (made.every > 0 and made.appended >= made.every), "compacted as was meant"
 
 
 def measured(value: float, time: int = 0, service: str = "vpn-1", known_at: int = 0) -> Measurement:
@@ -42,13 +78,15 @@ def test_a_reader_goes_on_behind_the_position_it_has_seen(store: SqlStore) -> No
 
 
 def test_a_tenant_reads_its_own_batches_only(store: SqlStore) -> None:
-    mine, other = to_table([measured(1)]), to_table([measured(2)])
-    store.append("t", mine)
-    store.append("u", other)
-    assert [table for _, table in store.read("t")] == [mine]
-    assert [table for _, table in store.read("u")] == [other]
+    mine, other = [measured(1)], [measured(2)]
+    store.append("t", to_table(mine))
+    store.append("u", to_table(other))
+    assert [from_table(table) for _, table in store.read("t")] == [mine]
+    assert [from_table(table) for _, table in store.read("u")] == [other]
     assert list(store.read("nobody")) == []
-    assert store.series("t", "vpn-1", "reachable", 0, 1) == mine
+    assert from_table(store.series("t", "vpn-1", "reachable", 0, 1)) == mine
+    assert from_table(store.rows("t", {("vpn-1", "reachable")})) == mine
+    assert store.rows("nobody", {("vpn-1", "reachable")}).num_rows == 0
     assert store.series("nobody", "vpn-1", "reachable", 0, 1).num_rows == 0
 
 
@@ -111,7 +149,7 @@ MEASUREMENTS = st.builds(
 _tenants = (f"tenant-{n}" for n in itertools.count())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(MEASUREMENTS, max_size=6), max_size=5), start=st.integers(0, 3), end=st.integers(0, 6))
 def test_a_series_is_what_holds_of_all_that_was_delivered(
     store: SqlStore, batches: list[list[Measurement]], start: int, end: int
@@ -128,12 +166,53 @@ def test_a_series_is_what_holds_of_all_that_was_delivered(
         assert table.schema.equals(COLUMNS)
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=st.lists(st.lists(MEASUREMENTS, min_size=1, max_size=6), min_size=1, max_size=7),
+    seen=st.integers(0, 7),
+    start=st.integers(0, 3),
+    end=st.integers(0, 6),
+    data=st.data(),
+)
+def test_all_that_is_asked_of_a_part_of_the_log_is_found_in_that_part(
+    store: SqlStore, batches: list[list[Measurement]], seen: int, start: int, end: int, data: st.DataObject
+) -> None:
+    tenant = next(_tenants)
+    told = [(batch, data.draw(st.sampled_from([None, "a", "b"]))) for batch in batches]
+    positions = [store.append(tenant, to_table(batch), source) for batch, source in told]
+    assert [(place, from_table(table)) for place, table in store.read(tenant)] == list(
+        zip(positions, batches, strict=True)
+    )
+    seen = min(seen, len(positions))
+    upto = positions[seen - 1] if seen else 0
+    read = [(place, from_table(table)) for place, table in store.read(tenant, upto)]
+    assert read == list(zip(positions, batches, strict=True))[seen:]
+    held = holding(m for batch in batches[:seen] for m in batch).values()
+    mine = sorted((m for m in held if (m.service, m.metric) == ("s1", "m2") and start <= m.time < end), key=_time)
+    assert repr(from_table(store.series(tenant, "s1", "m2", start, end, upto=upto))) == repr(mine)
+    wanted = {("s1", "m1"), ("s1", "m2")}
+    rows = from_table(store.rows(tenant, wanted, upto=upto))
+    assert sorted(map(repr, rows)) == sorted(repr(m) for batch in batches[:seen] for m in batch if m.service == "s1")
+    behind = told[seen:]
+    delivered = {
+        source
+        for batch, source in behind
+        if source and any((m.service, m.metric) in wanted and start <= m.time < end for m in batch)
+    }
+    assert store.sources(tenant, wanted, start, end, after=upto, upto=positions[-1]) == sorted(delivered)
+
+
+def _time(measurement: Measurement) -> int:
+    return measurement.time
+
+
 def test_a_correction_holds_by_its_knowledge_time_and_not_by_its_arrival(store: SqlStore) -> None:
     for value, known_at in ((1.0, 10), (3.0, 30), (2.0, 20)):
         store.append("t", to_table([measured(value, known_at=known_at)]))
     assert from_table(store.series("t", "vpn-1", "reachable", 0, 1)) == [measured(3.0, known_at=30)]
 
 
+@pytest.mark.parametrize("store", ["in the database"], indirect=True)
 def test_a_series_unpacks_only_the_batches_that_overlap_its_time(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, case, func, select
 
 from upheld.ports import Census
-from upheld.store.tables import agenda, cases, dead_letters, dead_letters_dropped, log_batches, tenants
+from upheld.store.tables import agenda, cases, dead_letters, dead_letters_dropped, tenants
 
 
 def census(connection: Connection, now: int) -> Census:
@@ -24,11 +24,3 @@ def census(connection: Connection, now: int) -> Census:
             row[0]: int(row[1]) for row in connection.execute(select(dropped.tenant, dropped.letters))
         },
     )
-
-
-def backlog(connection: Connection, tenant: str, after: int) -> tuple[int, int]:
-    """See `ports.MeasurementLog.backlog`."""
-    t = log_batches.c
-    last = connection.execute(select(func.max(t.position)).where(t.tenant == tenant)).scalar() or 0
-    rows = connection.execute(select(func.sum(t.rows)).where(t.tenant == tenant, t.position > after)).scalar() or 0
-    return int(last), int(rows)

@@ -1,12 +1,13 @@
-"""The measurement log: every accepted batch is one row, with its place in the order and its Arrow stream.
+"""The head of the measurement log: every accepted batch is one row, with its place in the order and its Arrow stream,
+until it is compacted (`compacting`).
 
 A reader that has seen a position never later finds a lower one. The position comes from a counter row, and the
 transaction holds that row until it is committed or gone; so the batch with the next position cannot become visible
 first, however many processes append.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from upheld.measurements.model import COLUMNS
+from upheld.store.columnar import Wanted, chosen
 from upheld.store.rows import add
 from upheld.store.tables import INSTALLATION, log_batches, log_head
 
@@ -102,10 +104,17 @@ def append(connection: Connection, batches: Sequence[tuple[str, PackedBatch, str
 
 
 def end(connection: Connection, tenant: str) -> int:
-    """The position of the tenant's last batch, 0 before the first."""
+    """The position of the last batch of the tenant that the database holds, 0 where it holds none."""
     t = log_batches.c
     last = select(t.position).where(t.tenant == tenant).order_by(t.position.desc()).limit(1)
     return connection.execute(last).scalar() or 0
+
+
+def rows_behind(connection: Connection, tenant: str, after: int) -> int:
+    """How many rows the database holds behind position `after`."""
+    t = log_batches.c
+    counting = select(func.sum(t.rows)).where(t.tenant == tenant, t.position > after)
+    return int(connection.execute(counting).scalar() or 0)
 
 
 def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int, bytes]]:
@@ -124,65 +133,39 @@ def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int,
     return [(row.position, row.arrow) for row in connection.execute(query)]
 
 
-def series(
-    connection: Connection, tenant: str, service: str, metric: str, start: int, end: int, upto: int | None
-) -> pa.Table:
-    """The measurements that hold of one series with start <= time < end, by time, as a table of `COLUMNS`; of the
-    batches up to position `upto`, None: of all."""
+def parts(
+    connection: Connection, tenant: str, wanted: Wanted, *, sourced: bool = False
+) -> Iterator[tuple[str | None, pa.Table]]:
+    """What each batch in the database has that is wanted, with who delivered it, in order; with `sourced` only of
+    batches of which that is known."""
     t = log_batches.c
-    overlapping = select(t.arrow).where(t.tenant == tenant, t.max_time >= start, t.min_time < end)
-    if upto is not None:
-        overlapping = overlapping.where(t.position <= upto)
-    query = overlapping.order_by(t.position).execution_options(yield_per=_PAGE)
-    parts = [
-        part
-        for arrow in connection.execute(query).scalars()
-        for part in _parts(unpack(arrow), service, metric, start, end)
-    ]
-    return _holding(pa.Table.from_batches(parts, COLUMNS).unify_dictionaries().combine_chunks())
+    query = select(t.arrow, t.source).where(t.tenant == tenant)
+    if wanted.start is not None:
+        query = query.where(t.max_time >= wanted.start)
+    if wanted.end is not None:
+        query = query.where(t.min_time < wanted.end)
+    if wanted.after is not None:
+        query = query.where(t.position > wanted.after)
+    if wanted.upto is not None:
+        query = query.where(t.position <= wanted.upto)
+    if sourced:
+        query = query.where(t.source.is_not(None))
+    within = replace(wanted, after=None, upto=None)
+    for row in connection.execute(query.order_by(t.position).execution_options(yield_per=_PAGE)):
+        found = chosen(unpack(row.arrow), within)
+        if found.num_rows:
+            yield row.source, found
 
 
-def sources(
-    connection: Connection,
-    tenant: str,
-    series: Collection[tuple[str, str]],
-    start: int,
-    end: int,
-    after: int,
-    upto: int,
-) -> set[str]:
-    """Who delivered measurements of one of these (service, metric) with start <= time < end in the batches behind
-    `after` up to `upto`."""
-    t = log_batches.c
-    here = (t.tenant == tenant) & (t.position > after) & (t.position <= upto) & t.source.is_not(None)
-    query = select(t.arrow, t.source).where(here, t.max_time >= start, t.min_time < end)
-    found: set[str] = set()
-    for row in connection.execute(query.execution_options(yield_per=_PAGE)):
-        if row.source in found:
-            continue
-        table = unpack(row.arrow)
-        if any(True for service, metric in series for _ in _parts(table, service, metric, start, end)):
-            found.add(row.source)
-    return found
-
-
-def _parts(table: pa.Table, service: str, metric: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
-    for batch in table.to_batches():
-        time = batch.column("time").to_numpy()
-        wanted = (time >= start) & (time < end)
-        for name, value in (("service", service), ("metric", metric)):
-            column = batch.column(name)
-            # A value that the dictionary lacks has the index -1, which no row has.
-            wanted &= column.indices.to_numpy() == column.dictionary.index(value).as_py()
-        if wanted.any():
-            yield batch.filter(pa.array(wanted))
-
-
-def _holding(rows: pa.Table) -> pa.Table:
+def holding(rows: pa.Table) -> pa.Table:
     """Of each instant of one series the measurement that holds, by the same rule as `measurements.model.holding`:
     the latest knowledge, then the greatest figures, then a value before counts of nothing and 0.0 before -0.0."""
     if rows.num_rows == 0:
         return COLUMNS.empty_table()
+    rows = rows.unify_dictionaries().combine_chunks()
+    time = rows.column("time").to_numpy()
+    if (time[1:] > time[:-1]).all():
+        return rows
     time, known_at, value, total, good = (
         rows.column(name).fill_null(0).to_numpy() for name in ("time", "known_at", "value", "total", "good")
     )

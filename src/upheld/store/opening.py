@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from upheld.recorder import Recorder
+from upheld.store.folder import Folder
 from upheld.store.sql import BUSY_TIMEOUT, SqlStore
 
 _MIGRATION_LOCK = 0x557068656C64  # "Upheld": the advisory lock that openers of one PostgreSQL database queue for
@@ -25,10 +26,11 @@ class UnusableStore(Exception):
     """The database cannot be opened, and why. The text never carries a password."""
 
 
-def open_store(url: str, recorder: Recorder = Recorder()) -> SqlStore:
+def open_store(url: str, recorder: Recorder = Recorder(), log_files: str | None = None) -> SqlStore:
     """Opens the database of a SQLAlchemy URL, `sqlite:///PATH` (made where there is none, readable by its owner only)
     or `postgresql+psycopg://USER@HOST/DATABASE`, and migrates it to the newest form; several processes may do so at
-    once. Raises UnusableStore."""
+    once. `log_files` is the folder, a path or an fsspec URL, of the measurements that are compacted to files: where it
+    is not given, `PATH` with the suffix `.log` for SQLite, and none for PostgreSQL. Raises UnusableStore."""
     checked = _checked(url)
     try:
         engine = _sqlite(checked) if checked.get_backend_name() == "sqlite" else _postgresql(checked)
@@ -44,7 +46,18 @@ def open_store(url: str, recorder: Recorder = Recorder()) -> SqlStore:
     except UnusableStore:
         engine.dispose()
         raise
-    return SqlStore(engine, recorder)
+    return SqlStore(engine, recorder, _folder(checked, log_files))
+
+
+def _folder(url: URL, log_files: str | None) -> Folder | None:
+    if log_files is None and url.get_backend_name() == "sqlite":
+        log_files = str(Path(str(url.database)).with_suffix(".log").absolute())
+    if log_files is None:
+        return None
+    try:
+        return Folder(log_files)
+    except (ValueError, ImportError, OSError) as error:
+        raise UnusableStore(f"the folder of measurements, UPHELD_LOG_FILES: {error}") from None
 
 
 def _checked(text: str) -> URL:

@@ -16,7 +16,11 @@ from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
 from upheld.recorder import Recorder
 from upheld.store import log, tables
 from upheld.store.appending import Appending
-from upheld.store.census import backlog, census
+from upheld.store.census import census
+from upheld.store.columnar import Wanted
+from upheld.store.compacting import Compactor
+from upheld.store.folder import Folder
+from upheld.store.reading import Reading
 from upheld.store.rows import add, from_row, to_row
 from upheld.store.transactions import SqlTransaction
 
@@ -31,9 +35,10 @@ class SqlStore:
     """`ports.Store` and `ports.MeasurementLog`. Made by `open_store`; to be used from any number of threads.
 
     A thread can have one writing transaction at a time: on SQLite a second one would wait for the first for ever, so
-    it is refused on every database, with RuntimeError."""
+    it is refused on every database, with RuntimeError. `folder` is where measurements are compacted to: without it,
+    they are not, and `compactor` is None."""
 
-    def __init__(self, engine: Engine, recorder: Recorder = Recorder()) -> None:
+    def __init__(self, engine: Engine, recorder: Recorder = Recorder(), folder: Folder | None = None) -> None:
         self._engine = engine
         self._revision: tuple[str, ...] = ()
         self._writing = threading.local()
@@ -41,6 +46,10 @@ class SqlStore:
         # which sleeps for up to a tenth of a second at a time.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._appending = Appending(lambda: self._begin(writing=True), recorder)
+        self._reading = Reading(lambda: self._begin(writing=False), folder)
+        self.compactor = (
+            None if folder is None else Compactor(lambda writing: self._begin(writing=writing), engine, folder)
+        )
 
     def close(self) -> None:
         """Closes the connections. The store must not be used any more."""
@@ -180,8 +189,7 @@ class SqlStore:
         same time are committed together (`appending`). An empty batch adds nothing and gives the position of the
         tenant's last one. Raises ValueError where it has not the columns of `COLUMNS`, and NotKept."""
         if batch.num_rows == 0:
-            with self._begin(writing=False) as connection:
-                return log.end(connection, tenant)
+            return self._reading.end(tenant)
         packed = log.pack(batch)
         if self._is_writing:
             raise RuntimeError(_TWO_WRITINGS)
@@ -190,33 +198,31 @@ class SqlStore:
     def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
         """Every batch behind position `after`, in order, also those that arrive while it is being read. No
         transaction is open between two of them."""
-        while True:
-            with self._begin(writing=False) as connection:
-                batches = log.page(connection, tenant, after)
-            if not batches:
-                return
-            for after, arrow in batches:
-                yield after, log.unpack(arrow)
+        return self._reading.read(tenant, after)
+
+    def rows(self, tenant: str, series: Collection[tuple[str, str]], *, upto: int | None = None) -> pa.Table:
+        """All measurements of these (service, metric), and of others of the same services and metrics, in the batches
+        up to position `upto`, whether they hold or were corrected, in any order."""
+        services, metrics = ({pair[at] for pair in series} for at in (0, 1))
+        return self._reading.rows(tenant, services, metrics, upto)
 
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
-        with self._begin(writing=False) as connection:
-            return backlog(connection, tenant, after)
+        return self._reading.backlog(tenant, after)
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int
     ) -> Sequence[str]:
         """Who delivered measurements of one of these (service, metric) with start <= time < end (microseconds UTC) in
         the batches behind position `after` up to `upto`, by name."""
-        with self._begin(writing=False) as connection:
-            return sorted(log.sources(connection, tenant, series, start, end, after, upto))
+        services, metrics = ({pair[at] for pair in series} for at in (0, 1))
+        return sorted(self._reading.sources(tenant, series, Wanted(services, metrics, start, end, after, upto)))
 
     def series(
         self, tenant: str, service: str, metric: str, start: int, end: int, *, upto: int | None = None
     ) -> pa.Table:
         """The measurements that hold of one series with start <= time < end (microseconds UTC), by time."""
-        with self._begin(writing=False) as connection:
-            return log.series(connection, tenant, service, metric, start, end, upto)
+        return self._reading.series(tenant, service, metric, start, end, upto)
 
 
 # How a (database, writing) transaction is begun. `begin` is for SQLite and read in `opening`.

@@ -436,3 +436,34 @@ log_batches = Table(
     PrimaryKeyConstraint("tenant", "position"),
     Index("log_batches_by_time", "tenant", "max_time", "min_time"),
 )
+
+# Which files of the log's folder hold what batches hold no more: see `store.compacting`.
+log_files = Table(
+    "log_files",
+    metadata,
+    _column("tenant", Text),
+    _column("name", Text),
+    # What it is called until it is in its place.
+    _column("hidden", Text),
+    # `new` until it is in its place, then `placed`; `gone` once it belongs to the log no more, until it is deleted.
+    _column("state", Text),
+    _column("month", Text),
+    _column("first_position", BigInteger),
+    _column("last_position", BigInteger),
+    _column("min_time", BigInteger),
+    _column("max_time", BigInteger),
+    _column("rows", Integer),
+    PrimaryKeyConstraint("tenant", "name"),
+    Index("log_files_by_time", "tenant", "max_time", "min_time"),
+)
+
+# What was removed from the log because it is older than is to be kept.
+log_removals = Table(
+    "log_removals",
+    metadata,
+    _column("tenant", Text),
+    # Nothing of before this instant is there any more, for certain, nor can be asked for.
+    _column("before", BigInteger),
+    _column("last_position", BigInteger),
+    PrimaryKeyConstraint("tenant"),
+)

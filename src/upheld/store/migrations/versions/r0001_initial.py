@@ -208,6 +208,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", name="log_head_pk"),
     )
     op.create_table(
+        "log_files",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hidden", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("month", sa.Text(), nullable=False),
+        sa.Column("first_position", sa.BigInteger(), nullable=False),
+        sa.Column("last_position", sa.BigInteger(), nullable=False),
+        sa.Column("min_time", sa.BigInteger(), nullable=False),
+        sa.Column("max_time", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "name", name="log_files_pk"),
+    )
+    op.create_index("log_files_by_time", "log_files", ["tenant", "max_time", "min_time"], unique=False)
+    op.create_table(
+        "log_removals",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("before", sa.BigInteger(), nullable=False),
+        sa.Column("last_position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="log_removals_pk"),
+    )
+    op.create_table(
         "maintenances",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
