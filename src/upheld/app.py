@@ -64,8 +64,8 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///upheld.db"
     """SQLAlchemy URL of the store: a SQLite file, or PostgreSQL as postgresql+psycopg://..."""
     log_files: str | None = None
-    """The folder, a path or an fsspec URL, of the measurements that are compacted to Parquet; beside a SQLite file unless
-    told otherwise. On PostgreSQL nothing is compacted without it."""
+    """The folder, a path or an fsspec URL, of the measurements that are compacted to Parquet: beside a SQLite file
+    unless told otherwise. On PostgreSQL nothing is compacted without it."""
     compact_after: float = Field(default=21_600, ge=0)
     """Seconds after which measurements are compacted."""
     host: str = "127.0.0.1"

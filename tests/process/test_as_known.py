@@ -1,5 +1,7 @@
 """Every report that the process has given is given again, byte for byte, as it was known on its day. DESIGN rule 12."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
@@ -78,7 +80,12 @@ class House:
 
     def open(self) -> None:
         """Starts on what the disk has, as after a crash."""
-        settings = Settings(database_url=f"sqlite:///{self.directory / 'upheld.db'}", assessment_delay=60, lateness=0)
+        settings = Settings(
+            database_url=f"sqlite:///{self.directory / 'upheld.db'}",
+            assessment_delay=60,
+            lateness=0,
+            compact_after=0,
+        )
         self.application = Application(settings, self)
         self.process, self.store = self.application.process, self.application.store
         secret, key = new_key(DEFAULT_TENANT, f"auditor {self.at}", "operator", self.at)
@@ -129,6 +136,8 @@ class House:
     def now_and_report(self) -> None:
         self.at += 2 * MINUTE
         self.process.pulse(DEFAULT_TENANT)
+        if len(self.reports) % 3 == 0:  # so that much lies in files, and some not
+            self.application.compact()
         self.report()
         self.at += MINUTE
 
@@ -182,6 +191,12 @@ def test_every_earlier_report_comes_again_byte_for_byte(house):
         if house.get(f"{path}{'&' if '?' in path else '?'}known_at={format_instant(at)}") != body
     ]
     assert different == []
+
+
+def test_the_log_lies_in_files_and_in_the_database(house):
+    assert list(house.directory.glob("upheld.log/tenant=default/month=2026-0[56]/*.parquet"))
+    with closing(sqlite3.connect(house.directory / "upheld.db")) as database:
+        assert database.execute("SELECT count(*) FROM log_batches").fetchone()[0] > 0
 
 
 def test_the_report_as_known_now_is_the_report_of_now(house):

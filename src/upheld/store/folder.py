@@ -93,7 +93,8 @@ class Folder:
             if self.is_local:
                 os.replace(self._path(hidden), path)
             else:
-                self._files.mv(self._path(hidden), path)
+                self._files.cp_file(self._path(hidden), path)
+                self._files.rm_file(self._path(hidden))
         elif not self._files.exists(path):
             raise FileMissing(f"{path}, a file of the measurement log, is not there")
         for changed in (folder, folder.partition("/")[0], "", WRITING):
