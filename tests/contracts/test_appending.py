@@ -47,7 +47,8 @@ class Gathered:
                 self.threads.submit(self.store.append, tenant, batch(n), source)
                 for n, (tenant, source) in enumerate(appends[1:], 1)
             ]
-            until(lambda: len(appending._queue) >= len(rest))
+            size = sum(len(log.pack(batch(n)).arrow) for n in range(len(appends)))
+            until(lambda: appending._waiting.total() == size)
             event.listen(self.store._engine, "commit", self._count)
         done = [first, *rest]
         for future in done:

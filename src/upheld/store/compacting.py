@@ -226,6 +226,7 @@ class Compactor:
         """Whether nobody else compacts, in this process or another, until the end of the block."""
         if self._engine.dialect.name == "postgresql":
             return _advisory_lock(self._engine)
+        self._folder.make()
         database = Path(str(self._engine.url.database))
         return _folder_lock(Path(self._folder.root) if self._folder.is_local else database.parent)
 
@@ -260,7 +261,6 @@ def _advisory_lock(engine: Engine) -> Iterator[bool]:
 
 @contextmanager
 def _folder_lock(folder: Path) -> Iterator[bool]:
-    folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:

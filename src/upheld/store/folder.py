@@ -56,13 +56,17 @@ class Folder:
         self._files, root = fsspec.core.url_to_fs(url)
         self.root = root.rstrip("/")
         self.is_local = isinstance(self._files, LocalFileSystem)
+
+    def make(self) -> None:
+        """Makes the folder, as private as the database is, if it is not there."""
         if self.is_local:
-            Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)  # as private as the database is
+            Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, rows: pa.Table) -> str:
         """Writes rows (`FILE_COLUMNS`, sorted) as a file that is not in its place yet, and returns its hidden name."""
         hidden = f"{WRITING}/{secrets.token_hex(8)}.parquet"
         path = self._path(hidden)
+        self.make()
         self._files.makedirs(self._path(WRITING), exist_ok=True)
         try:
             with open(path, "wb") if self.is_local else self._files.open(path, "wb") as stream:
