@@ -4,9 +4,15 @@ in CI nothing may be skipped: with UPHELD_TEST_NO_SKIP set, a skipped test fails
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("upheld", derandomize="UPHELD_LAWS_EXAMPLES" not in os.environ, database=None, deadline=None)
+settings.register_profile(
+    "upheld",
+    derandomize="UPHELD_LAWS_EXAMPLES" not in os.environ,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # which a busy machine is
+)
 settings.load_profile("upheld")
 
 

@@ -19,11 +19,12 @@ from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
 from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder, from_json
 from upheld.readers.remote_write import Decoder, Labels
+from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines, to_lines
 from upheld.readers.tables import forms_read
 from upheld.recorder import Recorder
 
-Protocol = Literal["remote write", "OTLP", "labelled samples"]
+Protocol = Literal["remote write", "remote write 2.0", "OTLP", "labelled samples"]
 """How labelled samples come; the last are those that were set aside."""
 MEASUREMENTS = "measurements"
 """What a dead letter's path is called whose body has services and metrics, and no labels."""
@@ -32,6 +33,7 @@ MAX_SERIES = 1_000_000
 """Series that one tenant may send by remote write."""
 DECODERS: Mapping[Protocol, Callable[[], Decoding]] = {
     "remote write": partial(Decoder, max_series=MAX_SERIES),
+    "remote write 2.0": partial(Decoder2, max_series=MAX_SERIES),
     "OTLP": OtlpDecoder,
     "labelled samples": SampleLines,
 }

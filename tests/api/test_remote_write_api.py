@@ -93,9 +93,9 @@ def test_the_same_request_again_counts_once(house: House, north: TestClient) -> 
         (b"", {**HEADERS, "Content-Type": "application/json"}, 415, "Content-Type must be application/x-protobuf"),
         (
             b"",
-            {**HEADERS, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"},
+            {**HEADERS, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v3.Request"},
             415,
-            "remote write 1.0",
+            "with proto=prometheus.WriteRequest or io.prometheus.write.v2.Request",
         ),
     ],
 )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from upheld.measurements.mapping import Mapping, Place, Unmapped, place
 from upheld.measurements.model import AHEAD, COLUMNS
 from upheld.readers.remote_write import Labels, Samples
+from upheld.readers.remote_write_scan import HISTOGRAM
 
 SeriesKey = tuple[str, str]
 UNMAPPED, UNREAD = -1, -2
@@ -23,7 +24,10 @@ UNMAPPED, UNREAD = -1, -2
 class Received:
     """What a request came to: `table` (columns `measurements.model.COLUMNS`) has what an objective reads. Of the rest
     the numbers: `unmapped` and `unread` samples, `stale` markers, values that are `not_finite`, native `histograms`,
-    and those too far in the `future`: these also stand in `too_early`, as (labels, time in microseconds UTC, value)."""
+    and those too far in the `future`: these also stand in `too_early`, as (labels, time in microseconds UTC, value).
+
+    `samples_taken` and `histograms_taken` are those that were understood, kept or left out as the mapping has it: what
+    the sender need not hear of. `refused` counts the others, where the decoder has a row for each."""
 
     table: pa.Table
     unmapped: int = 0
@@ -33,6 +37,14 @@ class Received:
     histograms: int = 0
     future: int = 0
     too_early: Sequence[tuple[Labels, int, float]] = ()
+    samples_taken: int = 0
+    histograms_taken: int = 0
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """What could not be taken though an objective reads its series, by the reason; only where there is some."""
+        reasons = ("not_finite", "histograms", "future")
+        return {reason: count for reason in reasons if (count := getattr(self, reason))}
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -114,7 +126,8 @@ class Receiver:
             return replace(received, too_early=self._too_early(samples, places, received_at + ahead))
 
     def _too_early(self, samples: Samples, places: _Places, latest: int) -> list[tuple[Labels, int, float]]:
-        at = np.flatnonzero((samples.time > latest) & (places.service[samples.series] >= 0))
+        future = (samples.time > latest) & np.isfinite(samples.value)
+        at = np.flatnonzero(future & (places.service[samples.series] >= 0))
         found = zip(samples.series[at].tolist(), samples.time[at].tolist(), samples.value[at].tolist(), strict=True)
         return [(self._decoder.labels(code), time, value) for code, time, value in found]
 
@@ -127,8 +140,10 @@ class Receiver:
 
 def _received(samples: Samples, places: _Places, received_at: int, ahead: int) -> Received:
     service = places.service[samples.series]
-    future = samples.time > received_at + ahead
-    taken = np.flatnonzero((service >= 0) & ~future)
+    histogram = samples.value.view(np.uint64) == np.uint64(HISTOGRAM)
+    read = service >= 0
+    future = (samples.time > received_at + ahead) & np.isfinite(samples.value)
+    taken = np.flatnonzero(read & ~future & ~histogram)
     series = samples.series[taken]
     value = places.scaled(series, samples.value[taken])
     finite = np.isfinite(value)
@@ -147,15 +162,23 @@ def _received(samples: Samples, places: _Places, received_at: int, ahead: int) -
         ],
         schema=COLUMNS,
     )
+    not_finite, beyond = _count(~finite), _count(future & read)
+    histograms, unkept = _count(histogram), _count(histogram & read)
     return Received(
         table,
-        unmapped=int(np.count_nonzero(service == UNMAPPED)),
-        unread=int(np.count_nonzero(service == UNREAD)),
+        unmapped=_count(service == UNMAPPED),
+        unread=_count(service == UNREAD),
         stale=samples.stale,
-        not_finite=samples.not_finite + int(np.count_nonzero(~finite)),
-        histograms=samples.histograms,
-        future=int(np.count_nonzero(future & (service >= 0))),
+        not_finite=samples.not_finite + not_finite,
+        histograms=samples.histograms + unkept,
+        future=beyond,
+        samples_taken=len(samples.series) - histograms + samples.stale - not_finite - beyond,
+        histograms_taken=histograms - unkept,
     )
+
+
+def _count(mask: npt.NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _words(codes: npt.NDArray[np.int32], words: dict[str, int]) -> pa.DictionaryArray:

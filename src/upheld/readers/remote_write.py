@@ -4,7 +4,6 @@ Specification: https://prometheus.io/docs/specs/prw/remote_write_spec/. A sender
 every sample. Here they are read once, when the series first comes; after that its bytes are recognised.
 """
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from upheld.readers.bodies import MalformedBody
-from upheld.readers.remote_write_scan import At, Stopped, enter, forget, intern, odd, scan
+from upheld.readers.known_bytes import KnownBytes, roomy
+from upheld.readers.protobuf_scan import Stopped
+from upheld.readers.remote_write_scan import At, odd, scan
 
 Labels = tuple[tuple[str, str], ...]
 """The (name, value) of a series by name; the metric's name is the value of `__name__`."""
@@ -21,13 +22,20 @@ Labels = tuple[tuple[str, str], ...]
 MAX_BYTES = 32 * 2**20
 """A request that is longer than this when it is decompressed is refused, as Prometheus does."""
 MAX_SERIES = 4_000_000
+MAX_SAMPLES = 1 << 20
+"""A request with more samples is refused: a hostile sender needs a tenth of the bytes that they take here."""
+MAX_LABELS = 2048
+"""A series with more is refused where its labels come as references."""
 
-_WORDS = {
+WORDS = {
     Stopped.TRUNCATED: "it ends in the middle of a field",
     Stopped.BAD_VARINT: "a number of more than 10 bytes",
     Stopped.BAD_FIELD: "a field number that no message has",
-    Stopped.BAD_WIRE_TYPE: "a field of another type than a prometheus.WriteRequest of remote write 1.0 has",
+    Stopped.BAD_WIRE_TYPE: "a field of another type than the message of remote write has",
     Stopped.NO_LABELS: "a time series without labels",
+    Stopped.HALF_LABEL: "the name of a label without its value",
+    Stopped.NO_SYMBOL: "a reference to a symbol that is not there",
+    Stopped.MANY_LABELS: f"a series of more than {MAX_LABELS:,} labels",
     Stopped.BAD_TIME: "a timestamp that is not between the years 1 and 9999 (milliseconds)",
 }
 
@@ -35,9 +43,11 @@ _WORDS = {
 @dataclass(frozen=True, slots=True)
 class Samples:
     """The samples of a request as columns, in the order of the request: the code of the series (int32), the instant
-    (int64, microseconds UTC) and the value (float64, finite). `stale` counts the samples that only said that their
-    series has ended, `not_finite` those whose value was NaN or infinite, `histograms` the native histograms: all of
-    these are left out."""
+    (int64, microseconds UTC) and the value (float64). `stale` counts the samples that only said that their series has
+    ended, `not_finite` those whose value was NaN or infinite, `histograms` the native histograms: these are left out.
+
+    A decoder whose protocol tells the sender what of it was taken has no such numbers of the last two: there they are
+    rows as well, the value of a native histogram having the bits `HISTOGRAM`."""
 
     series: npt.NDArray[np.int32]
     time: npt.NDArray[np.int64]
@@ -53,96 +63,76 @@ class Decoder:
 
     More than `max_series` series, or a request of more than `max_bytes` when decompressed, are refused."""
 
-    # By code: the hash of its label bytes, where they start in the arena, the code that came behind it last time, the
-    # code of the proper spelling of its labels.
-    _hashes: npt.NDArray[np.uint64]
-    _starts: npt.NDArray[np.int64]
-    _follows: npt.NDArray[np.int32]
-    _alias: npt.NDArray[np.int32]
-    _arena: npt.NDArray[np.uint8]
-    _table: npt.NDArray[np.int32]
-    # The rows of the request that is being read; their room is kept for the next.
-    _series: npt.NDArray[np.int32]
-    _time: npt.NDArray[np.int64]
-    _bits: npt.NDArray[np.uint64]
-
     def __init__(self, *, max_series: int = MAX_SERIES, max_bytes: int = MAX_BYTES) -> None:
-        self._max_series, self._max_bytes = max_series, max_bytes
-        # Without a seed that nobody knows, a sender could choose labels that all have one hash.
-        self._seed = np.uint64(secrets.randbits(64))
+        self._max_bytes = max_bytes
         self._progress = np.zeros(len(At), np.int64)
-        self._progress[At.LAST] = -1
-        self._arena = np.empty(1 << 16, np.uint8)
-        self._make_room(1 << 10)
-        self._alias = np.arange(1 << 10, dtype=np.int32)
+        self._known = KnownBytes(max_series, "series")
+        # By code: that of the proper spelling of its labels.
+        self._alias: npt.NDArray[np.int32] = np.arange(1 << 10, dtype=np.int32)
         self._aliased = False
-        self._rows(1 << 10)
+        self._rows = Rows()
 
     def __len__(self) -> int:
         """How many codes were given."""
-        return int(self._progress[At.CODES])
+        return len(self._known)
 
     def labels(self, code: int) -> Labels:
         """The labels of a series, by name. Raises IndexError for a code that was not given."""
         if not 0 <= code < len(self):
             raise IndexError(f"series {code}; there are {len(self)}")
-        return tuple(_labels(self._block(self._alias[code])))
+        return tuple(_labels(self._known[int(self._alias[code])]))
 
     def decode(self, body: bytes) -> Samples:
         """The samples of a request's body. Raises MalformedBody where it cannot be read or is too large; nothing of it
         is kept then."""
-        data = _decompress(body, self._max_bytes)
-        known, arena = len(self), int(self._progress[At.ARENA])
+        data = decompressed(body, self._max_bytes)
+        before = self._known.mark()
         try:
             self._scan(data)
-            self._check_new(known)
+            self._check_new(before[0])
         except MalformedBody:
-            forget(self._hashes, known, len(self), self._table)
-            self._progress[[At.CODES, At.ARENA, At.LAST]] = known, arena, -1
+            self._known.go_back(before)
             raise
-        rows = int(self._progress[At.ROWS])
-        series = self._series[:rows]
+        series, time, value = self._rows.taken(int(self._progress[At.ROWS]))
         return Samples(
-            series=self._alias[series] if self._aliased else series.copy(),
-            time=self._time[:rows].copy(),
-            value=self._bits[:rows].view(np.float64).copy(),
+            series=self._alias[series] if self._aliased else series,
+            time=time,
+            value=value,
             stale=int(self._progress[At.STALE]),
             not_finite=int(self._progress[At.NOT_FINITE]),
             histograms=int(self._progress[At.HISTOGRAMS]),
         )
 
     def _scan(self, data: npt.NDArray[np.uint8]) -> None:
-        self._progress[[At.BYTE, At.SERIES, At.ROWS, At.STALE, At.NOT_FINITE, At.HISTOGRAMS]] = 0
+        self._progress[:] = 0
         while (stopped := self._scan_on(data)) is not Stopped.DONE:
             if stopped is Stopped.FULL:
-                self._rows(2 * len(self._time))
+                self._rows.grow(int(self._progress[At.ROWS]))
             elif stopped is Stopped.CROWDED:
-                self._grow(len(data))
+                self._known.grow(len(data))
             else:
                 series, byte = self._progress[[At.SERIES, At.BYTE]]
                 raise MalformedBody(
-                    f"not a prometheus.WriteRequest: time series {series + 1}, byte {byte}: {_WORDS[stopped]}"
+                    f"not a prometheus.WriteRequest: time series {series + 1}, byte {byte}: {WORDS[stopped]}"
                 )
 
     def _scan_on(self, data: npt.NDArray[np.uint8]) -> Stopped:
-        known = self._seed, self._table, self._hashes, self._starts, self._follows, self._arena, self._progress
-        return Stopped(scan(data, *known, self._series, self._time, self._bits))
+        return Stopped(scan(*(data, *self._known.arrays, self._progress, *self._rows.arrays)))
 
     def _check_new(self, known: int) -> None:
         """Looks at the labels of the series from `known` on, and gives those that are spelt in another way than the
         specification has it (another order of names) the code of the proper spelling."""
         if (new := len(self)) == known:
             return
-        if new > self._max_series:
-            raise MalformedBody(f"more than {self._max_series:,} series")
-        self._alias = _roomy(self._alias, new)
+        self._known.check()
+        self._alias = roomy(self._alias, new)
         self._alias[known:new] = np.arange(known, new)
         for code in self._to_look_at(known, new):
-            block = self._block(code)
+            block = self._known[code]
             proper = _spelt(_labels(block))
             if proper != block:
-                canonical = self._intern(np.frombuffer(bytearray(proper), np.uint8))
-                self._alias = _roomy(self._alias, canonical + 1)
+                canonical = self._known.intern(np.frombuffer(bytearray(proper), np.uint8))
+                self._alias = roomy(self._alias, canonical + 1)
                 self._alias[[canonical, code]] = canonical
                 self._aliased = True
 
@@ -150,61 +140,43 @@ class Decoder:
         """The codes whose labels have to be read one by one: mostly none."""
         try:
             # Between two texts of plain labels there is an ASCII byte: if all is UTF-8, each of them is.
-            self._arena[self._starts[known] : self._starts[new]].tobytes().decode()
+            self._known.since(known).decode()
         except UnicodeDecodeError:
             return list(range(known, new))
-        return [int(code) for code in odd(self._arena, self._starts, known, new)]
-
-    def _intern(self, block: npt.NDArray[np.uint8]) -> int:
-        known = self._seed, self._table, self._hashes, self._starts
-        while (code := intern(block, *known, self._arena, self._progress)) < 0:
-            self._grow(len(block))
-            known = self._seed, self._table, self._hashes, self._starts
-        return int(code)
-
-    def _block(self, code: int) -> bytes:
-        return self._arena[self._starts[code] : self._starts[code + 1]].tobytes()
-
-    def _rows(self, rows: int) -> None:
-        """Room for so many rows; those that are there stay."""
-        written = int(self._progress[At.ROWS])
-        series, time, bits = np.empty(rows, np.int32), np.empty(rows, np.int64), np.empty(rows, np.uint64)
-        if written:
-            series[:written], time[:written] = self._series[:written], self._time[:written]
-            bits[:written] = self._bits[:written]
-        self._series, self._time, self._bits = series, time, bits
-
-    def _grow(self, more: int) -> None:
-        """Twice the room for codes where it is used up, and room for `more` bytes of labels."""
-        codes = len(self)
-        if codes > self._max_series:
-            raise MalformedBody(f"more than {self._max_series:,} series")
-        self._arena = _roomy(self._arena, int(self._progress[At.ARENA]) + more)
-        if 2 * (codes + 1) > len(self._table):
-            self._make_room(2 * (len(self._starts) - 1))
-
-    def _make_room(self, codes: int) -> None:
-        old, size = len(self), codes + 1
-        hashes, starts = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-        follows = np.full(size, -1, np.int32)
-        if old:
-            hashes[:old], starts[: old + 1] = self._hashes[:old], self._starts[: old + 1]
-            follows[:old] = self._follows[:old]
-        self._hashes, self._starts, self._follows = hashes, starts, follows
-        self._table = np.zeros(2 * codes, np.int32)
-        enter(hashes, old, self._table)
+        return [int(code) for code in odd(self._known.arena, self._known.starts, known, new)]
 
 
-def _roomy(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """The array, with at least `size` places."""
-    if size <= len(array):
-        return array
-    larger = np.empty(max(size, 2 * len(array)), array.dtype)
-    larger[: len(array)] = array
-    return larger
+class Rows:
+    """Room for the rows of the request that is being read, kept for the next one."""
+
+    def __init__(self) -> None:
+        self._room(1 << 10)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Series, time and the bits of the value, as compiled code takes them."""
+        return self._series, self._time, self._bits
+
+    def taken(self, rows: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The rows that were written: series, time and value."""
+        return self._series[:rows].copy(), self._time[:rows].copy(), self._bits[:rows].view(np.float64).copy()
+
+    def grow(self, written: int) -> None:
+        """Twice the room; the rows that are written stay. Raises MalformedBody where a request has too many."""
+        old, room = self.arrays, 2 * len(self._time)
+        if room > MAX_SAMPLES:
+            raise MalformedBody(f"more than {MAX_SAMPLES:,} samples in a request")
+        self._room(room)
+        for mine, before in zip(self.arrays, old, strict=True):
+            mine[:written] = before[:written]
+
+    def _room(self, rows: int) -> None:
+        self._series: npt.NDArray[np.int32] = np.empty(rows, np.int32)
+        self._time: npt.NDArray[np.int64] = np.empty(rows, np.int64)
+        self._bits: npt.NDArray[np.uint64] = np.empty(rows, np.uint64)
 
 
-def _decompress(body: bytes, most: int) -> npt.NDArray[np.uint8]:
+def decompressed(body: bytes, most: int) -> npt.NDArray[np.uint8]:
     """The content of a snappy block. The length that it claims is looked at before anything is allocated for it."""
     claimed = shift = 0
     for byte in body[:5]:
@@ -282,6 +254,16 @@ def _number(block: bytes, at: int, end: int) -> tuple[int, int]:
 def _spelt(labels: list[tuple[str, str]]) -> bytes:
     """The labels as the specification wants them: by name, in the shortest form, without those that have no value and
     so are as good as not there. Raises MalformedBody where they cannot be the labels of a series."""
+    check_labels(labels)
+    return b"".join(
+        b"\x0a" + _sized(b"\x0a" + _sized(name.encode()) + b"\x12" + _sized(value.encode()))
+        for name, value in sorted(labels)
+        if value
+    )
+
+
+def check_labels(labels: list[tuple[str, str]]) -> None:
+    """Raises MalformedBody where they cannot be the labels of a series."""
     names = [name for name, _ in labels]
     if "" in names:
         raise MalformedBody("a label without a name")
@@ -290,11 +272,6 @@ def _spelt(labels: list[tuple[str, str]]) -> bytes:
         raise MalformedBody(f"a series with two labels {twice!r}")
     if not any(value for _, value in labels):
         raise MalformedBody("a time series without labels")
-    return b"".join(
-        b"\x0a" + _sized(b"\x0a" + _sized(name.encode()) + b"\x12" + _sized(value.encode()))
-        for name, value in sorted(labels)
-        if value
-    )
 
 
 def _sized(content: bytes) -> bytes:
