@@ -33,6 +33,9 @@ from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
+from upheld.sources.declared import read_declaration
+from upheld.sources.running import Sources
+from upheld.sources.taking import Taking
 from upheld.store import open_store
 from upheld.store.compacting import When
 from upheld.telemetry import Standing, Telemetry
@@ -110,6 +113,8 @@ class Settings(BaseSettings):
     """Free bytes where the store is kept (SQLite) below which the server is not ready."""
     drain: float = Field(default=5, ge=0)
     """Seconds between SIGTERM, from which on the server is not ready, and its end."""
+    sources: Path | None = None
+    """A file that says where measurements are fetched from."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
 
@@ -163,6 +168,7 @@ class Application:
             rules.lease,
             self.telemetry,
         )
+        self.sources = _sources(settings, Taking(self.process, self.ingestion, self.clock, self.telemetry), self.store)
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
         steps = {
@@ -188,9 +194,13 @@ class Application:
     def start(self) -> None:
         """Starts assessing and performing in the background."""
         self.background.start()
+        if self.sources is not None:
+            self.sources.start()
 
     def stop(self) -> None:
         """Lets the background threads end what they are at."""
+        if self.sources is not None:
+            self.sources.stop()
         self.background.stop()
         self.telemetry.close()
 
@@ -278,6 +288,10 @@ def _traces(settings: Settings) -> Recorder:
     except ModuleNotFoundError as error:
         raise ValueError(f"UPHELD_TRACES_ENDPOINT needs {error.name}: pip install 'upheld[tracing]'") from None
     return Traces(str(settings.traces_endpoint), settings.traces_sample)
+
+
+def _sources(settings: Settings, taking: Taking, store: Store) -> Sources | None:
+    return None if settings.sources is None else Sources(read_declaration(settings.sources), taking, store)
 
 
 def _ticket_system(settings: Settings) -> TicketSystem | None:

@@ -59,6 +59,20 @@ class AgendaEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that a source came upon, told from another content of the same path by its `mark`: since when its
+    measurements are known (microseconds UTC), whether it was `begun`, `taken` or `refused`, and how many measurements
+    it had."""
+
+    source: str
+    path: str
+    mark: str
+    known_at: int
+    state: str
+    measurements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is stored: the digest of its secret, never the secret. `role`: `operator`, `ingest` for a source
     that may only deliver measurements, or `metrics` for a monitoring system that may only read the metrics."""
@@ -183,6 +197,12 @@ class Transaction(Protocol):
     def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
         """Replaces the row of one that waits, but not its body. Raises Conflict where it is not waiting with so many
         attempts."""
+
+    # files that sources came upon
+    def save_source_file(self, file: SourceFile) -> None:
+        """Adds it, or replaces the row of the same source, path and mark."""
+
+    def source_file(self, source: str, path: str, mark: str) -> SourceFile | None: ...
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:

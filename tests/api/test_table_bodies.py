@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from upheld.agreements.units import HOUR, parse_instant
 from upheld.measurements.model import Measurement, from_table
 from upheld.readers import body_tables
-from upheld.readers.bodies import ARROW_FILE, CSV, PARQUET, Batch, MalformedBody, WrongContentType, read_body
+from upheld.readers.bodies import (
+    ARROW_FILE,
+    CSV,
+    PARQUET,
+    Batch,
+    MalformedBody,
+    WrongContentType,
+    read_body,
+    rejected_part,
+)
 
 NOON = parse_instant("2026-06-01T12:00:00Z")
 KNOWN = frozenset({("vpn-1", "reachable"), ("vpn-1", "requests"), ("vpn-2", "reachable")})
@@ -134,6 +143,14 @@ def test_a_header_that_cannot_be_is_a_fault_of_every_row(header: str, field: str
     (fault,) = read(CSV, header + "\n" + "," * header.count(",") + "\n").faults
     assert (fault.row, fault.field) == (0, field)
     assert says in fault.message
+
+
+def test_the_faulty_lines_can_be_cut_out_with_the_header_unless_some_are_quoted() -> None:
+    bad = "vpn-9,reachable,2026-06-01T11:00:00Z,1,,\n"
+    faults = read(CSV, TWO + bad).faults
+    assert rejected_part(CSV, (TWO + bad).encode(), faults).decode() == HEADER + bad
+    quoted = (TWO + bad.replace("vpn-9", '"vpn-9"')).encode()
+    assert rejected_part(CSV, quoted, read(CSV, quoted).faults) == quoted
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------------

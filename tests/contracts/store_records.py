@@ -12,7 +12,7 @@ from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import AgendaEntry, Assessment
+from upheld.ports import AgendaEntry, Assessment, SourceFile
 
 DAY = 86_400_000_000
 JUNE = 1_780_272_000_000_000  # 2026-06-01T00:00:00Z
@@ -132,6 +132,10 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
     announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
     return replace(announcement, **changes)  # type: ignore[arg-type]
+
+
+def a_source_file(mark: str = "") -> SourceFile:
+    return SourceFile("drop", "/in/a.csv", "1-a", JUNE, f"begun{mark}", 3)
 
 
 def a_dead_letter(mark: str = "", **changes: object) -> DeadLetter:

@@ -15,6 +15,7 @@ from store_records import (
     a_maintenance,
     a_notice,
     a_service_event,
+    a_source_file,
     a_ticket,
     a_verdict,
     an_action,
@@ -37,6 +38,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
     "dead_letters": (lambda t: t.dead_letters(), lambda mark: [a_dead_letter(mark, body=b"")]),
     "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
+    "source_file": (lambda t: t.source_file("drop", "/in/a.csv", "1-a"), a_source_file),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
     "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
     "verdicts": (
@@ -89,6 +91,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
     t.save_mapping(f"# {mark}\n", JUNE, mark)
+    t.save_source_file(a_source_file(mark))
     t.set_aside(a_dead_letter(mark))
     t.put_verdicts([Told(a_verdict(mark), "first", mark)], JUNE)
     t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
@@ -109,6 +112,7 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.save_mapping("# touched\n", JUNE)
+    t.save_source_file(a_source_file("-touched"))
     t.set_aside(a_dead_letter("-touched"))
     t.change_dead_letter(a_dead_letter("-touched", state="discarded"), 2)
     t.put_verdicts([Told(a_verdict("-touched"), "touched")], JUNE)

@@ -17,8 +17,9 @@ import pytest
 class Server:
     """`upheld serve` in a directory of its own; it can be killed and started again on the same port and data."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, **settings: str) -> None:
+        """`settings` are variables of the environment."""
+        self._directory, self._settings = directory, settings
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -29,7 +30,7 @@ class Server:
         self.client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
 
     def start(self) -> None:
-        environment = {**os.environ, "UPHELD_PORT": str(self.port), "UPHELD_ASSESSMENT_DELAY": "0"}
+        environment = {**os.environ, "UPHELD_PORT": str(self.port), "UPHELD_ASSESSMENT_DELAY": "0", **self._settings}
         with self._output.open("ab") as output:
             command = [sys.executable, "-m", "upheld.cli", "serve"]
             self._process = subprocess.Popen(
@@ -40,6 +41,14 @@ class Server:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(timeout=30)
+
+    def stop(self) -> None:
+        """Ends it as an operator does."""
+        self._process.terminate()
+        assert self._process.wait(timeout=60) == 0, self.log()
+
+    def log(self) -> str:
+        return self._output.read_text()
 
     def put(self, path: str, text: str) -> None:
         answer = self.client.put(path, content=text, headers={"Content-Type": "application/yaml"})

@@ -37,14 +37,18 @@ def serve(
 ) -> None:
     """Run the server: take measurements in, assess, handle cases, tell people.
 
+    With UPHELD_SOURCES=SOURCES.yaml it also fetches measurements from NATS, AMQP, Kafka and folders: docs/ingestion.md.
+
     Everything else is set by environment variables UPHELD_<NAME>; docs/serving.md lists them. The first start prints
     the first API key, once.
     """
     from pydantic import ValidationError
 
     from upheld.app import Application, Settings, configure_logging
+    from upheld.readers.faults import InputError
     from upheld.server import CannotListen, listen
     from upheld.server import serve as answer
+    from upheld.sources.feeds import MissingClient
     from upheld.store import UnusableStore
 
     given = {"database_url": database_url, "host": host, "port": port}
@@ -57,7 +61,9 @@ def serve(
         for fault in error.errors():
             say(f"UPHELD_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
         raise typer.Exit(WRONG_INPUT) from None
-    except (ValueError, CannotListen, UnusableStore) as error:
+    except InputError as error:
+        raise input_exit(error) from None
+    except (ValueError, CannotListen, MissingClient, UnusableStore) as error:
         refuse(str(error))
     key = application.first_key()
     if key is not None:

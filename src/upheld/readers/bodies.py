@@ -137,9 +137,14 @@ def media_type(content_type: str) -> str:
 
 def rejected_part(content_type: str, body: bytes, faults: Sequence[RowFault]) -> bytes:
     """Of a body that `read_body` has read: what is needed to read its faulty rows again. Lines of JSON can be taken one
-    by one; of everything else it is the whole body."""
-    rows = {fault.row for fault in faults}
-    if media_type(content_type) not in JSON_LINES or 0 in rows:
+    by one, and those of CSV with the header, where none is quoted and may go on over several; of everything else it is
+    the whole body."""
+    kind, rows = media_type(content_type), {fault.row for fault in faults}
+    if kind == CSV and b'"' not in body:
+        rows.add(1)
+    elif kind not in JSON_LINES:
+        return body
+    if 0 in rows:
         return body
     return b"".join(line + b"\n" for row, line in enumerate(body.split(b"\n"), 1) if row in rows)
 

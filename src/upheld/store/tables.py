@@ -93,6 +93,19 @@ mappings = Table(
     PrimaryKeyConstraint("tenant", "version"),
 )
 
+source_files = Table(
+    "source_files",
+    metadata,
+    _column("tenant", Text),
+    _column("source", Text),
+    _column("path", Text),
+    _column("mark", Text),
+    _column("known_at", BigInteger),
+    _column("state", Text),
+    _column("measurements", BigInteger),
+    PrimaryKeyConstraint("tenant", "source", "path", "mark"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -32,7 +32,7 @@ from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, Told, VerdictFilter
+from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, SourceFile, Told, VerdictFilter
 from upheld.store import dead_letters, log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
@@ -106,6 +106,15 @@ class SqlTransaction:
 
     def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
         dead_letters.change(self._connection, self._tenant, letter, attempts)
+
+    # -- files of sources
+
+    def save_source_file(self, file: SourceFile) -> None:
+        self._put(tables.source_files, to_row(file))
+
+    def source_file(self, source: str, path: str, mark: str) -> SourceFile | None:
+        t = tables.source_files.c
+        return self._find(SourceFile, tables.source_files, t.source == source, t.path == path, t.mark == mark)
 
     # -- verdicts
 

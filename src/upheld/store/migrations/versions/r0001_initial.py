@@ -255,6 +255,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "version", name="mappings_pk"),
     )
     op.create_table(
+        "source_files",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("measurements", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "source", "path", "mark", name="source_files_pk"),
+    )
+    op.create_table(
         "notices",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,0 +1,148 @@
+"""A folder that is watched: each file is taken once, and moved away or remembered once it is on disk.
+
+Before a file is taken it is written down that it will be, and when it became known: where that is cut off, the file is
+taken again as the same measurements, which changes nothing.
+"""
+
+import random
+import threading
+import time
+from dataclasses import replace
+
+import structlog
+
+from upheld.agreements.units import SECOND
+from upheld.ports import NotKept, SourceFile, Store
+from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, NOT_YET, Standing, told
+from upheld.sources.declared import SUFFIXES, FolderSource, Format
+from upheld.sources.feeds import Message
+from upheld.sources.files import Folder, Found
+from upheld.sources.taking import NotYet, Taking, letter
+
+log = structlog.get_logger("upheld.sources")
+
+TAKEN, REFUSED = "done", "failed"
+"""The folders that files are moved into."""
+
+
+class Watcher:
+    """Watches one folder until it is told to stop."""
+
+    def __init__(self, source: FolderSource, taking: Taking, store: Store, stopping: threading.Event) -> None:
+        self._source, self._taking, self._store, self._stopping = source, taking, store, stopping
+        self._folder: Folder | None = None
+        self._since: dict[tuple[str, str], float] = {}
+        """When a file was first seen with its mark, on the monotonic clock, in seconds."""
+        self._ended: set[tuple[str, str]] = set()
+        """The files that were taken or refused and stay where they are."""
+        self._failures = 0
+        self.standing = Standing(source.id, source.tenant, source.kind)
+
+    def run(self) -> None:
+        """Returns once it has stopped."""
+        while not self._stopping.is_set():
+            wait = self._source.every / SECOND
+            try:
+                self.look()
+                self.standing.state, self.standing.error, self._failures = "running", None, 0
+            except NotYet as missing:
+                wait = self._waits(str(missing), NOT_YET)
+            except NotKept as refusal:
+                wait = self._waits(str(refusal), refusal.retry_after)
+            except Exception as error:  # a folder that is away is no reason to end: whatever it is, it is tried again
+                wait = self._lost(error)
+            self._stopping.wait(wait)
+        self.standing.state = "stopped"
+
+    def look(self) -> None:
+        """Takes every file that is there and complete, by name."""
+        if self._folder is None:
+            self._folder = Folder(self._source)
+        files = self._folder.look()
+        now = time.monotonic()
+        self._since = {(f.path, f.mark): self._since.get((f.path, f.mark), now) for f in files}
+        self._ended &= set(self._since)
+        for file in files:
+            if self._stopping.is_set():
+                return
+            if (file.path, file.mark) not in self._ended and self._age(file) >= self._source.settle / SECOND:
+                self._take(self._folder, file)
+
+    def _age(self, file: Found) -> float:
+        return time.monotonic() - self._since[file.path, file.mark]
+
+    def _take(self, folder: Folder, file: Found) -> None:
+        with self._store.transaction(self._source.tenant, writing=False) as t:
+            known = t.source_file(self._source.id, file.path, file.mark)
+        if known is None or known.state == "begun":
+            known = self._taken(folder, file, known)
+        if known is not None:
+            self._put_away(folder, file, known)
+
+    def _taken(self, folder: Folder, file: Found, known: SourceFile | None) -> SourceFile | None:
+        """Takes a file in; None where it is not complete yet."""
+        kind = self._source.format or _format(file.name)
+        if kind is None:
+            return self._refused(file, known, f"its name ends in none of {', '.join(SUFFIXES)}", None)
+        if file.size > self._source.max_bytes:
+            why = f"it has {file.size:,} bytes, and at most {self._source.max_bytes:,} are taken"
+            return self._refused(file, known, why, kind)
+        body = folder.read(file)
+        patient = self._age(file) < self._source.patience / SECOND
+        if body is None or (patient and kind in ("csv", "jsonl") and not body.endswith(b"\n")):
+            return None
+        if known is None:
+            known = SourceFile(self._source.id, file.path, file.mark, self._taking.now(), "begun")
+            self._save(known)
+        readings = self._taking.read(self._source, kind, [Message(body, file.name, None, known.known_at)])
+        readable = bool(readings.tables)
+        if patient and not readable:
+            return None
+        rows = self._taking.keep(self._source, readings)
+        self.standing.messages += 1
+        self.standing.measurements += rows
+        self.standing.set_aside += len(readings.letters)
+        log.info("file taken", source=self._source.id, file=file.name, measurements=rows, whole=not readings.letters)
+        ended = replace(known, state="taken" if readable else "refused", measurements=rows)
+        self._save(ended)
+        return ended
+
+    def _refused(self, file: Found, known: SourceFile | None, why: str, kind: Format | None) -> SourceFile:
+        """A file that is not even read."""
+        at = self._taking.now() if known is None else known.known_at
+        reason = "unknown_format" if kind is None else "too_large"
+        told = letter(self._source, kind or "jsonl", b"", at, reason, f"{file.name}: {why}; it is in {REFUSED}/")
+        self._taking.set_aside(self._source, [told])
+        self.standing.set_aside += 1
+        ended = SourceFile(self._source.id, file.path, file.mark, at, "refused")
+        self._save(ended)
+        return ended
+
+    def _put_away(self, folder: Folder, file: Found, known: SourceFile) -> None:
+        if self._source.afterwards == "move":
+            folder.move(file, TAKEN if known.state == "taken" else REFUSED)
+        else:
+            self._ended.add((file.path, file.mark))
+
+    def _save(self, file: SourceFile) -> None:
+        with self._store.transaction(self._source.tenant) as t:
+            t.save_source_file(file)
+
+    def _waits(self, why: str, seconds: float) -> float:
+        if self.standing.error != why:
+            log.warning("source waits", source=self._source.id, reason=why)
+        self.standing.state, self.standing.error = "waiting", why
+        return seconds
+
+    def _lost(self, error: Exception) -> float:
+        self._folder = None
+        self.standing.state, self.standing.error = "lost", told(error)
+        self.standing.lost += 1
+        wait: float = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        self._failures = min(self._failures + 1, 16)
+        log.warning("source lost", source=self._source.id, reason=self.standing.error, again_in=round(wait, 1))
+        return wait
+
+
+def _format(name: str) -> Format | None:
+    return next((kind for suffix, kind in SUFFIXES.items() if name.lower().endswith(suffix)), None)

@@ -1,0 +1,304 @@
+"""A watched folder: each complete file once, in name order, whatever is cut off where; nothing outside of it."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from upheld.agreements.units import HOUR, MINUTE, format_instant
+from upheld.app import Application, Settings
+from upheld.ports import Busy, SourceFile
+from upheld.readers.portfolio import parse_portfolio
+from upheld.sources.declared import Declaration, FolderSource
+from upheld.sources.taking import Taking
+from upheld.sources.watching import Watcher
+
+from .test_prometheus import PORTFOLIO
+
+
+class House:
+    """An installation, and a folder that it watches, on disk or in memory."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.application = Application(Settings(database_url=f"sqlite:///{directory}/upheld.db"))
+        self.noon = self.application.clock.now() // HOUR * HOUR - HOUR
+        self.url = url
+        self.files, self.root = fsspec.core.url_to_fs(url)
+        self.files.makedirs(self.root, exist_ok=True)
+        self.stopping = threading.Event()
+
+    def watcher(self, **changes: Any) -> Watcher:
+        """One that has seen nothing yet, as after a restart."""
+        given = {"id": "drop", "kind": "folder", "url": self.url, "settle": "1ms", "patience": "1ms", **changes}
+        (source,) = Declaration.model_validate({"sources": [given]}).sources
+        assert isinstance(source, FolderSource)
+        application = self.application
+        taking = Taking(application.process, application.ingestion, application.clock)
+        return Watcher(source, taking, application.store, self.stopping)
+
+    def take(self, **changes: Any) -> Watcher:
+        """Looks twice: what is the same both times is complete."""
+        watcher = self.watcher(**changes)
+        watcher.look()
+        self.stopping.wait(0.005)
+        watcher.look()
+        return watcher
+
+    def csv(self, *values: float) -> str:
+        lines = [f"line-1,reachable,{self.time(minute)},{value}" for minute, value in enumerate(values)]
+        return "\n".join(["service,metric,time,value", *lines, ""])
+
+    def time(self, minute: int) -> str:
+        return format_instant(self.noon + minute * MINUTE)
+
+    def put(self, name: str, content: str | bytes) -> None:
+        with self.files.open(f"{self.root}/{name}", "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+
+    def names(self, folder: str = "") -> list[str]:
+        path = f"{self.root}/{folder}".rstrip("/")
+        self.files.invalidate_cache()
+        if not self.files.isdir(path):
+            return []
+        return sorted(
+            str(one["name"]).rpartition("/")[2] for one in self.files.ls(path, detail=True) if one["type"] == "file"
+        )
+
+    def values(self) -> list[float]:
+        table = self.application.log.series("default", "line-1", "reachable", self.noon, self.noon + HOUR)
+        found: list[float] = table["value"].to_pylist()
+        return found
+
+    def rows(self) -> int:
+        return sum(table.num_rows for _, table in self.application.log.read("default"))
+
+    def reasons(self) -> list[str]:
+        with self.application.store.transaction("default", writing=False) as t:
+            return sorted(letter.reason for letter in t.dead_letters())
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with an agreement in force: copying it costs less than making it again."""
+    path = tmp_path_factory.mktemp("installed") / "upheld.db"
+    application = Application(Settings(database_url=f"sqlite:///{path}"))
+    application.first_key()
+    application.process.adopt_portfolio("default", PORTFOLIO, parse_portfolio(PORTFOLIO, "portfolio"))
+    application.store.close()  # type: ignore[attr-defined]  # the SQL store has connections to close
+    return path
+
+
+@pytest.fixture(params=["disk", "memory"])
+def house(request: pytest.FixtureRequest, installed: Path, tmp_path: Path) -> Iterator[House]:
+    shutil.copy(installed, tmp_path)
+    url = str(tmp_path / "in") if request.param == "disk" else f"memory://upheld-{tmp_path.name}/in"
+    made = House(tmp_path, url)
+    yield made
+    if request.param == "memory":
+        made.files.rm(made.root, recursive=True)
+
+
+@pytest.fixture
+def on_disk(installed: Path, tmp_path: Path) -> House:
+    shutil.copy(installed, tmp_path)
+    return House(tmp_path, str(tmp_path / "in"))
+
+
+def test_files_are_taken_in_the_order_of_their_names_and_moved_away(house: House) -> None:
+    house.put("b.csv", house.csv(2, 1))
+    house.put("a.csv", house.csv(9, 9, 9))
+    house.put("notes.csv.part", house.csv(5, 5, 5, 5))
+    house.put(".hidden.csv", house.csv(5, 5, 5, 5))
+    watcher = house.take()
+    assert house.values() == [2, 1, 9]
+    assert house.names("done") == ["a.csv", "b.csv"]
+    assert house.names() == [".hidden.csv", "notes.csv.part"]
+    assert (watcher.standing.messages, watcher.standing.measurements) == (2, 5)
+
+
+def test_each_format_is_known_by_its_name(house: House) -> None:
+    line = f'{{"service": "line-1", "metric": "reachable", "time": "{house.time(0)}", "value": 0}}\n'
+    house.put("a.jsonl", line)
+    house.put("b.csv", house.csv(0, 1))
+    house.put("c.xlsx", b"PK")
+    house.take()
+    assert house.values() == [0, 1]
+    assert house.names("failed") == ["c.xlsx"]
+    assert house.reasons() == ["unknown_format"]
+
+
+def test_files_that_stay_are_taken_once_also_across_a_restart(house: House) -> None:
+    house.put("a.csv", house.csv(1, 1))
+    watcher = house.take(afterwards="keep")
+    watcher.look()
+    assert house.take(afterwards="keep").standing.messages == 0
+    assert house.rows() == 2
+    house.put("a.csv", house.csv(1, 0, 1))  # another content under the same name
+    house.take(afterwards="keep")
+    assert house.values() == [1, 0, 1]
+    assert house.names() == ["a.csv"]
+
+
+def test_a_file_of_the_same_name_does_not_replace_one_that_was_taken(house: House) -> None:
+    house.put("a.csv", house.csv(1))
+    house.take()
+    house.put("a.csv", house.csv(0))
+    house.take()
+    assert house.values() == [0]
+    assert house.names("done") == ["2-a.csv", "a.csv"]
+
+
+def test_what_was_cut_off_before_its_end_was_written_down_is_taken_again_as_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another source has corrected it in the meantime."""
+    house.put("a.csv", house.csv(1, 1))
+    watcher = house.watcher()
+    save = watcher._save
+
+    def killed(file: SourceFile) -> None:
+        if file.state != "begun":
+            raise KeyboardInterrupt
+        save(file)
+
+    monkeypatch.setattr(watcher, "_save", killed)
+    watcher.look()
+    house.stopping.wait(0.005)
+    with pytest.raises(KeyboardInterrupt):
+        watcher.look()
+    house.put("z.csv", house.csv(0))
+    house.take(pattern="z*")
+    assert house.values() == [0, 1]
+    house.take()
+    assert house.rows() == 5, "two came twice"
+    assert house.values() == [0, 1]
+    assert house.names("done") == ["a.csv", "z.csv"]
+
+
+def test_what_was_cut_off_before_it_was_moved_is_moved_and_not_taken_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put("a.csv", house.csv(1, 1))
+    watcher = house.watcher()
+    monkeypatch.setattr(watcher, "_put_away", lambda *_: None)
+    watcher.look()
+    house.stopping.wait(0.005)
+    watcher.look()
+    assert house.names() == ["a.csv"]
+    house.take()
+    assert (house.rows(), house.names("done")) == (2, ["a.csv"])
+
+
+def test_a_file_that_still_grows_waits_for_its_end(house: House) -> None:
+    whole = house.csv(1, 0)
+    house.put("a.csv", whole[:-5])
+    watcher = house.watcher(patience="1h")
+    watcher.look()
+    house.stopping.wait(0.005)
+    watcher.look()
+    assert house.rows() == 0, "its last line has no end"
+    house.put("a.csv", whole)
+    watcher.look()
+    assert house.rows() == 0, "it has just changed"
+    house.stopping.wait(0.005)
+    watcher.look()
+    assert house.values() == [1, 0]
+
+
+def test_what_cannot_be_read_is_set_aside_once_patience_ends(house: House) -> None:
+    house.put("a.parquet", b"PAR1 cut off")
+    house.put("b.csv", house.csv(1))
+    patient = house.take(patience="1h")
+    assert (house.values(), house.names(), patient.standing.set_aside) == ([1], ["a.parquet"], 0)
+    house.take()
+    assert (house.names(), house.names("failed"), house.reasons()) == ([], ["a.parquet"], ["malformed"])
+
+
+def test_bad_rows_are_set_aside_and_the_others_taken_or_none_as_is_declared(house: House) -> None:
+    house.put("a.csv", house.csv(1) + f"line-9,reachable,{house.time(1)},1\n")
+    house.take()
+    assert (house.values(), house.names("done"), house.reasons()) == ([1], ["a.csv"], ["refused"])
+    house.put("b.csv", house.csv(0) + f"line-8,reachable,{house.time(1)},1\n")
+    house.take(bad_rows="whole")
+    assert (house.values(), house.names("failed"), house.reasons()) == ([1], ["b.csv"], ["refused", "refused"])
+    house.put("c.csv", house.csv(0) + f"line-7,reachable,{house.time(1)},1\n")
+    house.take(unread="leave_out")
+    assert (house.values(), house.names("done"), len(house.reasons())) == ([0], ["a.csv", "c.csv"], 2)
+
+
+def test_a_file_that_is_too_large_is_not_read(house: House) -> None:
+    house.put("a.csv", house.csv(*[1] * 60))
+    house.take(max_bytes=1024)
+    assert (house.rows(), house.names("failed"), house.reasons()) == (0, ["a.csv"], ["too_large"])
+
+
+def test_while_the_log_is_busy_a_file_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.put("a.csv", house.csv(1))
+    with monkeypatch.context() as patch:
+
+        def busy(*_: object) -> int:
+            raise Busy("too much waits to be written")
+
+        patch.setattr(house.application.process, "take_measurements", busy)
+        with pytest.raises(Busy):
+            house.take()
+    assert house.names() == ["a.csv"]
+    house.take()
+    assert (house.values(), house.names("done")) == ([1], ["a.csv"])
+
+
+def test_no_link_leads_out_of_the_folder(on_disk: House, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.csv").write_text(on_disk.csv(7))
+    folder = Path(on_disk.root)
+    (folder / "a.csv").symlink_to(outside / "secret.csv")
+    os.mkfifo(folder / "b.csv")
+    on_disk.take()
+    assert on_disk.rows() == 0
+    (folder / "done").symlink_to(outside)
+    on_disk.put("c.csv", on_disk.csv(1))
+    watcher = on_disk.watcher()
+    watcher.look()
+    on_disk.stopping.wait(0.005)
+    with pytest.raises(Exception, match="is a link"):
+        watcher.look()
+    assert sorted(path.name for path in outside.iterdir()) == ["secret.csv"]
+
+
+def test_a_file_that_becomes_a_link_between_two_looks_is_not_followed(on_disk: House, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text(on_disk.csv(7))
+    on_disk.put("a.csv", on_disk.csv(1))
+    watcher = on_disk.watcher()
+    watcher.look()
+    found = watcher._folder.look() if watcher._folder is not None else []
+    (Path(on_disk.root) / "a.csv").unlink()
+    (Path(on_disk.root) / "a.csv").symlink_to(tmp_path / "secret.csv")
+    assert watcher._folder is not None
+    with pytest.raises(OSError, match="symbolic link"):
+        watcher._folder.read(found[0])
+
+
+def test_a_folder_that_is_not_there_is_looked_for_again(on_disk: House, tmp_path: Path) -> None:
+    folder = Path(on_disk.root)
+    folder.rmdir()
+    watcher = on_disk.watcher(every="50ms")
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    try:
+        while watcher.standing.lost == 0:
+            on_disk.stopping.wait(0.01)
+        assert watcher.standing.error == "Lost: there is no such folder"
+        folder.mkdir()
+        on_disk.put("a.csv", on_disk.csv(1))
+        while watcher.standing.messages == 0:
+            on_disk.stopping.wait(0.01)
+    finally:
+        on_disk.stopping.set()
+        thread.join(30)
+    assert on_disk.values() == [1]
