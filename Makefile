@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench setup lock clean
+.PHONY: run test lint bench crash setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -19,6 +19,9 @@ lint: setup           ## formatting, style, types, and the direction of imports
 
 bench: setup          ## the speed bars, all or ONLY=B1: a table, and exit status 1 where one falls short
 	$(BIN)/python -m bench $(ONLY)
+
+crash: setup          ## the server killed N times (20) at random instants: nothing acknowledged is lost or counted twice
+	cd tests && ../$(BIN)/python -m crash $(or $(N),20) --seed $(or $(SEED),1)
 
 setup: $(READY)       ## the environment in .venv, exactly as requirements.lock has it
 
