@@ -15,11 +15,13 @@ from upheld.arrivals import Arrivals
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.carried import hand_over
 from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
+from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import MeasurementLog
 from upheld.recorder import Recorder
+from upheld.silences import Watch
 
 ROWS_AT_ONCE = 500_000
 """Rows of the log that are taken in at one time, and what the last batch has beyond them: so much is held in memory of
@@ -50,6 +52,8 @@ class Assessor:
         """Up to which place it has been told of events."""
         self._changed: dict[tuple[str, str, str, int], Verdict] = {}
         self._conditions: Mapping[tuple[str, str, str], Condition] | None = None
+        self._watch = Watch(())
+        self._listens_since: int | None = None
         self.arrivals: Arrivals | None = None
         """Takes note of what is read of the log for the first time."""
 
@@ -126,6 +130,22 @@ class Assessor:
             self._conditions = {} if self._state is None else conditions(self._state)
         return self._conditions
 
+    # -- silence ------------------------------------------------------------------------------------------------
+
+    def watches(self, key: tuple[str, str, str]) -> bool:
+        """Whether it is watched if a promise's series fall silent."""
+        return self._watch.watches(key)
+
+    def silence(self, key: tuple[str, str, str]) -> Silence | None:
+        """The silence of a promise; None where it is not silent."""
+        return self._watch.of(key, self._exclusions or (), self.as_of)
+
+    def silent(self, known: Collection[tuple[str, str, str]]) -> list[tuple[tuple[str, str, str], Silence]]:
+        """The promises that are silent and not among those `known` to be."""
+        if self._listens_since is None:
+            self._listens_since = self.as_of
+        return self._watch.silent(self._exclusions or (), self.as_of, known, self._listens_since)
+
     # -- what was taken in, again -------------------------------------------------------------------------------
 
     def rows(self, service: str, metric: str, start: int, end: int) -> Rows:
@@ -164,6 +184,7 @@ class Assessor:
         if self._begin_by(pc.min(table.column("time")).as_py()):
             return None
         self._position, self._reading = position, reading if position < upto else None
+        self._watch.note(table)
         if self.arrivals is not None and position > self.arrivals.position:
             fresh = [batch for place, batch in news if place > self.arrivals.position]
             whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()
@@ -181,5 +202,5 @@ class Assessor:
 
     def _restart(self, since: int) -> None:
         self._since, self._position, self._exclusions, self._told = since, 0, None, None
-        self._reading = None
+        self._reading, self._watch = None, Watch(self._terms)
         self._state, self._handed_over = start(self._terms, since=since, lateness=self._lateness), False

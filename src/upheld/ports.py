@@ -239,12 +239,14 @@ class Transaction(Protocol):
         stored case is not at the sequence number before the first event."""
 
     def case(self, case_id: str) -> Case | None: ...
-    def open_case(self, agreement: str, objective: str, service: str) -> Case | None: ...
+    def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
+        """The one about the promise itself, or with `silence` the one of kind `no_data`."""
+
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
         """Newest first."""
 
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
-        """Every case, open or ended, of an objective of a service, newest first."""
+        """Every case, open or ended, of an objective of a service, newest first; none of kind `no_data`."""
 
     def events(self, case_id: str) -> Sequence[Event]: ...
 

@@ -6,8 +6,9 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
 from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, findings
 from upheld.arrivals import Arrivals
+from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict, to_document
 from upheld.assessment.versions import (
     AMENDED,
@@ -27,7 +29,7 @@ from upheld.assessment.versions import (
     numbered,
 )
 from upheld.assessor import Assessor
-from upheld.cases.decide import Assessed, Command, Observed, Open, Withdraw, decide, new_case, period_of
+from upheld.cases.decide import Assessed, Command, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.in_force import InForce
 from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Told, Transaction, VerdictFilter
@@ -174,6 +176,7 @@ class Pulse:
                 if pulse.assessor.arrivals is not None:
                     pulse.assessor.arrivals.all_kept(pulse.made.as_of)
             self._observe(pulse)
+            self._listen(pulse)
             return int(end.value)
         return None
 
@@ -195,7 +198,8 @@ class Pulse:
         were."""
         news = pulse.news
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            concerned = {(case.agreement, case.objective, case.service) for case in t.cases(OPEN_STATES, EVERY_CASE)}
+            cases = t.cases(OPEN_STATES, EVERY_CASE)
+            concerned = {(c.agreement, c.objective, c.service) for c in cases if c.kind != "no_data"}
             before = _before(t, pulse, list(news.verdicts.values()))
         changed = [v for v in news.verdicts.values() if _is_news(pulse, v, before.get(v.key))]
         if changed:
@@ -305,21 +309,24 @@ class Pulse:
     def _open(self, t: Transaction, pulse: Round, verdict: Verdict, rolling: bool) -> None:
         now = self._clock.now()
         case_id = case_number(pulse.tenant, verdict, now)
-        term = pulse.current.term(verdict)
-        around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
-        members = () if term is None or term.members is None else term.services
-        conditions, resources = pulse.assessor.conditions(), pulse.current.portfolio.resources
-        try:
-            found = findings(verdict.service, conditions, resources, *around, now, members)
-        except Exception:
-            # A case without findings is worth more than none: the customer waits for it.
-            log.exception("analysis failed", tenant=pulse.tenant, case=case_id, service=verdict.service)
-            found = dict(NOTHING_FOUND)
+        found = self._findings(t, pulse, verdict, now)
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
         self._give(t, pulse.tenant, case, Open(document, found), self._due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
+
+    def _findings(self, t: Transaction, pulse: Round, verdict: Verdict, now: int) -> Mapping[str, Any]:
+        term = pulse.current.term(verdict)
+        around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
+        members = () if term is None or term.members is None else term.services
+        conditions, resources = pulse.assessor.conditions(), pulse.current.portfolio.resources
+        try:
+            return findings(verdict.service, conditions, resources, *around, now, members)
+        except Exception:
+            # A case without findings is worth more than none: the customer waits for it.
+            log.exception("analysis failed", tenant=pulse.tenant, service=verdict.service)
+            return NOTHING_FOUND
 
     def _observe(self, pulse: Round) -> None:
         """Tells each open case how its service is; ends those whose promise is not in force any more."""
@@ -334,12 +341,45 @@ class Pulse:
         key = (case.agreement, case.objective, case.service)
         if key not in pulse.current.terms:
             return Withdraw("the agreement in force does not promise this any more")
+        if case.kind == "no_data":
+            if not pulse.assessor.watches(key):
+                return Withdraw("the agreement in force does not say any more when it is silent")
+            return None if pulse.assessor.silence(key) else Resumed()
         condition = pulse.assessor.conditions()[key]
         if condition.bad_until is None:  # no slot is bad by itself: only the verdict can tell
             newest = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service, newest_only=True))
             if any(v.objective == case.objective and v.status in ("at_risk", "violated") for v in newest):
                 return None
         return Observed(condition.bad_until, condition.good_for, self._rules.stable)
+
+    def _listen(self, pulse: Round) -> None:
+        """Opens a case for each promise whose series have fallen silent since it is managed."""
+        with self._store.transaction(pulse.tenant, writing=False) as t:
+            cases = t.cases(OPEN_STATES, EVERY_CASE)
+        known = {(c.agreement, c.objective, c.service) for c in cases if c.kind == "no_data"}
+        for key, silence in pulse.assessor.silent(known):
+            if silence.at > pulse.managed_since:
+                settled(self._store, pulse.tenant, partial(self._open_silence, pulse, key, silence))
+
+    def _open_silence(self, pulse: Round, key: tuple[str, str, str], silence: Silence, t: Transaction) -> None:
+        agreement, objective, service = key
+        newest = t.verdicts(VerdictFilter(agreement=agreement, service=service, newest_only=True))
+        verdict = next((v for v in newest if v.objective == objective), None)
+        if verdict is None or t.open_case(*key, silence=True) is not None:
+            return
+        now = self._clock.now()
+        term = pulse.current.term(verdict)
+        told = {
+            "since": format_instant(silence.since),
+            "services": list(silence.services),
+            "metric": "" if term is None else term.indicator.metric,
+        }
+        found = {**self._findings(t, pulse, verdict, now), "silence": told}
+        document, case_id = case_document(verdict), case_number(pulse.tenant, verdict, now, silent=True)
+        case = new_case(case_id, document, verdict.period_start, now, silent=True)
+        self._give(t, pulse.tenant, case, Open(document, found), None)
+        self._recorder.case_opened(pulse.tenant, case.kind)
+        log.info("case opened", tenant=pulse.tenant, case=case_id, service=service, status="no_data")
 
 
 def settled(store: Store, tenant: str, work: Callable[[Transaction], T]) -> T:
@@ -425,7 +465,7 @@ def case_document(verdict: Verdict) -> dict[str, Any]:
     return document
 
 
-def case_number(tenant: str, verdict: Verdict, opened_at: int) -> str:
+def case_number(tenant: str, verdict: Verdict, opened_at: int, *, silent: bool = False) -> str:
     """A case's id: short enough to be read out on the telephone."""
-    name = "\n".join(map(str, (tenant, *verdict.key, opened_at)))
+    name = "\n".join(map(str, (tenant, *verdict.key, opened_at, *(["no_data"] if silent else []))))
     return "C-" + hashlib.sha256(name.encode()).hexdigest()[:10].upper()

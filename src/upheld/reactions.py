@@ -49,6 +49,7 @@ _TOLD: dict[str, NoticeKind] = {
     "reopened": "reopened",
     "closed": "closed",
     "withdrawn": "withdrawn",
+    "resumed": "resumed",
 }
 
 
@@ -73,8 +74,8 @@ def outbox_entry(notice: Notice) -> AgendaEntry:
 
 def _notices(case: Case, event: Event, parties: Parties, question_link: QuestionLink) -> list[Notice]:
     kind = event.data["kind"] if event.type == "opened" else _TOLD.get(event.type)
-    if kind is None:
-        return []
+    if kind is None or (kind == "withdrawn" and case.kind == "no_data"):
+        return []  # that an agreement is watched no more is known to those who changed it
     agreement = parties.agreement
     return plan_case_notices(
         kind,

@@ -27,6 +27,7 @@ SOLVED = instant("2026-06-02T09:30:00Z")
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
 CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
 MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
+SILENT = {"silence": {"since": "2026-06-01T22:34:00Z", "services": ["vpn-0042"], "metric": "reachable"}}
 
 CASES: dict[str, tuple[NoticeKind, Case]] = {
     "degradation": ("degradation", case(kind="degradation", verdict=AT_RISK)),
@@ -62,6 +63,11 @@ CASES: dict[str, tuple[NoticeKind, Case]] = {
     "closed-unanswered": (
         "closed",
         case(state="closed", restored_at=RESTORED, closed_at=CLOSED, outcome="unanswered", verdict=CREDITED),
+    ),
+    "no_data": ("no_data", case(kind="no_data", verdict=MET, findings=SILENT)),
+    "resumed": (
+        "resumed",
+        case(kind="no_data", verdict=MET, findings=SILENT, state="closed", closed_at=CLOSED, outcome="resumed"),
     ),
     "withdrawn": ("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
 }

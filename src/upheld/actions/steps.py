@@ -23,13 +23,13 @@ def _step(case: Case, event: Event, kind: str, action_id: str) -> Action:
 
 def ticket_detail(case: Case, kind: str) -> dict[str, Any]:
     """A ticket's content (TMF621 TroubleTicket: name, description, severity, relatedEntity), as JSON."""
-    what = "violation" if case.kind == "violation" else "degradation"
-    name = f"SLA {what}: {case.service}, {case.objective} ({case.customer})"
+    what = {"violation": "SLA violation", "no_data": "No measurements"}.get(case.kind, "SLA degradation")
+    name = f"{what}: {case.service}, {case.objective} ({case.customer})"
     if kind == "escalation":
         name = f"Escalation, level {case.level}: {name}"
     return {
         "name": name,
-        "description": _description(case.verdict),
+        "description": _silence(case) if case.kind == "no_data" else _description(case.verdict),
         "severity": "Critical" if kind == "escalation" else "Major" if case.kind == "violation" else "Minor",
         "ticketType": "SLA",
         "externalId": case.id,
@@ -40,6 +40,14 @@ def ticket_detail(case: Case, kind: str) -> dict[str, Any]:
         ],
         "findings": case.findings,
     }
+
+
+def _silence(case: Case) -> str:
+    found = case.findings["silence"]
+    return (
+        f"Nothing is measured of {found['metric']} of {', '.join(found['services'])} since {found['since']}: objective "
+        f"{case.objective} of agreement {case.agreement} cannot be assessed from then on."
+    )
 
 
 def _description(verdict: Mapping[str, Any]) -> str:

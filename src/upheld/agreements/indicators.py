@@ -5,11 +5,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Duration, Limit, Name, Share
+from upheld.agreements.units import DAY
 
 MissingPolicy = Literal["exclude", "bad", "good"]
+
+
+def _check_silence(duration: int) -> int:
+    if not 0 < duration <= 31 * DAY:
+        raise ValueError("must be longer than 0 and at most 31d")
+    return duration
+
+
+SilentAfter = Annotated[Duration, AfterValidator(_check_silence)] | None
+"""How long a series that had measurements may have none before a case says so; None: it is not watched."""
 
 
 class Availability(Document):
@@ -25,6 +36,7 @@ class Availability(Document):
     min_total: Annotated[int, Field(ge=0, strict=True)] = 0
     consecutive: Annotated[int, Field(ge=1, strict=True)] = 1
     recovery: Annotated[int, Field(ge=1, strict=True)] = 1
+    silent_after: SilentAfter = None
 
     @model_validator(mode="after")
     def _one_way_to_tell_bad(self) -> Self:
@@ -45,6 +57,7 @@ class Ratio(Document):
     slot: Duration = 60_000_000
     missing: MissingPolicy = "exclude"
     weighting: Literal["events", "slots"] = "events"
+    silent_after: SilentAfter = None
 
     @model_validator(mode="after")
     def _missing_can_count(self) -> Self:
@@ -72,6 +85,7 @@ class Aggregate(Document):
     aggregate: Annotated[str, BeforeValidator(_parse_aggregate)]
     slot: Duration = 60_000_000
     missing: Literal["exclude"] = "exclude"
+    silent_after: SilentAfter = None
     exact_up_to: Annotated[int, Field(ge=1, strict=True)] = 1_000_000
     """A percentile of more values than these comes from a sketch, whose error the verdict states."""
 
@@ -101,6 +115,7 @@ class Commitments(Document):
     slot: ClassVar[int] = 1
     """Events begin and end at any instant: what has slots elsewhere is exact to the microsecond here."""
     missing: ClassVar[MissingPolicy] = "exclude"
+    silent_after: ClassVar[int | None] = None
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:

@@ -29,6 +29,8 @@ class Notices(Document):
     violation: Notice | None = None
     degradation: Notice | None = None
     restoration: Notice | None = None
+    no_data: Notice | None = None
+    """That a series has fallen silent; where it is not said, the provider's own roles of the others are told."""
     maintenance: MaintenanceNotice | None = None
 
 

@@ -61,6 +61,11 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """What had fallen silent is measured again."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskAgain:
     """The operator says that a rejected case is solved now."""
 
@@ -87,7 +92,19 @@ class Answer:
     comment: str
 
 
-Command = Open | Assessed | Observed | StepDone | StepFailed | Withdraw | AskAgain | Remind | CloseUnanswered | Answer
+Command = (
+    Open
+    | Assessed
+    | Observed
+    | Resumed
+    | StepDone
+    | StepFailed
+    | Withdraw
+    | AskAgain
+    | Remind
+    | CloseUnanswered
+    | Answer
+)
 
 
 def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
@@ -107,6 +124,9 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case Withdraw():
             if case.state in OPEN_STATES:
                 steps.add("withdrawn", reason=command.reason)
+        case Resumed():
+            if case.kind == "no_data" and case.state in UNSOLVED:
+                steps.add("resumed")
         case AskAgain():
             _ask_again(steps, command)
         case Remind():
@@ -120,11 +140,14 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
     return steps.case, steps.events
 
 
-def new_case(case_id: str, verdict: Document, period_start: int, opened_at: int, *, rolling: bool = False) -> Case:
-    """A case that is about to be opened for a verdict; its first command is `Open`."""
+def new_case(
+    case_id: str, verdict: Document, period_start: int, opened_at: int, *, rolling: bool = False, silent: bool = False
+) -> Case:
+    """A case that is about to be opened for a verdict; its first command is `Open`. With `silent` it is about nothing
+    being measured any more, and deals with no period."""
     return Case(
         id=case_id,
-        kind=kind_of(verdict),
+        kind="no_data" if silent else kind_of(verdict),
         state="detected",
         agreement=verdict["agreement"],
         objective=verdict["objective"],
@@ -133,7 +156,7 @@ def new_case(case_id: str, verdict: Document, period_start: int, opened_at: int,
         period_start=period_start,
         opened_at=opened_at,
         verdict=verdict,
-        periods={period_of(verdict, rolling=rolling): verdict["status"]},
+        periods={} if silent else {period_of(verdict, rolling=rolling): verdict["status"]},
     )
 
 
@@ -163,7 +186,7 @@ def _open(steps: _Steps, command: Open) -> None:
 
 def _assessed(steps: _Steps, command: Assessed) -> None:
     case, verdict = steps.case, command.verdict
-    if case.state in ENDED_STATES:
+    if case.state in ENDED_STATES or case.kind == "no_data":
         return
     period, status = period_of(verdict, rolling=command.rolling), verdict["status"]
     told = case.periods.get(period)
@@ -200,6 +223,8 @@ def _only_credit_differs(verdict: Document, other: Document) -> bool:
 
 def _observed(steps: _Steps, command: Observed) -> None:
     case = steps.case
+    if case.kind == "no_data":
+        return
     bad_until = command.bad_until if command.bad_until is not None else case.opened_at
     if case.state in ("restored", "confirming"):
         if case.restored_at is not None and bad_until > case.restored_at:
@@ -214,7 +239,7 @@ def _observed(steps: _Steps, command: Observed) -> None:
 
 
 def _ask_again(steps: _Steps, command: AskAgain) -> None:
-    if steps.case.state in UNSOLVED:
+    if steps.case.state in UNSOLVED and steps.case.kind != "no_data":
         steps.add("restored", since=steps.now, by=command.by)
         steps.add("asked", round=steps.case.asked + 1)
 

@@ -29,6 +29,7 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     "escalated": (OPEN_STATES, None),
     "closed": (("confirming",), "closed"),
     "withdrawn": (OPEN_STATES, "withdrawn"),
+    "resumed": (UNSOLVED, "closed"),
 }
 
 
@@ -58,6 +59,8 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, level=data["level"])
         case "closed":
             return replace(case, outcome=data["outcome"], closed_at=event.at)
+        case "resumed":
+            return replace(case, outcome="resumed", closed_at=event.at)
         case "withdrawn":
             return replace(case, outcome="withdrawn", closed_at=event.at)
     return case

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["degradation", "violation"]
+Kind = Literal["degradation", "violation", "no_data"]
+"""`no_data`: nothing is measured any more. It is a case of its own beside one of the promise itself."""
 State = Literal["detected", "analysed", "acting", "restored", "confirming", "reopened", "closed", "withdrawn"]
-Outcome = Literal["confirmed", "unanswered", "withdrawn"]
+Outcome = Literal["confirmed", "unanswered", "withdrawn", "resumed"]
 
 OPEN_STATES: tuple[State, ...] = ("detected", "analysed", "acting", "restored", "confirming", "reopened")
 ENDED_STATES: tuple[State, ...] = ("closed", "withdrawn")
@@ -18,7 +19,8 @@ ROLLING = "rolling"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case as its events leave it. There is at most one open case for an objective of a service.
+    """One case as its events leave it. There is at most one open case for an objective of a service,
+    and one more of kind `no_data`.
 
     `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`); `periods`
     holds the status of each period that it deals with, by the period's start, or under `ROLLING`;

@@ -53,6 +53,7 @@ def case_context(
         "status": verdict.get("status"),
         "bad": _bad(objective, verdict),
         "impaired": _last_bad(verdict),
+        "silent": _silence(case),
         "violated_at": _instant(verdict, "violated_at"),
         "at_risk_at": _instant(verdict, "at_risk_at"),
         "credit": _credit(verdict),
@@ -162,6 +163,15 @@ def _last_bad(verdict: Mapping[str, Any]) -> tuple[int, int] | None:
     intervals = [(e["start"], e["end"]) for e in verdict.get("evidence", ()) if e["kind"] == "bad"]
     parsed = sorted((parse_instant(start), parse_instant(end)) for start, end in intervals)
     return parsed[-1] if parsed else None
+
+
+def _silence(case: Case) -> dict[str, Any] | None:
+    """Of a case of kind `no_data`: since when (microseconds), of which services, and which metric is not measured."""
+    found = case.findings.get("silence")
+    if found is None:
+        return None
+    services = [one_line(service) for service in found["services"]]
+    return {"since": parse_instant(found["since"]), "services": services, "metric": one_line(found["metric"])}
 
 
 def _period(verdict: Mapping[str, Any], agreement: Agreement, reader: Reader) -> str | None:

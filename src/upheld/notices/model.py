@@ -13,6 +13,8 @@ NoticeKind = Literal[
     "reopened",
     "closed",
     "withdrawn",
+    "no_data",
+    "resumed",
     "maintenance",
     "maintenance_reminder",
     "maintenance_cancelled",

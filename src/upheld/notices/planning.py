@@ -101,12 +101,16 @@ def plan_maintenance_notices(
 def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
     """The roles that the agreement wants told, each once. Those who hear of a restoration, where the agreement does not
     say, and of the end of a case, are those who were promised its beginning. A customer who was told of no problem is
-    not asked whether it is solved: those who were told are."""
+    not asked whether it is solved: those who were told are. That nothing is measured any more concerns the provider:
+    where the agreement does not say, its roles of the others are told, and no customer."""
     promised = agreement.notices
     degradation = promised.degradation.to if promised.degradation else ()
     violation = promised.violation.to if promised.violation else ()
     beginning = degradation if case.kind == "degradation" else violation
     match kind:
+        case "no_data" | "resumed":
+            own = (role for role in (*degradation, *violation) if not role.startswith(CUSTOMER))
+            return _unique(promised.no_data.to if promised.no_data else own)
         case "degradation":
             return _unique(degradation)
         case "violation":
@@ -122,11 +126,13 @@ def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str,
 
 
 def promised_by(kind: NoticeKind, agreement: Agreement, happened_at: int) -> int | None:
-    """Until when the agreement wants a degradation, violation or restoration told; None where it does not say."""
+    """Until when the agreement wants a degradation, violation, restoration or silence told; None where it does not
+    say."""
     promise = {
         "degradation": agreement.notices.degradation,
         "violation": agreement.notices.violation,
         "restoration": agreement.notices.restoration,
+        "no_data": agreement.notices.no_data,
     }.get(kind)
     return None if promise is None or promise.within is None else happened_at + promise.within
 

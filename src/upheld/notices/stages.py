@@ -61,6 +61,8 @@ def _case_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
             return "the case was withdrawn"
         case "degradation" if case.state == "closed":
             return "the case is closed"
+        case "no_data" if ended:
+            return "it is measured again" if case.state == "closed" else "the case was withdrawn"
         case "restoration" if case.state == "withdrawn":
             return "the case was withdrawn"
         case "restoration" if case.restored_at is None:

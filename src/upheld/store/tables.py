@@ -175,6 +175,8 @@ cases = Table(
     _column("closed_at", BigInteger, optional=True),
     _column("seq", Integer),
     _column("is_open", Boolean),
+    # Of kind `no_data`, which stands beside a case of the promise itself.
+    _column("is_silence", Boolean),
     PrimaryKeyConstraint("tenant", "id"),
     Index(
         "one_open_case",
@@ -182,6 +184,7 @@ cases = Table(
         "agreement",
         "objective",
         "service",
+        "is_silence",
         unique=True,
         sqlite_where=text("is_open = 1"),
         postgresql_where=text("is_open"),

@@ -237,7 +237,7 @@ class SqlTransaction:
         before = events[0].seq - 1
         assert [e.seq for e in events] == list(range(before + 1, case.seq + 1)), "events that do not follow each other"
         assert all(e.case_id == case.id for e in events), "an event of another case"
-        row = to_row(case) | {"is_open": case.state in OPEN_STATES}
+        row = to_row(case) | {"is_open": case.state in OPEN_STATES, "is_silence": case.kind == "no_data"}
         try:
             # A savepoint, so that a caller who catches the conflict can go on in this transaction.
             with self._connection.begin_nested():
@@ -255,9 +255,10 @@ class SqlTransaction:
     def case(self, case_id: str) -> Case | None:
         return self._find(Case, tables.cases, tables.cases.c.id == case_id)
 
-    def open_case(self, agreement: str, objective: str, service: str) -> Case | None:
+    def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
         t = tables.cases.c
         same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
+        same &= t.is_silence.is_(silence)
         return self._find(Case, tables.cases, same, t.is_open)
 
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
@@ -268,6 +269,7 @@ class SqlTransaction:
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
         t = tables.cases.c
         same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
+        same &= t.is_silence.is_(False)
         return self._list(Case, tables.cases, same, by=[t.opened_at.desc(), t.is_open.desc(), t.id.desc()])
 
     def events(self, case_id: str) -> Sequence[Event]:

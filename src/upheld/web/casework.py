@@ -191,6 +191,8 @@ def _next_step(case: Case, agenda: Sequence[AgendaEntry], waiting: Mapping[str, 
     if due:
         return min(due, key=lambda step: step.due_at or 0)
     match case.state:
+        case "detected" | "analysed" | "acting" if case.kind == "no_data":
+            return Step("Find out why nothing is measured")
         case "detected" | "analysed" | "acting":
             return Step("Restore the service")
         case "reopened":
@@ -232,7 +234,7 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
     comment = f"“{data['comment']}”" if data.get("comment") else ""
     match type_:
         case "opened":
-            return f"Case opened: {data['kind']}", _figures(data["verdict"])
+            return f"Case opened: {words.CASE_KIND[data['kind']].lower()}", _figures(data["verdict"])
         case "analysed":
             return "Related information attached", _found(data["findings"])
         case "acted":
@@ -267,6 +269,8 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
             return f"Escalated to level {data['level']}", ""
         case "closed":
             return "Case closed", words.OUTCOME[data["outcome"]].capitalize()
+        case "resumed":
+            return "Measurements come again: case closed", ""
         case "withdrawn":
             if "verdict" not in data:
                 return "Case withdrawn", str(data["reason"]).capitalize()

@@ -32,6 +32,7 @@ from upheld.agreements.units import (
 from upheld.assessment.verdict import Consequence, Verdict
 
 STATUS = {"met": "Met", "at_risk": "At risk", "violated": "Violated", "no_data": "No data"}
+CASE_KIND = {"degradation": "Degradation", "violation": "Violation", "no_data": "No data"}
 CASE_STATE = {
     "detected": "Detected",
     "analysed": "Analysed",
@@ -46,6 +47,7 @@ OUTCOME = {
     "confirmed": "the customer confirmed the solution",
     "unanswered": "the customer did not answer",
     "withdrawn": "restated figures: the promise was kept",
+    "resumed": "it is measured again",
 }
 NOTICE_KIND = {
     "degradation": "Degradation",
@@ -56,6 +58,8 @@ NOTICE_KIND = {
     "reopened": "Case reopened",
     "closed": "Case closed",
     "withdrawn": "Case withdrawn",
+    "no_data": "Nothing is measured",
+    "resumed": "Measured again",
     "maintenance": "Announcement",
     "maintenance_reminder": "Reminder",
     "maintenance_cancelled": "Cancellation",
@@ -372,7 +376,12 @@ def tier_words(tier: AnyTier) -> str:
 def notice_terms(agreement: Agreement) -> list[str]:
     """What the agreement promises to tell, whom and how soon."""
     notices = agreement.notices
-    named = {"violation": notices.violation, "degradation": notices.degradation, "restoration": notices.restoration}
+    named = {
+        "violation": notices.violation,
+        "degradation": notices.degradation,
+        "restoration": notices.restoration,
+        "no data": notices.no_data,
+    }
     terms = [f"{sentence(kind)}: {_told(notice)}." for kind, notice in named.items() if notice is not None]
     work = notices.maintenance
     if work is not None:

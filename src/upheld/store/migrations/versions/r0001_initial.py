@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("is_silence", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="cases_pk"),
     )
     op.create_index("cases_by_age", "cases", ["tenant", "opened_at"], unique=False)
@@ -113,7 +114,7 @@ def upgrade() -> None:
     op.create_index(
         "one_open_case",
         "cases",
-        ["tenant", "agreement", "objective", "service"],
+        ["tenant", "agreement", "objective", "service", "is_silence"],
         unique=True,
         sqlite_where=sa.text("is_open = 1"),
         postgresql_where=sa.text("is_open"),

@@ -1,0 +1,81 @@
+"""Which series of a tenant have fallen silent: the newest measurement of each, and when to look again."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from upheld.agreements.terms import Term
+from upheld.assessment.silence import SeriesKey, Silence, silence
+from upheld.measurements.exclusions import Exclusion
+
+TermKey = tuple[str, str, str]
+
+
+class Watch:
+    """Takes note of what is read of the log, and says which promises' series are silent. Where no indicator has
+    `silent_after`, it costs nothing."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._terms: Mapping[TermKey, list[Term]] = defaultdict(list)
+        for term in terms:
+            if term.indicator.silent_after is not None:
+                self._terms[term.key].append(term)
+        self._series = {series for stated in self._terms.values() for term in stated for series in term.series}
+        self._newest: dict[SeriesKey, int] = {}
+        self._looked_at: tuple[int, Sequence[Exclusion] | None] = (0, None)
+        self._look_at = 0
+
+    def note(self, batch: pa.Table) -> None:
+        """A batch of the log (`measurements.model.COLUMNS`); the same again changes nothing."""
+        if not self._series or not batch.num_rows:
+            return
+        coded = [batch.column(name).combine_chunks() for name in ("service", "metric")]
+        services, metrics = (column.dictionary.to_pylist() for column in coded)
+        codes = coded[0].indices.to_numpy().astype(np.int64) * len(metrics) + coded[1].indices.to_numpy()
+        found, places = np.unique(codes, return_inverse=True)
+        newest = np.zeros(len(found), np.int64)
+        np.maximum.at(newest, places, batch.column("time").to_numpy())
+        for code, time in zip(found.tolist(), newest.tolist(), strict=True):
+            series = services[code // len(metrics)], metrics[code % len(metrics)]
+            if series in self._series:
+                self._newest[series] = max(time, self._newest.get(series, 0))
+
+    def of(self, key: TermKey, exclusions: Sequence[Exclusion], as_of: int) -> Silence | None:
+        """The silence of a promise; None where it is not silent, or not watched."""
+        found = [silence(term, self._newest, exclusions, as_of) for term in self._terms.get(key, ())]
+        return next((one for one in found if isinstance(one, Silence)), None)
+
+    def watches(self, key: TermKey) -> bool:
+        return key in self._terms
+
+    def silent(
+        self, exclusions: Sequence[Exclusion], as_of: int, known: Collection[TermKey], listening_since: int = 0
+    ) -> list[tuple[TermKey, Silence]]:
+        """The promises that are silent and not among those `known` to be. Who did not listen, having been stopped, cannot
+        tell silence from what waits to be sent again: nothing is silent before it was listened for so long, from
+        `listening_since` on. It looks no sooner than there can be one: what is measured in the meantime only puts that
+        off."""
+        looked_at = len(self._newest), exclusions
+        if as_of < self._look_at and looked_at == self._looked_at:
+            return []
+        found, look_at = [], np.iinfo(np.int64).max
+        for key, stated in self._terms.items():
+            if key in known:
+                look_at = min(look_at, as_of)  # it may end, and fall silent again
+                continue
+            for term in stated:
+                came = silence(term, self._newest, exclusions, as_of)
+                heard = listening_since + (term.indicator.silent_after or 0)
+                if isinstance(came, Silence) and as_of < heard:
+                    look_at = min(look_at, heard)
+                elif isinstance(came, Silence):
+                    found.append((key, came))
+                    look_at = as_of
+                elif came is not None:
+                    look_at = min(look_at, came)
+                elif as_of < term.valid_from:
+                    look_at = min(look_at, term.valid_from)
+        self._looked_at, self._look_at = looked_at, int(look_at)
+        return found
