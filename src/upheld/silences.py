@@ -53,10 +53,11 @@ class Watch:
     def silent(
         self, exclusions: Sequence[Exclusion], as_of: int, known: Collection[TermKey], listening_since: int = 0
     ) -> list[tuple[TermKey, Silence]]:
-        """The promises that are silent and not among those `known` to be. Who did not listen, having been stopped, cannot
-        tell silence from what waits to be sent again: nothing is silent before it was listened for so long, from
-        `listening_since` on. It looks no sooner than there can be one: what is measured in the meantime only puts that
-        off."""
+        """The promises that are silent and not among those `known` to be.
+
+        Whoever was stopped cannot tell silence from what waits to be sent again: nothing is silent before it was
+        listened for so long, from `listening_since` on (microseconds UTC). It looks no sooner than there can be one:
+        what is measured in the meantime only puts that off."""
         looked_at = len(self._newest), exclusions
         if as_of < self._look_at and looked_at == self._looked_at:
             return []
