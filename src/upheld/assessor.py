@@ -133,11 +133,11 @@ class Assessor:
     # -- silence ------------------------------------------------------------------------------------------------
 
     def watches(self, key: tuple[str, str, str]) -> bool:
-        """Whether it is watched if a promise's series fall silent."""
-        return self._watch.watches(key)
+        """Whether a promise is valid and says when it is silent."""
+        return self._watch.watches(key, self.as_of)
 
-    def silence(self, key: tuple[str, str, str]) -> Silence | None:
-        """The silence of a promise; None where it is not silent."""
+    def silence(self, key: tuple[str, str, str]) -> Silence | int | None:
+        """The silence of a promise; see `assessment.silence`."""
         return self._watch.of(key, self._exclusions or (), self.as_of)
 
     def silent(self, known: Collection[tuple[str, str, str]]) -> list[tuple[tuple[str, str, str], Silence]]:

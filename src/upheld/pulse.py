@@ -343,8 +343,8 @@ class Pulse:
             return Withdraw("the agreement in force does not promise this any more")
         if case.kind == "no_data":
             if not pulse.assessor.watches(key):
-                return Withdraw("the agreement in force does not say any more when it is silent")
-            return None if pulse.assessor.silence(key) else Resumed()
+                return Withdraw("no agreement that is valid says any more when it is silent")
+            return Resumed() if isinstance(pulse.assessor.silence(key), int) else None
         condition = pulse.assessor.conditions()[key]
         if condition.bad_until is None:  # no slot is bad by itself: only the verdict can tell
             newest = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service, newest_only=True))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from upheld.agreements.terms import Term
-from upheld.assessment.silence import SeriesKey, Silence, silence
+from upheld.assessment.silence import SeriesKey, Silence, is_valid, silence
 from upheld.measurements.exclusions import Exclusion
 
 TermKey = tuple[str, str, str]
@@ -42,13 +42,14 @@ class Watch:
             if series in self._series:
                 self._newest[series] = max(time, self._newest.get(series, 0))
 
-    def of(self, key: TermKey, exclusions: Sequence[Exclusion], as_of: int) -> Silence | None:
-        """The silence of a promise; None where it is not silent, or not watched."""
-        found = [silence(term, self._newest, exclusions, as_of) for term in self._terms.get(key, ())]
-        return next((one for one in found if isinstance(one, Silence)), None)
+    def of(self, key: TermKey, exclusions: Sequence[Exclusion], as_of: int) -> Silence | int | None:
+        """The silence of a promise; see `silence`. None where none of its measurements is known any more, too."""
+        found = (silence(term, self._newest, exclusions, as_of) for term in self._terms.get(key, ()))
+        return next((one for one in found if one is not None), None)
 
-    def watches(self, key: TermKey) -> bool:
-        return key in self._terms
+    def watches(self, key: TermKey, as_of: int) -> bool:
+        """Whether a promise is valid and says when it is silent."""
+        return any(is_valid(term, as_of) for term in self._terms.get(key, ()))
 
     def silent(
         self, exclusions: Sequence[Exclusion], as_of: int, known: Collection[TermKey], listening_since: int = 0

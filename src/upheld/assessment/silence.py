@@ -36,7 +36,7 @@ def silence(
     Time that does not count (outside the service hours, or excluded) is no silence. A series that never had a
     measurement is not silent, and neither is one of a promise that is not valid."""
     after = term.indicator.silent_after
-    if after is None or as_of < term.valid_from or (term.valid_to is not None and as_of >= term.valid_to):
+    if after is None or not is_valid(term, as_of):
         return None
     slot = term.indicator.slot
     silent: list[tuple[int, str]] = []
@@ -58,6 +58,11 @@ def silence(
         return soonest
     since = min(silent)[0]
     return Silence(since, since + after, tuple(service for _, service in silent))
+
+
+def is_valid(term: Term, at: int) -> bool:
+    """Whether a term is valid at an instant."""
+    return term.valid_from <= at and (term.valid_to is None or at < term.valid_to)
 
 
 def _excluded(term: Term, place: int, exclusions: Sequence[Exclusion], start: int, end: int) -> int:

@@ -84,7 +84,7 @@ def standings(t: Transaction, portfolio: Portfolio, now: int) -> list[Standing]:
     """Every objective of every service and group, in the order of the portfolio, as its agreements are amended by
     `now`."""
     newest = {(v.agreement, v.objective, v.service): v for v in t.verdicts(VerdictFilter(newest_only=True))}
-    cases = {(c.agreement, c.objective, c.service): c for c in reversed(t.cases(OPEN_STATES))}
+    cases = {(c.agreement, c.objective, c.service): c for c in reversed(t.cases(OPEN_STATES)) if c.kind != "no_data"}
     return [
         _standing(t, agreement, objective, service, newest.get(key), cases.get(key))
         for agreement in portfolio.current(now)
