@@ -98,7 +98,7 @@ def test_a_case_tells_its_whole_story(morning: World) -> None:
         "The degradation became a violation",
         "Service restored Since 2026-06-01 06:14 UTC",
         "Customer asked whether the problem is solved",
-        "agg-switch-3 : 2 of the 2 services that it carries were bad at the same time",
+        "agg-switch-3 0.67 : 2 of the 2 services that it carries were bad at the same time",
         "Optics of agg-switch-3 port 7 replaced",
         "Ticket opened",
         "Violation to customer.noc email: noc@acme.example 2026-06-01 06:11 UTC Sent In time",
