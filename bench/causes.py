@@ -58,20 +58,24 @@ class Issue:
     name: str
     graph: Graph
     nodes: dict[str, Node]
+    """By means, which add up."""
+    alike: dict[str, Node]
+    """By the target's statistic, as the baselines take them."""
     target: str
     kind: Kind
     starts: Sequence[int]
     cause: str
 
     def candidates(self) -> list[Candidate]:
-        return rank_causes(self.graph, self.nodes, self.target, self.kind, starts=self.starts)
+        symptom = self.alike[self.target][self.kind]
+        return rank_causes(self.graph, self.nodes, self.target, self.kind, symptom=symptom, starts=self.starts)
 
 
 def rankings(issue: Issue) -> dict[str, list[str]]:
     return {
         "ours": [candidate.node for candidate in issue.candidates()],
-        "correlation": by_correlation(issue.graph, issue.nodes, issue.target, issue.kind),
-        "traversal": by_traversal(issue.graph, issue.nodes, issue.target, issue.kind),
+        "correlation": by_correlation(issue.graph, issue.alike, issue.target, issue.kind),
+        "traversal": by_traversal(issue.graph, issue.alike, issue.target, issue.kind),
     }
 
 
@@ -131,21 +135,21 @@ def _issue(scenario: str, folder: Path, graph: Graph, normal: Metrics) -> Issue:
     target, kind = told["target"]["node"], KINDS.get(told["target"]["metric"])
     if kind is None:
         raise LayoutError(f"{folder / 'target.json'}: target.metric is not one of {', '.join(KINDS)}")
-    nodes = _nodes(normal, case, kind, told["target"].get("agg"))
+    nodes, alike = _nodes(normal, case), _nodes(normal, case, kind, told["target"].get("agg"))
     if kind not in nodes.get(target, {}):
         raise LayoutError(f"{folder / 'metrics.csv'}: has no {kind} of the target {target}")
-    return Issue(scenario, folder.name, graph, nodes, target, kind, case.times, told["root_cause"]["node"])
+    return Issue(scenario, folder.name, graph, nodes, alike, target, kind, case.times, told["root_cause"]["node"])
 
 
-def _nodes(normal: Metrics, case: Metrics, target_kind: Kind, agg: str | None) -> dict[str, Node]:
-    """Each node's indicators, by the target's statistic where it is of the target's metric and there is one."""
+def _nodes(normal: Metrics, case: Metrics, of_kind: Kind | None = None, by: str | None = None) -> dict[str, Node]:
+    """Each node's indicators by their means; those of one kind by another statistic, where there is one."""
     offered: dict[tuple[str, Kind], list[str]] = defaultdict(list)
     for node, metric, statistic in [*case.columns, *normal.columns]:
         if metric in KINDS and statistic not in offered[node, KINDS[metric]]:
             offered[node, KINDS[metric]].append(statistic)
     nodes: dict[str, dict[Kind, Reading]] = {}
     for (node, kind), statistics in offered.items():
-        wanted = agg if kind == target_kind and agg in statistics else "Average"
+        wanted = by if kind == of_kind and by in statistics else "Average"
         key = node, kind, wanted if wanted in statistics else statistics[0]
         nothing = np.full(len(case.times), np.nan)
         nodes.setdefault(node, {})[kind] = Reading(normal.columns.get(key, np.empty(0)), case.columns.get(key, nothing))

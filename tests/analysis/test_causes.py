@@ -99,6 +99,13 @@ def test_what_is_not_measured_is_judged_by_those_that_depend_on_it() -> None:
     assert [c.node for c in alone][:2] == ["line-0", "modem-0"]
 
 
+def test_a_percentile_says_when_the_target_was_bad_and_means_say_how_bad() -> None:
+    late = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    nodes = world(search={**node(), "latency": series(0.1, 0.2, late)}, bank=node(0.2))
+    assert first(nodes, symptom=series(0.3, 9.0, late)).node == "search"
+    assert first(nodes, symptom=series(0.3, 9.0)).node == "bank"
+
+
 def test_the_reasons_hold_the_figures() -> None:
     found = first(world(shop=node(0.2), search=node(0.2)), starts=[i * HOUR for i in range(5)])
     assert found.reasons[0].startswith("latency went from 0.106 s to 0.299 s while shop was bad: ")

@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from upheld.agreements.units import format_instant
-from upheld.analysis.movement import STILL, Kind, Movement, Node, course_of, movement_of
+from upheld.analysis.movement import STILL, Kind, Movement, Node, Reading, course_of, movement_of
 
 HARMS: tuple[Kind, ...] = ("latency", "availability")
 OTHER_KIND = 0.5
@@ -86,6 +86,7 @@ def rank_causes(
     target: str,
     kind: Kind,
     *,
+    symptom: Reading | None = None,
     states: Mapping[str, float] | None = None,
     starts: Sequence[int] = (),
     among: Collection[str] | None = None,
@@ -94,11 +95,13 @@ def rank_causes(
     distance from the target and by name.
 
     `calls`: what each node depends on. `nodes`: what was measured of each, over the same intervals of the case.
-    `kind`: the target's indicator that went bad. `states`: how bad a node was, in [0, 1], where that is known without a
-    series. `starts`: when each interval of the case begins (microseconds UTC), for the reasons."""
+    `kind`: the target's indicator that went bad. `symptom`: its series that says when, where that is another than the
+    target's in `nodes`: harm adds up in means, and not in percentiles. `states`: how bad a node was, in [0, 1], where
+    that is known without a series. `starts`: when each interval begins (microseconds UTC), for the reasons."""
     graph = {name: sorted(set(found) - {name}) for name, found in calls.items()}
     intervals = max((len(r.case) for node in nodes.values() for r in node.values()), default=1)
-    course = course_of(nodes.get(target, {}), kind, intervals)
+    seen = nodes.get(target, {})
+    course = course_of(seen if symptom is None else {**seen, kind: symptom}, kind, intervals)
     moved = {name: {k: movement_of(node, k, course) for k in node} for name, node in nodes.items()}
     evidence = _Evidence(target, kind, graph, _reversed(graph), moved, states or {}, starts)
     everyone = {target, *nodes, *graph, *evidence.callers}
