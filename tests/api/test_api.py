@@ -161,9 +161,22 @@ def test_a_correction_is_what_the_series_shows(north: TestClient) -> None:
     assert (answer["service"], answer["start"]) == ("vpn-1", instant(NOW - HOUR))
 
 
+def test_a_series_of_few_points_keeps_its_dips_and_peaks(north: TestClient) -> None:
+    deliver(north, *(line(50 - n, {17: -3.0, 31: 9.0}.get(n, n / 100)) for n in range(50)))
+    query = {"service": "vpn-1", "metric": "reachable", "start": instant(NOW - HOUR), "end": instant(NOW)}
+    whole = north.get("/v1/measurements/series", params=query).json()
+    thin = north.get("/v1/measurements/series", params={**query, "points": 10}).json()
+    assert "measurements" not in whole
+    assert thin["measurements"] == len(whole["points"]) == 50
+    assert len(thin["points"]) <= 10
+    assert [point for point in whole["points"] if point in thin["points"]] == thin["points"]
+    assert {-3.0, 9.0} <= {point["value"] for point in thin["points"]}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"points": "1"}, "points"),
         ({"start": "2026-06-01T00:00:00"}, "start"),
         ({"start": "soon"}, "start"),
         ({"end": "2020-01-01T00:00:00Z"}, "end"),

@@ -3,6 +3,7 @@ second does not compact a second time."""
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -91,6 +92,26 @@ def test_duckdb_and_polars_read_the_folder_as_it_is(store: SqlStore, folder: Fol
     columns = ["tenant", "service", "metric", "time", "value", "good", "total", "known_at"]
     rows = frame.select(columns).collect().rows()
     assert sorted((*row[:3], _microseconds(row[3]), *row[4:7], _microseconds(row[7])) for row in rows) == expected
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_queries_of_the_page_about_the_log_take_the_latest_of_each_measurement(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "log.md").read_text()
+    for known_at, value in ((1, 7.0), (3, 5.0), (2, 9.0)):
+        store.append("default", to_table([Measurement("vpn-1", "rtt", JUNE, value=value, known_at=known_at)]))
+    store.compactor.run(0, NOW)
+    (tmp_path / "upheld.log").symlink_to(tmp_path / "files")
+    monkeypatch.chdir(tmp_path)
+    [sql] = re.findall(r"```sql\n(SELECT.*?)```", page, re.DOTALL)
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    figures = f"""SELECT service, "avg(rtt)" FROM ({sql.strip().removesuffix(";")})"""
+    assert connection.execute(figures).fetchall() == [("vpn-1", 5.0)]
+    [python] = re.findall(r"```python\n(import polars.*?)```", page, re.DOTALL)
+    exec(python, {})
+    assert "│ vpn-1   ┆ 2026-06-01 00:00:00 UTC ┆ 5.0   │" in capsys.readouterr().out
 
 
 def _microseconds(instant: datetime) -> int:

@@ -83,6 +83,7 @@ class Server:
             "UPHELD_ASSESSMENT_DELAY": "0.2",
             "UPHELD_RESTORED_AFTER": "2",
             "UPHELD_CLOCK_SPEED": "1",
+            "UPHELD_COMPACT_AFTER": "0",  # with every start, so that kills meet it
         }
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -1,10 +1,15 @@
 """What the evidence chart is drawn from."""
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.assessment.verdict import Evidence
 from upheld.cases.model import Case
 from upheld.measurements.model import Measurement, to_table
+from upheld.measurements.thinning import extremes
 from upheld.web.chart import MOST_POINTS, draw, incident, series_points
 
 OPENED = parse_instant("2026-06-01T06:05:00Z")
@@ -83,3 +88,20 @@ def test_good_and_total_counts_are_drawn_as_the_share_that_was_promised() -> Non
     )
     assert series_points(series, requests) == [(OPENED, 90.0)]
     assert series_points(series, errors) == [(OPENED, 10.0)]
+
+
+@given(
+    st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.5, -3.0, 1e300]) | st.floats(-5, 5), max_size=300), st.integers(2, 60)
+)
+def test_thinned_points_are_few_in_order_and_keep_every_extreme(values: list[float], most: int) -> None:
+    kept = extremes(np.array(values, np.float64), most).tolist()
+    assert len(kept) <= max(most, 0)
+    assert kept == sorted(set(kept))
+    if len(values) <= most:
+        assert kept == list(range(len(values)))
+        return
+    size = -(-len(values) // (most // 2))
+    for first in range(0, len(values), size):
+        run = values[first : first + size]
+        mine = [values[at] for at in kept if first <= at < first + size]
+        assert (min(mine), max(mine)) == (min(run), max(run))

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pyarrow as pa
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from upheld.agreements.units import format_instant
 from upheld.api.inputs import Asking, Name, RawBody, Window, check_media_type
 from upheld.api.problems import Problem
 from upheld.app import Application
+from upheld.measurements.thinning import Floats, extremes
 from upheld.readers.bodies import (
     ARROW_FILE,
     ARROW_STREAM,
@@ -33,10 +36,12 @@ PROTOCOLS = {ARROW_STREAM: "Arrow", ARROW_FILE: "Arrow", CSV: "CSV", PARQUET: "P
 
 
 class SeriesQuery(Window):
-    """One series in a window."""
+    """One series in a window. `points`: no more than so many of its measurements; where there are more, the lowest and
+    the highest of each of equally many."""
 
     service: Name
     metric: Name
+    points: Annotated[int, Field(ge=2, le=MAX_POINTS)] | None = None
 
 
 def router(application: Application) -> APIRouter:
@@ -77,14 +82,19 @@ def router(application: Application) -> APIRouter:
     def series(caller: Asking, query: Annotated[SeriesQuery, Query()]) -> dict[str, Any]:
         """The measurements that hold of one series, by time."""
         table = application.log.series(caller.tenant, query.service, query.metric, query.start, query.end)
-        if table.num_rows > MAX_POINTS:
-            raise Problem(422, f"the window holds {table.num_rows:,} measurements; ask for at most {MAX_POINTS:,}")
+        count = table.num_rows
+        if query.points is not None:
+            table = table.take(pa.array(extremes(_figures(table), query.points)))
+        elif count > MAX_POINTS:
+            problem = f"the window holds {count:,} measurements; ask for at most {MAX_POINTS:,}, or for fewer points"
+            raise Problem(422, f"{problem}: points=2000")
         return {
             "service": query.service,
             "metric": query.metric,
             "start": format_instant(query.start),
             "end": format_instant(query.end),
             "points": _points(table),
+            **({} if query.points is None else {"measurements": count}),
         }
 
     return routes
@@ -100,6 +110,13 @@ def _refusal(batch: Batch) -> str:
         return f"there are more than {len(batch.faults):,} faults, of which the first are listed; nothing was taken"
     rows = len({fault.row for fault in batch.faults})
     return f"{rows:,} {'row was' if rows == 1 else 'rows were'} refused; nothing was taken"
+
+
+def _figures(table: pa.Table) -> Floats:
+    """The figure of each measurement that a chart shows: its value, or the share of its events that are good."""
+    value, good, total = (table.column(name).fill_null(0).to_numpy() for name in ("value", "good", "total"))
+    figures: Floats = np.where(table.column("value").is_valid().to_numpy(), value, good / np.maximum(total, 1))
+    return figures
 
 
 def _points(table: pa.Table) -> list[dict[str, Any]]:

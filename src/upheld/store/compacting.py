@@ -178,23 +178,6 @@ class Compactor:
                 self._folder.remove(file.hidden)
             raise
 
-    def remove(self, tenant: str, before: int) -> int:
-        """Removes the files of a tenant in which all is older than `before` (microseconds UTC); returns how many."""
-        with self._alone() as is_alone:
-            if not is_alone:
-                return 0
-            with self._begin(True) as connection:
-                files = [f for f in manifest.files(connection, tenant, Wanted(end=before)) if f.max_time < before]
-                if not files:
-                    return 0
-                known = manifest.removed_before(connection, tenant)
-                place = max(manifest.last_position(connection, tenant), head.end(connection, tenant))
-                horizon = max(before if known is None else known, before)
-                manifest.note_removal(connection, tenant, horizon, place)
-                manifest.mark(connection, files, "gone")
-            self._settle([], files)
-        return len(files)
-
     def finish(self) -> None:
         """Does what a crash has left undone, and deletes files that belong to nothing."""
         with self._begin(False) as connection:

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
 
 from upheld.store.columnar import Wanted
-from upheld.store.rows import from_row, put, to_row
-from upheld.store.tables import log_files, log_removals
+from upheld.store.rows import from_row, to_row
+from upheld.store.tables import log_files
 
 State = Literal["new", "placed", "gone"]
 
@@ -80,21 +80,6 @@ def _are(files: Collection[LogFile]) -> ColumnElement[bool]:
 
 
 def last_position(connection: Connection, tenant: str) -> int:
-    """The last position that is in a file or was removed, 0 before the first."""
-    t, r = log_files.c, log_removals.c
-    in_files = connection.execute(select(func.max(t.last_position)).where(t.tenant == tenant)).scalar() or 0
-    removed = connection.execute(select(r.last_position).where(r.tenant == tenant)).scalar() or 0
-    return max(in_files, removed)
-
-
-def removed_before(connection: Connection, tenant: str) -> int | None:
-    """The instant (microseconds UTC) before which measurements have been removed; None: nothing was."""
-    r = log_removals.c
-    found: int | None = connection.execute(select(r.before).where(r.tenant == tenant)).scalar()
-    return found
-
-
-def note_removal(connection: Connection, tenant: str, before: int, position: int) -> None:
-    """Measurements of before that instant, of batches up to that position, are removed."""
-    row: dict[str, Any] = {"tenant": tenant, "before": before, "last_position": position}
-    put(connection, log_removals, [row])
+    """The last position that is in a file, 0 before the first."""
+    t = log_files.c
+    return connection.execute(select(func.max(t.last_position)).where(t.tenant == tenant)).scalar() or 0

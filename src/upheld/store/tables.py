@@ -472,14 +472,3 @@ log_files = Table(
     PrimaryKeyConstraint("tenant", "name"),
     Index("log_files_by_time", "tenant", "max_time", "min_time"),
 )
-
-# What was removed from the log because it is older than is to be kept.
-log_removals = Table(
-    "log_removals",
-    metadata,
-    _column("tenant", Text),
-    # Nothing of before this instant is there any more, for certain, nor can be asked for.
-    _column("before", BigInteger),
-    _column("last_position", BigInteger),
-    PrimaryKeyConstraint("tenant"),
-)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from upheld.agreements.indicators import Availability, Ratio
@@ -12,6 +13,7 @@ from upheld.agreements.objectives import Objective
 from upheld.agreements.units import HOUR, Bound, format_share, parse_instant
 from upheld.assessment.verdict import Evidence
 from upheld.cases.model import Case
+from upheld.measurements.thinning import Floats, extremes
 from upheld.web import words
 
 Points = list[tuple[int, float]]
@@ -73,16 +75,14 @@ def disturbed_since(case: Case, bad: Iterable[tuple[int, int]]) -> int:
 
 def series_points(series: pa.Table, objective: Objective) -> Points:
     """The values of a series by time; good and total counts as the percentage that the objective speaks of."""
-    rows = zip(*(series.column(name).to_pylist() for name in ("time", "value", "good", "total")), strict=True)
     counts_errors = isinstance(objective.indicator, Availability) and objective.indicator.error_rate_over is not None
-    points: Points = []
-    for time, value, good, total in rows:
-        if value is not None:
-            points.append((time, value))
-        elif total:
-            share = (total - good if counts_errors else good) / total
-            points.append((time, 100 * share))
-    return points
+    time, value, good, total = (
+        series.column(name).fill_null(0).to_numpy() for name in ("time", "value", "good", "total")
+    )
+    has_value = series.column("value").is_valid().to_numpy()
+    share = 100 * ((total - good if counts_errors else good) / np.maximum(total, 1))
+    shown = has_value | (total > 0)
+    return list(zip(time[shown].tolist(), np.where(has_value, value, share)[shown].tolist(), strict=True))
 
 
 def members_up(series: Iterable[pa.Table], objective: Objective) -> Points:
@@ -195,15 +195,11 @@ def _threshold(objective: Objective) -> dict[str, Any] | None:
 
 def _thinned(points: Points) -> Points:
     """At most about MOST_POINTS of the points: of each bucket its lowest and its highest, so that no dip is lost."""
-    if len(points) <= MOST_POINTS:
-        return points
-    size = -(-len(points) * 2 // MOST_POINTS)
-    kept: Points = []
-    for first in range(0, len(points), size):
-        bucket = points[first : first + size]
-        ends = {min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])}
-        kept += sorted(ends)
-    return kept
+    return [points[at] for at in extremes(_values(points), MOST_POINTS).tolist()]
+
+
+def _values(points: Sequence[tuple[int, float]]) -> Floats:
+    return np.fromiter((value for _, value in points), np.float64, len(points))
 
 
 def _with_gaps(points: Points, slot: int) -> list[tuple[int, float | None]]:
@@ -220,13 +216,15 @@ def _with_gaps(points: Points, slot: int) -> list[tuple[int, float | None]]:
 
 def stretches(shown: Iterable[Evidence], points: Sequence[tuple[int, float]]) -> Iterable[Stretch]:
     """The rows of the table."""
+    time, values = np.fromiter((time for time, _ in points), np.int64, len(points)), _values(points)
     for e in shown:
-        values = [value for time, value in points if e.start <= time < e.end]
+        first, last = np.searchsorted(time, [e.start, e.end])
+        within = values[first:last]
         yield Stretch(
             e,
             KINDS[e.kind],
-            words.plain(min(values)) if values else "–",
-            words.plain(max(values)) if values else "–",
+            words.plain(float(within.min())) if len(within) else "–",
+            words.plain(float(within.max())) if len(within) else "–",
         )
 
 

@@ -224,13 +224,6 @@ def upgrade() -> None:
     )
     op.create_index("log_files_by_time", "log_files", ["tenant", "max_time", "min_time"], unique=False)
     op.create_table(
-        "log_removals",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("before", sa.BigInteger(), nullable=False),
-        sa.Column("last_position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", name="log_removals_pk"),
-    )
-    op.create_table(
         "maintenances",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),

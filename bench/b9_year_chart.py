@@ -1,0 +1,91 @@
+"""B9: a year's evidence as a chart: one series of 525,600 minutes of many, out of the log's files and over HTTP."""
+
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from fastapi.testclient import TestClient
+
+from bench.measuring import in_words, peak_memory
+from bench.table import Row
+from upheld.access import new_key
+from upheld.agreements.units import DAY, MINUTE, format_instant, parse_instant
+from upheld.app import DEFAULT_TENANT, Application, Settings
+from upheld.measurements.model import COLUMNS
+from upheld.server import create_app
+from upheld.store.compacting import When
+
+SERVICES = 50
+START = parse_instant("2025-01-01T00:00:00Z")
+DAYS = 365
+DAYS_TOGETHER = 5
+ROUNDS = 7
+SERVICE, METRIC = "vpn-0017", "rtt"
+
+
+def run() -> list[Row]:
+    """One row: from the request to the answer with 2,000 points; they must lie between the same extremes as DuckDB
+    finds in the same files."""
+    with TemporaryDirectory() as directory:
+        application = Application(Settings(database_url=f"sqlite:///{Path(directory)}/upheld.db"))
+        application.store.add_tenant(DEFAULT_TENANT, "Default")
+        rows = sum(_deliver(application, day) for day in range(0, DAYS, DAYS_TOGETHER))
+        secret, key = new_key(DEFAULT_TENANT, "bench", "operator", application.clock.now())
+        application.store.add_key(key)
+        client = TestClient(create_app(application), headers={"Authorization": f"Bearer {secret}"})
+        query = {"service": SERVICE, "metric": METRIC, "start": format_instant(START)}
+        query |= {"end": format_instant(START + DAYS * DAY), "points": "2000"}
+        took, found = [], {}
+        for _ in range(ROUNDS):
+            begun = perf_counter()
+            answer = client.get("/v1/measurements/series", params=query)
+            took.append(perf_counter() - begun)
+            found = answer.raise_for_status().json()
+        files = f"{Path(directory)}/upheld.log/*/*/*.parquet"
+        begun = perf_counter()
+        asked = "SELECT count(*), min(value), max(value) FROM read_parquet(?) WHERE service = ? AND metric = ?"
+        count, low, high = duckdb.execute(asked, [files, SERVICE, METRIC]).fetchall()[0]
+        peer = perf_counter() - begun
+        values = [point["value"] for point in found["points"]]
+        assert (found["measurements"], min(values), max(values)) == (count, low, high), "they differ"
+        assert count == DAYS * DAY // MINUTE
+        number = len(list(Path(directory).glob("upheld.log/*/*/*.parquet")))
+    return [
+        Row(
+            bar="B9",
+            claim=f"a year of one of {SERVICES} series as a chart, over HTTP: in less than a second",
+            ours=f"{median(took):.2f} s, at most {max(took):.2f} s, {in_words(peak_memory())} at most in memory",
+            peer=f"DuckDB, its extremes alone: {peer:.2f} s",
+            ratio=median(took),
+            limit=1,
+            at_most=True,
+            note=f"wall time; {rows / 1e6:.1f} M rows in {number} files, {len(values):,} points of {count:,}",
+        )
+    ]
+
+
+def _deliver(application: Application, day: int) -> int:
+    """Days of all series, in the order in which they are measured; compacted at once."""
+    minutes = DAYS_TOGETHER * DAY // MINUTE
+    time = np.repeat(START + day * DAY + np.arange(minutes) * MINUTE, SERVICES)
+    chance = np.random.default_rng(day)
+    names = pa.array([f"vpn-{n:04d}" for n in range(SERVICES)])
+    batch = pa.table(
+        {
+            "service": pa.DictionaryArray.from_arrays(np.tile(np.arange(SERVICES, dtype=np.int32), minutes), names),
+            "metric": pa.DictionaryArray.from_arrays(np.zeros(len(time), np.int32), pa.array([METRIC])),
+            "time": time,
+            "value": np.round(chance.gamma(4, 5, len(time)), 2),
+            "good": pa.nulls(len(time), pa.int64()),
+            "total": pa.nulls(len(time), pa.int64()),
+            "known_at": time + 1_000_000,
+        },
+        schema=COLUMNS,
+    )
+    application.log.append(DEFAULT_TENANT, batch, "probe")
+    assert application._compactor is not None
+    return application._compactor.run(START + 2 * DAYS * DAY, When(age=0, rows=1))
