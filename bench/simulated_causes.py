@@ -1,7 +1,7 @@
 """Writes a folder of issues with a known cause, in the layout that `bench/causes.py` reads, from simulated call graphs.
 
-`python bench/simulated_causes.py DIR [--seed N] [--scenarios N] [--issues N]`. What a ranking was not chosen on: each
-scenario is another random graph of 12 to 40 nodes under its own load, a day of normal operation, and issues of six
+`python bench/simulated_causes.py DIR [--seed N] [--scenarios N] [--issues N]`. Each scenario is another random
+graph of 12 to 40 nodes under its own load, a day of normal operation, and issues of six
 kinds, in leaves, in the middle and in the target itself:
 
 - `latency`: a node answers later; `errors`: a node fails; `slow_start`: it gets worse and worse through the case;
