@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
+from upheld.admission import NAMES, Admission, Limits, own_limits
 from upheld.agreements.units import MINUTE, SECOND
 from upheld.background import Background
 from upheld.cases.model import Case
@@ -115,8 +116,25 @@ class Settings(BaseSettings):
     """Seconds between SIGTERM, from which on the server is not ready, and its end."""
     sources: Path | None = None
     """A file that says where measurements are fetched from."""
+    tenant_samples_per_second: float = Field(default=1_000_000, ge=0)
+    """Samples or rows that a tenant may send, where it has no limit of its own; 0 does not limit. So are the next."""
+    tenant_bytes_per_second: float = Field(default=128 * MEBIBYTE, ge=0)
+    tenant_requests_per_second: float = Field(default=2_000, ge=0)
+    tenant_requests_at_once: int = Field(default=16, ge=0)
+    """Requests of a tenant that are worked on at the same time; more of them wait."""
+    tenant_backlog_rows: int = Field(default=20_000_000, ge=0)
+    """Measurements of a tenant that may wait for their assessment; then its senders are to wait."""
+    requests_at_once: int = Field(default=24, ge=1)
+    """Deliveries of all tenants that are worked on at the same time."""
+    memory_for_bodies: int = Field(default=256 * MEBIBYTE, ge=1024)
+    """Bytes of bodies that are held in memory at the same time."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
+
+    @property
+    def tenant_limits(self) -> Limits:
+        """What a tenant may do that has no limits of its own."""
+        return Limits(**{name: getattr(self, f"tenant_{name}") for name in NAMES})
 
 
 class Application:
@@ -150,6 +168,14 @@ class Application:
         )
         self.turns = Turns(self.process, self.store, self.telemetry)
         self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry, _microseconds(settings.ahead))
+        self.admission = Admission(
+            settings.tenant_limits,
+            settings.requests_at_once,
+            settings.memory_for_bodies,
+            own_limits=lambda tenant: own_limits(self.store, tenant),
+            behind=self.process.behind,
+            recorder=self.telemetry,
+        )
         self.replays = Replays(self.store, self.ingestion, self.process, self.clock, self.telemetry)
         self.performer = Performer(
             self.process,

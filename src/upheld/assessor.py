@@ -110,6 +110,8 @@ class Assessor:
             self._events = events
         self._begin_by(min((event.opened for event in self._events), default=self._since))
         batch = self._next_batch(upto)
+        if batch is None and self._position < upto:
+            batch = self._next_batch(upto)  # from where it now begins
         if batch is not None:
             self._take(batch, exclusions, as_of)
             self._recorder.batch_assessed(self._tenant, self._position)

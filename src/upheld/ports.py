@@ -348,6 +348,12 @@ class Store(Protocol):
         """A value of the installation that is kept from its first start on: the stored one, else `default`, now
         stored."""
 
+    def kept_setting(self, name: str) -> str | None:
+        """The stored value of the installation as it is now."""
+
+    def change_setting(self, name: str, value: str) -> None:
+        """Stores a value of the installation in place of the one before."""
+
     def ping(self) -> None:
         """Raises where the store cannot be used: it does not answer, or it is of another version."""
 

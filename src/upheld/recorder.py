@@ -49,6 +49,9 @@ class Recorder:
     def batch_assessed(self, tenant: str, position: int) -> None:
         """The log was read and taken into the assessment up to a position."""
 
+    def request_refused(self, tenant: str, cause: str) -> None:
+        """A request was not let in, for a rate (`samples`, `bytes`, `requests`), `backlog`, `places` or `memory`."""
+
     def pulse_ended(self, tenant: str, seconds: float, as_of: int) -> None:
         """A tenant was assessed up to the instant `as_of` (microseconds UTC)."""
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from upheld.access import open_sessions
 from upheld.api import problems
+from upheld.api.admitting import Admitting
 from upheld.api.edge import BodyLimit, Protection, Traced, Witness
 from upheld.api.gate import Gate
 from upheld.api.routers import routers
@@ -36,6 +37,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(pages.router(application))
     problems.install(app, pages.error_page(application))
     # What is added last stands outermost.
+    app.add_middleware(Admitting, admission=application.admission, limit=application.settings.max_body)
     app.add_middleware(Traced, recorder=application.telemetry)
     app.add_middleware(Gate, store=application.store, sessions=open_sessions(application.store))
     app.add_middleware(BodyLimit, limit=application.settings.max_body)

@@ -97,6 +97,12 @@ class Telemetry(Recorder):
         self._pulse_seconds = Histogram(
             "upheld_pulse_duration_seconds", "Time that assessing one tenant took.", buckets=LONG, registry=registry
         )
+        self._refused = Counter(
+            "upheld_requests_refused",
+            "Requests that were not let in: a tenant's own rates, its backlog, or no place or memory.",
+            ["tenant", "cause"],
+            registry=registry,
+        )
         self._pulse_failures = Counter(
             "upheld_pulse_failures", "Times that a tenant could not be assessed.", ["tenant"], registry=registry
         )
@@ -178,6 +184,9 @@ class Telemetry(Recorder):
         self._pulse_seconds.observe(seconds)
         self._pulse_failures.labels(tenant)  # from 0 on, so that the first failure is an increase
         self._assessed_until.labels(tenant).set(as_of / 1e6)
+
+    def request_refused(self, tenant: str, cause: str) -> None:
+        self._refused.labels(tenant, cause).inc()
 
     def pulse_failed(self, tenant: str) -> None:
         self._pulse_failures.labels(tenant).inc()

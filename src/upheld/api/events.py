@@ -26,6 +26,7 @@ def router(application: Application) -> APIRouter:
         content_type, lines = body
         check_media_type(content_type, JSON_LINES)
         events, faults = read_event_lines(lines, process.known_events(caller.tenant), application.clock.now())
+        application.admission.charge(caller.tenant, samples=len(events) + len(faults))
         rejected = [{"row": fault.row, "field": fault.field, "message": fault.message} for fault in faults]
         if faults and (mode == "whole" or not events):
             count = f"{len(faults):,} {'fault' if len(faults) == 1 else 'faults'}"

@@ -12,12 +12,14 @@ from upheld.readers.labelled import Received
 def taken(application: Application, caller: Caller, protocol: Protocol, body: bytes, form: str = PROTOBUF) -> Received:
     """Takes in a request's body, of the media type `form`, or refuses it."""
     try:
-        return application.ingestion.take(caller.tenant, protocol, body, caller.name, form)
+        received = application.ingestion.take(caller.tenant, protocol, body, caller.name, form)
     except MalformedBody as error:
         raise Problem(400, str(error)) from None
     except NoMapping:
         # The sender keeps what it has and tries again, which no answer of 4xx would let it do.
         raise Problem(503, NO_MAPPING, headers={"Retry-After": "30"}) from None
+    application.admission.charge(caller.tenant, samples=received.table.num_rows + sum(received.left_out.values()))
+    return received
 
 
 def left_out_header(received: Received) -> dict[str, str]:

@@ -62,9 +62,11 @@ def router(application: Application) -> APIRouter:
             raise Problem(400, str(error)) from None
         except WrongContentType as error:
             raise Problem(415, str(error)) from None
+        bad_rows = len({fault.row for fault in batch.faults})
+        application.admission.charge(caller.tenant, samples=batch.table.num_rows + bad_rows)
         rejected = _rejected(batch.faults)
         protocol = PROTOCOLS[media_type(content_type)]
-        refused = {"refused": len({fault.row for fault in batch.faults})} if batch.faults else {}
+        refused = {"refused": bad_rows} if bad_rows else {}
         application.telemetry.measurements_left_out(caller.tenant, protocol, refused)
         if batch.faults and (mode == "whole" or batch.table.num_rows == 0):
             raise Problem(422, _refusal(batch), {"accepted": 0, "rejected": rejected})

@@ -10,7 +10,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from starlette.concurrency import run_in_threadpool
 
-from upheld.access import Caller
 from upheld.api.inputs import Asking
 from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
@@ -18,6 +17,9 @@ from upheld.app import Application
 from upheld.ingesting import JSON, PROTOBUF
 from upheld.readers.labelled import Received
 
+COMPRESSED = ("gzip", "deflate")
+MOST_DEFLATED = 1032
+"""How many times its bytes a body may have when it is decompressed: deflate gets no further."""
 _REFUSED = ("not_finite", "histograms", "future")
 """What of a request cannot be taken, whatever the mapping."""
 
@@ -37,22 +39,21 @@ def router(application: Application) -> APIRouter:
             raise Problem(415, f"Content-Type must be {PROTOBUF} or {JSON}")
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         body = await request.body()
-        received = await run_in_threadpool(_take, application, caller, kind, encoding, body)
+        if encoding in COMPRESSED:
+            request.state.place.resize(len(body) + min(application.settings.max_body, MOST_DEFLATED * len(body)))
+            body = await run_in_threadpool(_plain, body, encoding, application.settings.max_body)
+            request.state.place.resize(len(body))
+        elif encoding not in ("", "identity"):
+            accepted = {"Accept-Encoding": "gzip"}
+            raise Problem(415, "Content-Encoding must be gzip, deflate or identity", headers=accepted)
+        received = await run_in_threadpool(taken, application, caller, "OTLP", body, kind)
         return Response(_answer(received, kind), media_type=kind, headers=left_out_header(received))
 
     return routes
 
 
-def _take(application: Application, caller: Caller, kind: str, encoding: str, body: bytes) -> Received:
-    return taken(application, caller, "OTLP", _plain(body, encoding, application.settings.max_body), kind)
-
-
 def _plain(body: bytes, encoding: str, most: int) -> bytes:
     """The body without its compression, of which no more than `most` bytes are made."""
-    if encoding in ("", "identity"):
-        return body
-    if encoding not in ("gzip", "deflate"):
-        raise Problem(415, "Content-Encoding must be gzip, deflate or identity", headers={"Accept-Encoding": "gzip"})
     unpacking = zlib.decompressobj(wbits=47)  # finds out by itself which of the two it is
     try:
         plain = unpacking.decompress(body, most)

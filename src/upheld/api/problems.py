@@ -5,12 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from upheld.admission import Refused, TooMuch
+from upheld.ports import NotKept
 from upheld.readers.faults import InputError
+
+log = structlog.get_logger("upheld.http")
 
 API = ("/v1", "/health/", "/metrics", "/openapi.json")
 """The addresses of the API: errors are problems there, and pages for people elsewhere."""
@@ -52,6 +57,12 @@ def input_problem(error: InputError) -> Problem:
     return Problem(422, f"{detail}; nothing was changed", {"errors": errors})
 
 
+def refusal(refused: Refused) -> Response:
+    """429 where a tenant has sent more than it may, 503 where there is no room; both say when to come again."""
+    status = 429 if isinstance(refused, TooMuch) else 503
+    return problem(status, str(refused), headers={"Retry-After": str(refused.retry_after)})
+
+
 def install(app: FastAPI, page: Callable[[Request, int], Response]) -> None:
     """Lets `app` answer every error of the API as a problem, and an address that nobody knows outside of the API as a
     `page`."""
@@ -65,6 +76,20 @@ def install(app: FastAPI, page: Callable[[Request, int], Response]) -> None:
 
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(NotKept, _answer_not_kept)
+    app.add_exception_handler(Refused, _answer_refused)
+
+
+async def _answer_refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return refusal(error)
+
+
+async def _answer_not_kept(_: Request, error: Exception) -> Response:
+    """503, also where the disk is full: of the statuses of 5xx it is the one that every sender tries again."""
+    assert isinstance(error, NotKept)
+    log.warning("not kept", error=type(error).__name__, reason=str(error))
+    return problem(503, str(error), headers={"Retry-After": str(error.retry_after)})
 
 
 async def _answer_validation(_: Request, error: Exception) -> Response:

@@ -15,7 +15,9 @@ from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.ingesting import Protocol
+from upheld.readers.bodies import MalformedBody
 from upheld.readers.labelled import Received
+from upheld.readers.remote_write import MAX_BYTES, claimed_length
 
 PROTOBUF = "application/x-protobuf"
 MESSAGES: Mapping[str, Protocol] = MappingProxyType(
@@ -46,6 +48,7 @@ def router(application: Application) -> APIRouter:
         not be taken; the others are on disk, and the headers `X-Prometheus-Remote-Write-*-Written` count them."""
         protocol = _protocol(request)
         body = await request.body()
+        request.state.place.resize(len(body) + _claimed(body))
         if protocol == "remote write":
             received = await run_in_threadpool(taken, application, caller, protocol, body)
             return Response(status_code=204, headers=left_out_header(received))
@@ -60,6 +63,15 @@ def router(application: Application) -> APIRouter:
         return Response(status_code=204, headers=headers)
 
     return routes
+
+
+def _claimed(body: bytes) -> int:
+    """What a body takes up when it is decompressed; one that will be refused takes up nothing."""
+    try:
+        claimed = claimed_length(body)
+    except MalformedBody:
+        return 0
+    return claimed if claimed <= MAX_BYTES else 0
 
 
 def _protocol(request: Request) -> Protocol:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli import exchange, files, ingest, lint, notices, server, sources, whatif
+from upheld.cli import exchange, files, ingest, lint, notices, server, sources, tenants, whatif
 
 app = typer.Typer(
     name="upheld",
@@ -22,6 +22,7 @@ app.add_typer(server.commands)
 server.maintenance.command("read", epilog=notices.EXAMPLE)(notices.read)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(server.key_commands, name="key")
+app.add_typer(tenants.commands, name="tenant")
 app.add_typer(ingest.commands, name="ingest")
 app.add_typer(sources.commands, name="sources")
 app.add_typer(exchange.imports, name="import")

@@ -176,16 +176,20 @@ class Rows:
         self._bits: npt.NDArray[np.uint64] = np.empty(rows, np.uint64)
 
 
-def decompressed(body: bytes, most: int) -> npt.NDArray[np.uint8]:
-    """The content of a snappy block. The length that it claims is looked at before anything is allocated for it."""
+def claimed_length(body: bytes) -> int:
+    """How many bytes a snappy block says that it has when it is decompressed. Raises MalformedBody."""
     claimed = shift = 0
     for byte in body[:5]:
         claimed |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            break
-    else:
-        raise MalformedBody("not a snappy block: it does not begin with a length")
+            return claimed
+    raise MalformedBody("not a snappy block: it does not begin with a length")
+
+
+def decompressed(body: bytes, most: int) -> npt.NDArray[np.uint8]:
+    """The content of a snappy block. The length that it claims is looked at before anything is allocated for it."""
+    claimed = claimed_length(body)
     if claimed > most:
         raise MalformedBody(f"{claimed:,} bytes when decompressed; at most {most:,} are taken")
     data = np.empty(claimed, np.uint8)

@@ -21,7 +21,7 @@ from upheld.store.columnar import Wanted
 from upheld.store.compacting import Compactor
 from upheld.store.folder import Folder
 from upheld.store.reading import Reading
-from upheld.store.rows import add, from_row, to_row
+from upheld.store.rows import add, from_row, put, to_row
 from upheld.store.transactions import SqlTransaction
 
 BUSY_TIMEOUT = 30
@@ -160,6 +160,20 @@ class SqlStore:
         with self._begin(writing=True) as connection:
             add(connection, tables.settings, {"tenant": tables.INSTALLATION, "name": name, "value": default})
             return str(connection.execute(query).scalar_one())
+
+    def kept_setting(self, name: str) -> str | None:
+        """The stored value of the installation; None where there is none."""
+        t = tables.settings.c
+        with self._begin(writing=False) as connection:
+            value: str | None = connection.execute(
+                select(t.value).where(t.tenant == tables.INSTALLATION, t.name == name)
+            ).scalar()
+            return value
+
+    def change_setting(self, name: str, value: str) -> None:
+        """Stores a value of the installation, in place of the one before."""
+        with self._begin(writing=True) as connection:
+            put(connection, tables.settings, [{"tenant": tables.INSTALLATION, "name": name, "value": value}])
 
     def ping(self) -> None:
         """Raises SQLAlchemyError where the database cannot be read, and StoreFailed where it is not of the revision
