@@ -16,6 +16,7 @@ from upheld.agreements.units import SECOND, format_instant
 from .conftest import Server, wait_until
 from .test_prometheus import PORTFOLIO
 
+AGREED = PORTFOLIO.replace("slot: 1s", "slot: 1m")
 NOW = int(time.time()) * SECOND
 SECRET = "h1dden-and-not-in-logs"
 
@@ -28,7 +29,7 @@ def line(number: int, value: float) -> bytes:
 def serving(directory: Path, source: dict[str, Any]) -> Server:
     """A server that fetches from one source."""
     (directory / "sources.yaml").write_text(yaml.safe_dump({"sources": [{"id": "probes", **source}]}))
-    return Server(directory, UPHELD_SOURCES="sources.yaml", PROBE_SECRET=SECRET)
+    return Server(directory, UPHELD_SOURCES="sources.yaml", UPHELD_DRAIN="0", PROBE_SECRET=SECRET)
 
 
 def values(server: Server) -> list[float]:
@@ -50,7 +51,7 @@ def test_what_is_published_is_there_once_though_the_server_was_killed(broker: Na
     server = serving(tmp_path, declared)
     try:
         wait_until(lambda: "no agreement in force" in server.log(), server.log)
-        server.put("/v1/agreements", PORTFOLIO)
+        server.put("/v1/agreements", AGREED)
         wait_until(lambda: len(values(server)) >= 10, server.log)
         server.kill()
         broker.publish(b"\xff\xfe poison", *(line(number, 0) for number in range(20, 40)), line(0, 0))
@@ -70,7 +71,7 @@ def test_files_are_taken_from_a_folder_once_though_the_server_was_killed(tmp_pat
     declared = {"kind": "folder", "url": str(folder), "every": "50ms", "settle": "50ms"}
     server = serving(tmp_path, declared)
     try:
-        server.put("/v1/agreements", PORTFOLIO)
+        server.put("/v1/agreements", AGREED)
         for number in range(5):
             part = folder / f"{number}.jsonl.part"
             part.write_bytes(b"".join(line(number * 10 + row, number) for row in range(10)))
@@ -98,7 +99,7 @@ def test_a_broker_that_is_away_keeps_nobody_from_starting_and_no_secret_is_told(
     server = serving(tmp_path, declared)
     try:
         wait_until(lambda: "source lost" in server.log(), server.log)
-        server.put("/v1/agreements", PORTFOLIO)
+        server.put("/v1/agreements", AGREED)
         server.stop()
         assert SECRET not in server.log()
     finally:
