@@ -16,6 +16,7 @@ from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.model import Case
 from upheld.demo.mail import start_mail_catcher
 from upheld.maintenance.model import Maintenance
+from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
 from upheld.notices.links import Question
@@ -192,8 +193,17 @@ class World:
         self.plan(DEFAULT_TENANT, "MW-SOON", "Firmware of agg-switch-3", 2, ("vpn-0042", "vpn-0043"))
         self.plan(DEFAULT_TENANT, "MW-LATER", "Power supply in Frankfurt", 9, ("vpn-0042", "web-riverbank"))
         self.plan(RIVAL, "MW-HIDDEN", "Hidden work", 3, ("hidden-line",))
+        self.deliver_badly(DEFAULT_TENANT, "<b>vpn-0099")
+        self.deliver_badly(RIVAL, "hidden-other")
         self.run()
         self.clock.at += 4 * MINUTE
+
+    def deliver_badly(self, tenant: str, service: str) -> None:
+        """A batch of one row, of a service that no agreement names, which is set aside."""
+        row = f'{{"service": "{service}", "metric": "reachable", "time": "2026-06-01T06:00:00Z", "value": 1}}\n'
+        form, ingestion = "application/x-ndjson", self.application.ingestion
+        batch = ingestion.read_measurements(tenant, form, row.encode(), self.clock.at)
+        ingestion.set_rows_aside(tenant, form, row.encode(), batch, self.clock.at, "collector")
 
     def plan(self, tenant: str, work_id: str, title: str, days: int, services: tuple[str, ...]) -> None:
         start = parse_instant("2026-06-01T22:00:00Z") + (days - 1) * 24 * HOUR
@@ -205,6 +215,15 @@ class World:
     def case(self, service: str = "vpn-0042", tenant: str = DEFAULT_TENANT) -> Case:
         with self.store.transaction(tenant, writing=False) as t:
             return next(c for c in t.cases() if c.service == service)
+
+    def letter(self) -> DeadLetter:
+        with self.store.transaction(DEFAULT_TENANT, writing=False) as t:
+            return t.dead_letters()[0]
+
+    def address(self, path: str) -> str:
+        """An address with the ids of what there is."""
+        confirm = self.confirm_path(self.case())
+        return path.format(case=self.case().id, letter=self.letter().id, confirm=confirm)
 
     def confirm_path(self, case: Case, tenant: str = DEFAULT_TENANT) -> str:
         question = Question(tenant, case.id, case.asked, "customer.noc/1")

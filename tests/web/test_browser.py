@@ -249,6 +249,8 @@ PAGES = [
     "/agreements/acme-vpn-gold",
     "/maintenance",
     "/tickets",
+    "/dead-letters",
+    "/dead-letters/{letter}",
     "/mailbox",
     "{confirm}",
 ]
@@ -258,7 +260,7 @@ def test_a_phone_never_scrolls_sideways(browser: "sync_api.Browser", address: st
     visit = Visit(browser, address, viewport={"width": 360, "height": 740}, is_mobile=True, device_scale_factor=2)
     visit.sign_in(morning.key)
     for path in PAGES:
-        visit.page.goto(path.format(case=morning.case().id, confirm=morning.confirm_path(morning.case())))
+        visit.page.goto(morning.address(path))
         width = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert width[0] <= 360 and width[1] <= 360, (path, width)  # noqa: PT018  # one fact: nothing is wider
     visit.context.close()
@@ -297,7 +299,7 @@ def test_every_word_can_be_read(browser: "sync_api.Browser", address: str, morni
     visit = Visit(browser, address, viewport=DESKTOP, color_scheme=scheme)
     visit.sign_in(morning.key)
     for path in PAGES:
-        visit.page.goto(path.format(case=morning.case().id, confirm=morning.confirm_path(morning.case())))
+        visit.page.goto(morning.address(path))
         found = visit.page.evaluate(FAINT)
         assert found["faint"] == [], path
         assert found["page"] > 0.8 if scheme == "light" else found["page"] < 0.05
@@ -312,7 +314,7 @@ DOUBLED = """() => [...document.querySelectorAll('[id]')].map(e => e.id)
 
 def test_every_page_can_be_found_one_s_way_in(visit: Visit, morning: World) -> None:
     for path in PAGES[:-1]:
-        visit.page.goto(path.format(case=morning.case().id))
+        visit.page.goto(morning.address(path))
         assert visit.page.get_by_role("main").count() == 1
         assert visit.page.get_by_role("navigation", name="Main").count() == 1
         assert visit.page.locator("h1").count() == 1

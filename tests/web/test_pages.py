@@ -443,11 +443,46 @@ def test_an_attachment_is_saved_under_a_harmless_name_and_never_shown(
     assert (attachment.file_name, attachment.media_type) == (safe, told)
 
 
+# -- dead letters
+
+
+def test_a_dead_letter_is_shown_with_its_faults_and_replayed_or_discarded(world: World) -> None:
+    client, letter = world.operator(), world.letter()
+    listed = text_of(page(world, "/dead-letters"))
+    assert f"{letter.id} Refused unknown service " in listed
+    assert "vpn-0099': no agreement in force names it" in listed
+    assert "collector measurements" in listed
+    shown = page(world, f"/dead-letters/{letter.id}")
+    assert "&lt;b&gt;vpn-0099" in shown
+    assert "<b>vpn-0099" not in shown
+    token = csrf(shown)
+    assert client.post(f"/dead-letters/{letter.id}", data={"step": "replay"}).status_code == 403
+    assert client.post(f"/dead-letters/{letter.id}", data={"csrf": token, "step": "burn"}).status_code == 400
+    answer = client.post(f"/dead-letters/{letter.id}", data={"csrf": token, "step": "replay"}, follow_redirects=True)
+    assert f"{letter.id} waits on (0 measurements taken): unknown service" in text_of(answer.text)
+    answer = client.post(f"/dead-letters/{letter.id}", data={"csrf": token, "step": "discard"}, follow_redirects=True)
+    assert f"{letter.id} is discarded." in text_of(answer.text)
+    assert "Nothing waits." in text_of(answer.text)
+    answer = client.post(f"/dead-letters/{letter.id}", data={"csrf": token, "step": "replay"}, follow_redirects=True)
+    assert "was discarded already." in text_of(answer.text)
+    assert client.get("/dead-letters/DL-NONE").status_code == 404
+
+
 # -- whose data
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/cases", "/agreements/acme-vpn-gold", "/maintenance", "/tickets", "/mailbox", "/cases/{case}"]
+    "path",
+    [
+        "/",
+        "/cases",
+        "/agreements/acme-vpn-gold",
+        "/maintenance",
+        "/tickets",
+        "/dead-letters",
+        "/mailbox",
+        "/cases/{case}",
+    ],
 )
 def test_no_page_shows_anything_of_another_tenant(morning: World, path: str) -> None:
     html = page(morning, path.format(case=morning.case().id))
@@ -461,7 +496,7 @@ def test_the_other_tenant_sees_its_own_and_nothing_else(morning: World) -> None:
     assert "hidden-line" in client.get("/").text
     assert "Hidden work" in client.get("/maintenance").text
     assert client.get(f"/cases/{own.id}").status_code == 200
-    for path in ("/", "/cases", f"/cases/{own.id}", "/maintenance", "/tickets", "/mailbox"):
+    for path in ("/", "/cases", f"/cases/{own.id}", "/maintenance", "/tickets", "/dead-letters", "/mailbox"):
         assert not any(word in client.get(path).text for word in ("vpn-0042", "acme", "Acme", "northern")), path
     for path in (f"/cases/{foreign.id}", "/agreements/acme-vpn-gold"):
         assert client.get(path).status_code == 404
@@ -481,6 +516,8 @@ def test_nothing_of_another_tenant_can_be_changed(world: World) -> None:
     token = csrf(rival.get("/").text)
     assert rival.post("/maintenance/MW-SOON/cancel", data={"csrf": token}).status_code == 404
     assert rival.post(f"/cases/{world.case().id}/ask", data={"csrf": token}).status_code == 404
+    discard = {"csrf": token, "step": "discard"}
+    assert rival.post(f"/dead-letters/{world.letter().id}", data=discard).status_code == 404
     assert world.everything() == before
 
 
@@ -499,7 +536,17 @@ def test_an_unknown_address_is_answered_with_a_page(morning: World) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/cases", "/cases/{case}", "/agreements/acme-vpn-gold", "/maintenance", "/tickets", "/mailbox", "/login"],
+    [
+        "/",
+        "/cases",
+        "/cases/{case}",
+        "/agreements/acme-vpn-gold",
+        "/maintenance",
+        "/tickets",
+        "/dead-letters",
+        "/mailbox",
+        "/login",
+    ],
 )
 def test_no_page_needs_more_than_its_own_files(morning: World, path: str) -> None:
     answer = morning.operator().get(path.format(case=morning.case().id), follow_redirects=True)

@@ -6,7 +6,17 @@ from a_morning import World, csrf
 from upheld.access import SESSION_COOKIE
 from upheld.app import DEFAULT_TENANT
 
-PAGES = ["/", "/cases", "/cases/C-1", "/agreements/acme-vpn-gold", "/maintenance", "/tickets", "/mailbox", "/mailbox/x"]
+PAGES = [
+    "/",
+    "/cases",
+    "/cases/C-1",
+    "/agreements/acme-vpn-gold",
+    "/maintenance",
+    "/tickets",
+    "/dead-letters",
+    "/mailbox",
+    "/mailbox/x",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from upheld.access import open_sessions
 from upheld.app import Application
-from upheld.web import confirming, console, signing_in
+from upheld.web import confirming, console, set_aside, signing_in
 from upheld.web.site import STATIC_FILES, Site, open_site, page_route
 
 ErrorPage = Callable[[Request, int], HTMLResponse]
@@ -21,6 +21,7 @@ def router(application: Application) -> APIRouter:
     signing_in.add_pages(routes, site)
     confirming.add_pages(routes, site)
     console.add_pages(routes, site)
+    set_aside.add_pages(routes, site)
     return routes
 
 
