@@ -19,7 +19,7 @@ from upheld.ports import ApiKey, Store
 Role = Literal["operator", "ingest", "metrics"]
 ROLES: tuple[Role, ...] = ("operator", "ingest", "metrics")
 
-DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events")
+DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events", "/v1/alertmanager")
 """What a source of data may post."""
 METRICS = "/metrics"
 

@@ -76,6 +76,10 @@ class Ingestion:
                 return newest[0]
             return t.save_mapping(source, self._clock.now(), applied_by)
 
+    def mapping(self, tenant: str) -> SampleMapping:
+        """The mapping in force. Raises NoMapping."""
+        return self._current(tenant).mapping
+
     # -- bodies of labelled samples
 
     def take(self, tenant: str, protocol: Protocol, body: bytes, sender: str | None, form: str = PROTOBUF) -> Received:

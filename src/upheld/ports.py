@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from upheld.actions.model import Action, Ticket
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
@@ -94,6 +95,17 @@ class VerdictFilter:
     service: str | None = None
     customer: str | None = None
     newest_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFilter:
+    """None does not limit. `about` is a service, a resource or a managed object; `raised` asks for those that are not
+    cleared, or for those that are."""
+
+    about: str | None = None
+    raised: bool | None = None
+    limit: int = 500
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +328,26 @@ class Transaction(Protocol):
 
     def add_change(self, change: Change) -> None: ...
     def changes(self, since: int) -> Sequence[Change]: ...
+
+    # alarms
+    def save_alarm(self, alarm: Alarm) -> Alarm:
+        """Adds it under an id of its own where its id is 0, or replaces the row of that id; returns it with its id.
+        Raises Conflict where its source has one of its number already."""
+
+    def alarms_numbered(self, number: str, source: str | None = None, *, changing: bool = False) -> Sequence[Alarm]:
+        """Those that their source calls so; of every source where none is given. With `changing`, nobody else changes
+        them before the transaction ends."""
+
+    def alarm(self, alarm_id: int) -> Alarm | None: ...
+    def alarms(self, where: AlarmFilter = AlarmFilter()) -> Sequence[Alarm]:
+        """Reported last first."""
+
+    def count_alarms(self, where: AlarmFilter = AlarmFilter()) -> int:
+        """How many there are, whatever the limit and the offset."""
+
+    def alarms_about(self, names: Collection[str], since: int, limit: int) -> Sequence[Alarm]:
+        """The alarms of these services, resources or objects that were still raised at `since` or later,
+        raised last first."""
 
     # the agenda
     def schedule(self, entry: AgendaEntry) -> None:

@@ -14,10 +14,11 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import announcing
+from upheld import alarming, announcing
 from upheld.actions.model import Action
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant
+from upheld.analysis.alarms import Report
 from upheld.analysis.model import Change
 from upheld.analysis.outlook import Outlook, outlook
 from upheld.as_known import AsKnown
@@ -29,6 +30,7 @@ from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.mapping import Mapping
 from upheld.notices.model import Notice
 from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, case_document, settled
@@ -122,6 +124,11 @@ class Process:
         """Makes durable what is told of events. It is assessed by the next pulse."""
         with self._store.transaction(tenant) as t:
             t.add_service_events(events)
+
+    def take_alarms(self, tenant: str, reports: Sequence[Report], mapping: Mapping) -> Sequence[alarming.Taken]:
+        """Makes durable what is reported of alarms, and what that says of events; the next pulse assesses it."""
+        read, now = self.known_events(tenant), self._clock.now()
+        return settled(self._store, tenant, lambda t: alarming.take(t, reports, mapping, read, now))
 
     def record_change(self, tenant: str, change: Change) -> None:
         """Keeps a change for the analysis of cases."""

@@ -15,7 +15,7 @@ import structlog
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
-from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, findings
+from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, concerned, findings
 from upheld.arrivals import Arrivals
 from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict, to_document
@@ -44,6 +44,8 @@ AT_ONCE = 500
 TOGETHER = 25
 """Verdicts noted in one transaction, with all that follows from them."""
 EVIDENCE_CARRIED = 50
+ALARMS_CARRIED = 20
+"""Alarms that a case names: the last raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,8 +323,10 @@ class Pulse:
         around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
         members = () if term is None or term.members is None else term.services
         conditions, resources = pulse.assessor.conditions(), pulse.current.portfolio.resources
+        names = concerned({verdict.service, *members}, resources)
+        alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED)
         try:
-            return findings(verdict.service, conditions, resources, *around, now, members)
+            return findings(verdict.service, conditions, resources, *around, now, members, alarms)
         except Exception:
             # A case without findings is worth more than none: the customer waits for it.
             log.exception("analysis failed", tenant=pulse.tenant, service=verdict.service)

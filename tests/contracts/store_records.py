@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from upheld.actions.model import Action, Ticket
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
@@ -163,6 +164,27 @@ def a_service_event(mark: str = "", **changes: object) -> ServiceEvent:
 def an_exclusion(mark: str = "", **changes: object) -> Exclusion:
     exclusion = Exclusion("vpn-1", JUNE, JUNE + DAY, f"force majeure{mark}", "Ada", "acme-gold", JUNE + 5)
     return replace(exclusion, **changes)  # type: ignore[arg-type]
+
+
+def an_alarm(mark: str = "", **changes: object) -> Alarm:
+    alarm = Alarm(
+        id=1,
+        source="nms",
+        number="17",
+        raised_at=JUNE,
+        cleared_at=JUNE + 60,
+        severity=f"critical{mark}",
+        fields={"alarmedObject": {"id": "router-7"}, "probableCause": "Loss of signal", "alarmDetails": "no light"},
+        labels={"site": "B1"},
+        services=("vpn-1", "vpn-2"),
+        places=(("vpn-1", "outage", "P1"), ("vpn-2", "outage", None)),
+        changed_at=JUNE + 60,
+        clearing_known_at=JUNE + 70,
+        reported_at=JUNE + 1,
+        known_at=JUNE + 70,
+        occurrence=2,
+    )
+    return replace(alarm, **changes)  # type: ignore[arg-type]
 
 
 def a_change(mark: str = "", **changes: object) -> Change:

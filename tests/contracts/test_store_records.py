@@ -21,6 +21,7 @@ from store_records import (
     a_ticket,
     a_verdict,
     an_action,
+    an_alarm,
     an_announcement,
     an_assessment,
     an_entry,
@@ -29,6 +30,7 @@ from store_records import (
 )
 
 from upheld.actions.model import Action, Ticket
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.assessment.versions import Version
@@ -36,7 +38,7 @@ from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, ApiKey, Conflict, Kept, Told, Transaction, VerdictFilter
+from upheld.ports import Adoption, AgendaEntry, AlarmFilter, ApiKey, Conflict, Kept, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 
 INSTANTS = st.integers(-(2**62), 2**62)
@@ -140,6 +142,7 @@ def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
         (Announcement, tables.announcements),
         (Exclusion, tables.exclusions),
         (Change, tables.changes),
+        (Alarm, tables.alarms),
         (AgendaEntry, tables.agenda),
         (ApiKey, tables.api_keys),
     ],
@@ -462,3 +465,30 @@ def test_what_is_told_of_events_is_kept_in_its_order(store: SqlStore) -> None:
         assert t.service_events() == [opened, a_service_event()]
         assert t.service_events(seen) == [opened]
         assert t.service_events_place() > seen
+
+
+def test_alarms_are_found_by_number_by_name_and_by_what_they_are(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        first = t.save_alarm(an_alarm(id=0))
+        other = t.save_alarm(
+            an_alarm(
+                id=0, source="ems", cleared_at=None, clearing_known_at=None, raised_at=JUNE - 5, reported_at=JUNE + 2
+            )
+        )
+        again = t.save_alarm(replace(first, severity="major", services=("vpn-3",)))
+        with pytest.raises(Conflict):
+            t.save_alarm(an_alarm(id=0))
+    with store.transaction("t") as t:
+        assert t.alarms_numbered("17", "nms") == [again]
+        assert t.alarms_numbered("17") == [other, again]
+    with store.transaction("t", writing=False) as t:
+        assert t.alarm(first.id) == again
+        assert t.alarm(99) is None
+        assert t.alarms() == [other, again]
+        assert t.alarms(AlarmFilter(limit=1, offset=1)) == [again]
+        assert t.alarms(AlarmFilter(about="vpn-3")) == [again]
+        assert t.alarms(AlarmFilter(raised=True)) == [other]
+        assert t.count_alarms(AlarmFilter(raised=False, limit=1, offset=1)) == 1
+        assert t.alarms_about(["router-7", "vpn-9"], JUNE, 5) == [again, other]
+        assert t.alarms_about(["vpn-2"], JUNE + 61, 5) == [other]
+        assert t.alarms_about(["router-7"], JUNE, 1) == [again]

@@ -19,6 +19,7 @@ from store_records import (
     a_ticket,
     a_verdict,
     an_action,
+    an_alarm,
     an_announcement,
     an_assessment,
     an_entry,
@@ -84,6 +85,11 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda mark: [an_exclusion(mark)],
     ),
     "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
+    "alarms_numbered": (lambda t: t.alarms_numbered("17"), lambda mark: [an_alarm(mark, id=3)]),
+    "alarm": (lambda t: t.alarm(3), lambda mark: an_alarm(mark, id=3)),
+    "alarms": (lambda t: t.alarms(), lambda mark: [an_alarm(mark, id=3)]),
+    "count_alarms": (lambda t: t.count_alarms(), lambda mark: 1),
+    "alarms_about": (lambda t: t.alarms_about(["router-7"], JUNE, 5), lambda mark: [an_alarm(mark, id=3)]),
     "agenda": (lambda t: t.agenda(), lambda mark: [an_entry(mark, tenant=mark)]),
 }
 
@@ -105,6 +111,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_exclusion("exclusion-1", an_exclusion(mark), "work-1")
     t.add_service_events([a_service_event(mark)])
     t.add_change(a_change(mark))
+    t.save_alarm(an_alarm(mark, id=0))
     t.schedule(an_entry(mark))
 
 
@@ -127,6 +134,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_announcement(an_announcement("-touched"))
     t.revoke_exclusion("exclusion-1", JUNE)
     t.add_service_events([a_service_event("-touched")])
+    t.save_alarm(an_alarm("-touched", id=3))
     t.retry("entry-1", JUNE + 1, "touched")
     t.give_up("entry-1", "touched")
     t.finish("entry-1")

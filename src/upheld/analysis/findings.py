@@ -7,6 +7,7 @@ from typing import Any
 
 from upheld.agreements.parties import Resource
 from upheld.agreements.units import HOUR, MINUTE, format_instant
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.causes import Candidate, rank_causes
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Condition
@@ -17,7 +18,7 @@ LOOK_BACK = 24 * HOUR
 WITNESSES = 40
 """Services by which a resource is judged at most, in proportion: enough to tell, and a storm of
 cases from one resource stays cheap."""
-NOTHING_FOUND: Mapping[str, Any] = {"affected": [], "cause_candidates": [], "changes": []}
+NOTHING_FOUND: Mapping[str, Any] = {"affected": [], "cause_candidates": [], "changes": [], "alarms": []}
 TermKey = tuple[str, str, str]
 
 
@@ -29,10 +30,12 @@ def findings(
     maintenances: Sequence[Maintenance],
     now: int,
     members: Sequence[str] = (),
+    alarms: Sequence[Alarm] = (),
 ) -> dict[str, Any]:
     """JSON with `affected` (the other services that were bad in the last ten minutes), `cause_candidates` (the
     resources that the service runs over, directly or by way of others, the likeliest cause first, each with its score
-    in [0, 1] and its reason) and `changes` (what was changed or worked on in the last day, the nearest first).
+    in [0, 1] and its reason), `changes` (what was changed or worked on in the last day, the nearest first) and
+    `alarms` (those of `alarms`, in their order).
 
     `conditions`: how each (agreement, objective, service) is. `now` in microseconds UTC. Of a group, `members` are its
     services: those that are known to be bad are its own, all of them where none is."""
@@ -47,8 +50,16 @@ def findings(
     return {
         "affected": affected,
         "cause_candidates": _candidates(services, judged, judged.union(key[2] for key in conditions), resources),
-        "changes": _recent(_beneath({service, *services}, resources), changes, maintenances, now),
+        "changes": _recent(concerned({service, *services}, resources), changes, maintenances, now),
+        "alarms": [_alarm(alarm) for alarm in alarms if (alarm.raised_at or 0) <= now],
     }
+
+
+def _alarm(alarm: Alarm) -> dict[str, Any]:
+    raised_at, cleared_at = (None if at is None else format_instant(at) for at in (alarm.raised_at, alarm.cleared_at))
+    about = alarm.object or ", ".join(alarm.services)
+    said = {"about": about, "severity": alarm.severity, "text": alarm.text, "source": alarm.source}
+    return {"id": alarm.id, **said, "raised_at": raised_at, "cleared_at": cleared_at}
 
 
 def _candidates(
@@ -56,7 +67,7 @@ def _candidates(
 ) -> list[dict[str, Any]]:
     """The resources beneath some services, ranked as `rank_causes` judges what is not measured: by the services that
     depend on it. `known`: the services of which it is known how they are."""
-    beneath = _beneath(set(services), resources)
+    beneath = concerned(set(services), resources)
     carried = {r.id: frozenset(r.carries) for r in resources if r.id in beneath - services}
     within = {name: _within(name, carried) for name in carried}
     calls: dict[str, set[str]] = {}
@@ -121,7 +132,7 @@ def _recent(
     ]
 
 
-def _beneath(services: set[str], resources: Sequence[Resource]) -> frozenset[str]:
+def concerned(services: set[str], resources: Sequence[Resource]) -> frozenset[str]:
     """The services' names and those of the resources that carry them, however deep: what a change may be told of."""
     names = set(services)
     while found := {r.id for r in resources if r.id not in names and names.intersection(r.carries)}:

@@ -8,6 +8,7 @@ from typing import Any
 
 from upheld.actions.model import Action, Ticket
 from upheld.agreements.units import format_instant
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
@@ -43,6 +44,24 @@ def record_document(
 ) -> Document:
     """A record with its own field names."""
     return {field.name: _shown(field.name, getattr(record, field.name)) for field in fields(record)}
+
+
+def alarm_document(alarm: Alarm) -> Document:
+    """An alarm: what it is about, how severe it was, since when and until when, and what its source says of it."""
+    instants = {name: getattr(alarm, name) for name in ("raised_at", "cleared_at", "reported_at", "known_at")}
+    return {
+        "id": alarm.id,
+        "source": alarm.source,
+        "number": alarm.number,
+        "object": alarm.object,
+        "services": list(alarm.services),
+        "severity": alarm.severity,
+        "cause": alarm.cause,
+        "text": alarm.text,
+        **{name: None if at is None else format_instant(at) for name, at in instants.items()},
+        "labels": dict(alarm.labels),
+        "events": [{"service": s, "metric": m, "priority": p} for s, m, p in alarm.places],
+    }
 
 
 def notice_document(notice: Notice) -> Document:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from upheld.api import (
     agreements,
+    alarms,
     cases,
     dead_letters,
     events,
@@ -22,6 +23,6 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events)
+    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events, alarms)
     parts = (health, metrics, *delivering, agreements, verdicts, cases, maintenance, records)
     return [part.router(application) for part in parts]

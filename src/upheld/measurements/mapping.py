@@ -1,10 +1,12 @@
-"""What labelled samples become: the labels of a series -> the service and the metric that it measures.
+"""What labelled samples and alarms become: the labels of a series -> the service and the metric that it measures; those
+of an alarm -> the service, the metric and the priority of the event that it opens.
 
 The name of a Prometheus metric is the label `__name__`.
 """
 
 import re
 from collections.abc import Mapping as Labels
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Self
@@ -55,21 +57,42 @@ class Pattern(Document):
     regex: Annotated[str, BeforeValidator(_check_pattern)]
 
 
-class Rule(Document):
-    """How some series are read. Each label in `labels` has that value, one of those values, or matches that pattern; a
-    label that a series has not counts as empty. `service` and `metric` are texts with labels in braces; `services`
-    says what a service is called here that the labels call otherwise. Values are multiplied by `scale`."""
+class Matching(Document):
+    """Which labels are meant, and the service that they name. Each label in `labels` has that value, one of those
+    values, or matches that pattern; a label that is not there counts as empty. `service` is a text with labels in
+    braces; `services` says what a service is called here that the labels call otherwise."""
 
     name: Name | None = None
     labels: Annotated[Labels[str, str | tuple[str, ...] | Pattern], Field(min_length=1)]
     service: Template
-    metric: Template
     services: Labels[str, Name] = Field(default_factory=dict)
-    scale: Annotated[Decimal, BeforeValidator(_check_scale)] = Decimal(1)
 
     def matches(self, labels: Labels[str, str]) -> bool:
-        """Whether a series with these labels is meant."""
+        """Whether what has these labels is meant."""
         return all(_has(labels.get(name, ""), wanted) for name, wanted in self.labels.items())
+
+
+class Rule(Matching):
+    """How some series are read. Values are multiplied by `scale`."""
+
+    metric: Template
+    scale: Annotated[Decimal, BeforeValidator(_check_scale)] = Decimal(1)
+
+
+class AlarmRule(Matching):
+    """How some alarms are read: what has the labels of an alarm opens an event of that metric, with that priority;
+    without a metric it opens none and only concerns the service, or the resource of that name. `priorities` says what
+    a priority is called here."""
+
+    metric: Template | None = None
+    priority: Template | None = None
+    priorities: Labels[str, Name] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _priority_of_an_event(self) -> Self:
+        if self.metric is None and (self.priority is not None or self.priorities):
+            raise ValueError("priority: belongs to a metric, for without one no event is opened")
+        return self
 
 
 def _has(value: str, wanted: str | tuple[str, ...] | Pattern) -> bool:
@@ -79,16 +102,20 @@ def _has(value: str, wanted: str | tuple[str, ...] | Pattern) -> bool:
 
 
 class Mapping(Document):
-    """The rules of a provider, in their order: the first that matches decides."""
+    """The rules of a provider, for series and for alarms, in their order: the first that matches decides."""
 
-    series: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    series: tuple[Rule, ...] = ()
+    alarms: tuple[AlarmRule, ...] = ()
 
     @model_validator(mode="after")
     def _known_by_name(self) -> Self:
-        names = [rule.name for rule in self.series if rule.name is not None]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"series: the name {twice!r} stands twice")
+        if not self.series and not self.alarms:
+            raise ValueError("series: must have at least one rule, or alarms must")
+        for field, rules in (("series", self.series), ("alarms", self.alarms)):
+            names = [rule.name for rule in rules if rule.name is not None]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{field}: the name {twice!r} stands twice")
         return self
 
 
@@ -102,8 +129,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmPlace:
+    """What an alarm concerns, and the metric and priority of the event that it opens; none without a metric."""
+
+    service: str
+    metric: str | None
+    priority: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unmapped:
-    """Why the samples of a series go nowhere."""
+    """Why the samples of a series, or an alarm, go nowhere."""
 
     reason: str
 
@@ -111,22 +147,40 @@ class Unmapped:
 def place(mapping: Mapping, labels: Labels[str, str]) -> Place | Unmapped:
     """What the samples of a series with these labels become."""
     for number, rule in enumerate(mapping.series, 1):
-        if not rule.matches(labels):
-            continue
-        called = rule.name or f"rule {number}"
-        missing = [label for label in _named(rule) if not labels.get(label)]
-        if missing:
-            return Unmapped(f"{called}: the series has no label {', '.join(missing)}")
-        text = _filled(rule.service, labels)
-        found = Place(rule.services.get(text, text), _filled(rule.metric, labels), rule.scale)
-        improper = next((name for name in (found.service, found.metric) if not _PROPER.fullmatch(name)), None)
-        return found if improper is None else Unmapped(f"{called}: {improper!r} cannot be a name")
+        if rule.matches(labels):
+            found = _names(rule, number, (rule.service, rule.metric), labels, "the series")
+            return found if isinstance(found, Unmapped) else Place(found[0], found[1], rule.scale)
     return Unmapped("no rule matches")
 
 
-def _named(rule: Rule) -> list[str]:
-    return list(dict.fromkeys(_PLACE.findall(rule.service) + _PLACE.findall(rule.metric)))
+def alarm_place(mapping: Mapping, labels: Labels[str, str]) -> AlarmPlace | Unmapped:
+    """What an alarm with these labels becomes."""
+    for number, rule in enumerate(mapping.alarms, 1):
+        if not rule.matches(labels):
+            continue
+        templates = [template for template in (rule.service, rule.metric, rule.priority) if template is not None]
+        found = _names(rule, number, templates, labels, "the alarm")
+        if isinstance(found, Unmapped):
+            return found
+        priority = found[-1] if rule.priority is not None else None
+        return AlarmPlace(
+            found[0],
+            None if rule.metric is None else found[1],
+            None if priority is None else rule.priorities.get(priority, priority),
+        )
+    return Unmapped("no rule matches")
 
 
-def _filled(template: str, labels: Labels[str, str]) -> str:
-    return _PLACE.sub(lambda match: labels[match[1]], template)
+def _names(
+    rule: Matching, number: int, templates: Sequence[str], labels: Labels[str, str], what: str
+) -> list[str] | Unmapped:
+    """The templates filled in, the first of them the service's; or what they lack."""
+    called = rule.name or f"rule {number}"
+    named = dict.fromkeys(label for template in templates for label in _PLACE.findall(template))
+    missing = [label for label in named if not labels.get(label)]
+    if missing:
+        return Unmapped(f"{called}: {what} has no label {', '.join(missing)}")
+    texts = [_PLACE.sub(lambda match: labels[match[1]], template) for template in templates]
+    names = [rule.services.get(texts[0], texts[0]), *texts[1:]]
+    improper = next((name for name in names if not _PROPER.fullmatch(name)), None)
+    return names if improper is None else Unmapped(f"{called}: {improper!r} cannot be a name")

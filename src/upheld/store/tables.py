@@ -368,6 +368,43 @@ changes = Table(
     Index("changes_by_time", "tenant", "at"),
 )
 
+alarms = Table(
+    "alarms",
+    metadata,
+    _column("tenant", Text),
+    _column("id", BigInteger),
+    _column("source", Text),
+    _column("number", Text),
+    _column("raised_at", BigInteger, optional=True),
+    _column("cleared_at", BigInteger, optional=True),
+    _column("severity", Text, optional=True),
+    _column("object", Text, optional=True),
+    _column("cause", Text, optional=True),
+    _column("text", Text),
+    _column("fields", _DOCUMENT),
+    _column("labels", _DOCUMENT),
+    _column("services", _DOCUMENT),
+    _column("places", _DOCUMENT),
+    _column("changed_at", BigInteger, optional=True),
+    _column("clearing_known_at", BigInteger, optional=True),
+    _column("reported_at", BigInteger),
+    _column("known_at", BigInteger),
+    _column("occurrence", Integer),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("alarms_by_number", "tenant", "number", "source", unique=True),
+    Index("alarms_by_report", "tenant", "reported_at", "id"),
+)
+
+# Every name that an alarm is about: its services, its managed object.
+alarm_subjects = Table(
+    "alarm_subjects",
+    metadata,
+    _column("tenant", Text),
+    _column("name", Text),
+    _column("alarm", BigInteger),
+    PrimaryKeyConstraint("tenant", "name", "alarm"),
+)
+
 agenda = Table(
     "agenda",
     metadata,

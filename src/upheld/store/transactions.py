@@ -1,6 +1,6 @@
 """One unit of work of one tenant. What each method promises is said in `ports.Transaction`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from upheld.actions.model import Action, Ticket
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
@@ -32,8 +33,18 @@ from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, Assessment, Conflict, Kept, SourceFile, Told, VerdictFilter
-from upheld.store import dead_letters, log, tables
+from upheld.ports import (
+    Adoption,
+    AgendaEntry,
+    AlarmFilter,
+    Assessment,
+    Conflict,
+    Kept,
+    SourceFile,
+    Told,
+    VerdictFilter,
+)
+from upheld.store import alarms, dead_letters, log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 KEYS_AT_ONCE = 500
@@ -395,6 +406,26 @@ class SqlTransaction:
     def changes(self, since: int) -> Sequence[Change]:
         t = tables.changes.c
         return self._list(Change, tables.changes, t.at >= since, by=[t.at, t.id])
+
+    # -- alarms
+
+    def save_alarm(self, alarm: Alarm) -> Alarm:
+        return alarms.save(self._connection, self._tenant, alarm)
+
+    def alarms_numbered(self, number: str, source: str | None = None, *, changing: bool = False) -> Sequence[Alarm]:
+        return alarms.numbered(self._connection, self._tenant, number, source, changing)
+
+    def alarm(self, alarm_id: int) -> Alarm | None:
+        return alarms.by_id(self._connection, self._tenant, alarm_id)
+
+    def alarms(self, where: AlarmFilter = AlarmFilter()) -> Sequence[Alarm]:
+        return alarms.many(self._connection, self._tenant, where)
+
+    def count_alarms(self, where: AlarmFilter = AlarmFilter()) -> int:
+        return alarms.count(self._connection, self._tenant, where)
+
+    def alarms_about(self, names: Collection[str], since: int, limit: int) -> Sequence[Alarm]:
+        return alarms.about(self._connection, self._tenant, names, since, limit)
 
     # -- the agenda
 

@@ -120,6 +120,38 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.create_table(
+        "alarms",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("raised_at", sa.BigInteger(), nullable=True),
+        sa.Column("cleared_at", sa.BigInteger(), nullable=True),
+        sa.Column("severity", sa.Text(), nullable=True),
+        sa.Column("object", sa.Text(), nullable=True),
+        sa.Column("cause", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("fields", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("labels", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("places", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=True),
+        sa.Column("clearing_known_at", sa.BigInteger(), nullable=True),
+        sa.Column("reported_at", sa.BigInteger(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="alarms_pk"),
+    )
+    op.create_index("alarms_by_number", "alarms", ["tenant", "number", "source"], unique=True)
+    op.create_index("alarms_by_report", "alarms", ["tenant", "reported_at", "id"], unique=False)
+    op.create_table(
+        "alarm_subjects",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("alarm", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "name", "alarm", name="alarm_subjects_pk"),
+    )
+    op.create_table(
         "changes",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
