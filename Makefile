@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench crash setup lock clean
+.PHONY: run test lint bench crash fuzz setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -22,6 +22,9 @@ bench: setup          ## the speed bars, all or ONLY=B1: a table, and exit statu
 
 crash: setup          ## the server killed N times (20) at random instants: nothing acknowledged is lost or counted twice
 	cd tests && ../$(BIN)/python -m crash $(or $(N),20) --seed $(or $(SEED),1)
+
+fuzz: setup           ## N hostile inputs (100,000) to the decoders of network bytes; ONLY=otlp for one, SEED for others
+	cd tests && ../$(BIN)/python -m fuzz $(or $(N),100000) --seed $(or $(SEED),1) $(if $(ONLY),--only $(ONLY))
 
 setup: $(READY)       ## the environment in .venv, exactly as requirements.lock has it
 

@@ -8,10 +8,11 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from icalendar import Calendar, Event
+from icalendar.error import BrokenCalendarProperty
 
 from upheld.agreements.units import to_microseconds
 from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
@@ -125,16 +126,27 @@ def _circuits(event: Event, place: str) -> Iterator[Circuit]:
 def _end(event: Event, start: int, place: str, doubts: list[str]) -> int:
     if event.get("DTEND") is not None:
         return _instant(event, "DTEND", place, doubts)
-    lasts = event.get("DURATION")
-    if lasts is None:
+    if event.get("DURATION") is None:
         raise Unreadable(f"{place}: neither DTEND nor DURATION")
-    return start + round(float(lasts.dt.total_seconds()) * 1_000_000)
+    lasts = _value(event, "DURATION", place)
+    if not isinstance(lasts, timedelta):
+        raise Unreadable(f"{place}: DURATION is no length of time")
+    return start + lasts // timedelta(microseconds=1)
+
+
+def _value(event: Event, name: str, place: str) -> Any:
+    """What the first property of this name is read as; None where there is none, or one of another kind."""
+    found = event.get(name)
+    one = found[0] if isinstance(found, list) and found else found
+    try:
+        return getattr(one, "dt", None)
+    except BrokenCalendarProperty:
+        raise Unreadable(f"{place}: {name} cannot be read: {str(one)[:100]!r}") from None
 
 
 def _instant(event: Event, name: str, place: str, doubts: list[str]) -> int:
     """An instant. One without a zone is read as UTC, and asked about; a day without a time is refused."""
-    found = event.get(name)
-    moment = getattr(found[0] if isinstance(found, list) else found, "dt", None)
+    moment = _value(event, name, place)
     if not isinstance(moment, datetime):
         what = "is missing" if moment is None else f"is a day, {moment.isoformat()}, and no instant"
         raise Unreadable(f"{place}: {name} {what}" if isinstance(moment, date | None) else f"{place}: {name}")

@@ -207,7 +207,8 @@ def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseMode
     """The model that stands at `loc`, an error's place with the union tags that pydantic puts there."""
     here: list[Any] = [model]
     for step in loc:
-        here = [found for one in here for found in _below(one, step)] or here
+        named = [one for one in here if _is_model(one) and one.__name__ == step]  # a member of a union without a tag
+        here = named or [found for one in here for found in _below(one, step)] or here
     models = [one for one in here if _is_model(one)]
     assert models, "an unknown field stands in a model"
     return models[0]  # type: ignore[no-any-return]

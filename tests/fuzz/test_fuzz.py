@@ -1,0 +1,60 @@
+"""A few hostile inputs to each decoder, and what earlier ones have found; `make fuzz N=1000000` tries more."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzz.targets import Defect, targets
+from fuzz.worker import BOARD, input_of, run
+from upheld.readers.faults import InputError
+from upheld.readers.maintnote import Unreadable, read_maintnote
+from upheld.readers.mapping import parse_mapping
+
+EACH = 150
+
+
+@pytest.mark.parametrize("name", targets())
+def test_hostile_input_is_taken_or_refused_and_no_more(name: str) -> None:
+    answer = run(name, 2, 0, EACH, bytearray(BOARD.size), limited=False)
+    assert "defect" not in answer, answer["said"]
+    assert answer["taken"] + answer["refused"] == EACH
+    assert 0 < answer["taken"] < EACH
+
+
+def test_an_input_is_the_same_each_time() -> None:
+    assert input_of("csv", 1, 7) == input_of("csv", 1, 7) != input_of("csv", 1, 8)
+
+
+def test_a_decoder_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = targets()["remote-write-1"].valid[1]
+    monkeypatch.setattr("fuzz.targets.by_protobuf", lambda version, raw: ([], 0))
+    with pytest.raises(Defect, match="protobuf has"):
+        targets()["remote-write-1"].take(body)
+    monkeypatch.setattr("fuzz.targets.by_protobuf", lambda version, raw: None)
+    with pytest.raises(Defect, match="took what protobuf cannot read"):
+        targets()["remote-write-1"].take(body)
+
+
+def test_an_unknown_field_of_a_pattern_is_named() -> None:
+    text = 'series:\n  - labels: {a: {regexp: "b"}}\n    service: s\n    metric: m\n'
+    with pytest.raises(InputError, match="unknown field"):
+        parse_mapping(text, "mapping")
+
+
+@pytest.mark.parametrize("name", ["DTSTART", "DTEND", "DTSTAMP", "DURATION"])
+def test_a_calendar_with_a_property_that_cannot_be_read(name: str) -> None:
+    (valid,) = targets()["calendar"].valid
+    other = valid.replace(b"DTEND:20260602T020000Z", b"DURATION:PT4H") if name == "DURATION" else valid
+    broken = re.sub(rb"\n%s:[^\r]*" % name.encode(), b"\n%s:2.T12Z" % name.encode(), other)
+    with pytest.raises(Unreadable, match=f"VEVENT 1: {name} cannot be read: '2.T12Z'"):
+        read_maintnote(broken)
+
+
+def test_the_program_says_what_it_found() -> None:
+    command = [sys.executable, "-m", "fuzz", "40", "--only", "mapping"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "no crash, no hang, no wrong answer" in done.stdout
