@@ -43,6 +43,20 @@ def test_a_claim_takes_no_more_than_its_limit(three_due: SqlStore) -> None:
     assert three_due.claim(JUNE + 9, LEASE, 2) == []
 
 
+def test_a_storm_of_one_tenant_leaves_room_in_every_claim_for_the_others(store: SqlStore) -> None:
+    with store.transaction("noisy") as t:
+        for n in range(300):
+            t.schedule(an_entry(id=f"noisy-{n:03}", due_at=JUNE + n // 100))
+    for tenant, count in (("quiet", 3), ("a third", 1)):
+        with store.transaction(tenant) as t:
+            for n in range(count):
+                t.schedule(an_entry(id=f"{tenant}-{n}", due_at=JUNE + 50))
+    store.claim(JUNE + 99, LEASE, 20, ["another kind"])
+    assert ids(store.claim(JUNE + 99, LEASE, 4)) == ["noisy-000", "noisy-001", "a third-0", "quiet-0"]
+    assert ids(store.claim(JUNE + 99, LEASE, 4)) == ["noisy-002", "noisy-003", "quiet-1", "quiet-2"]
+    assert ids(store.claim(JUNE + 99, LEASE, 3)) == ["noisy-004", "noisy-005", "noisy-006"]
+
+
 def test_a_claimed_entry_comes_back_when_its_lease_is_over_and_counts_the_attempt(three_due: SqlStore) -> None:
     assert ids(three_due.claim(JUNE + 1, LEASE, 10)) == ["first"]
     assert three_due.claim(JUNE + 1 + LEASE - 1, LEASE, 1) == [

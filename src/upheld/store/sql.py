@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, or_, select, true, tuple_, update
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
@@ -17,6 +17,7 @@ from upheld.recorder import Recorder
 from upheld.store import log, tables
 from upheld.store.appending import Appending
 from upheld.store.census import census
+from upheld.store.claiming import claiming
 from upheld.store.columnar import Wanted
 from upheld.store.compacting import Compactor
 from upheld.store.folder import Folder
@@ -100,28 +101,12 @@ class SqlStore:
         return getattr(self._writing, "now", False)
 
     def claim(self, now: int, lease: int, limit: int, kinds: Sequence[str] | None = None) -> Sequence[AgendaEntry]:
-        """Takes up to `limit` due entries of any tenant, soonest first, until `now + lease` (microseconds UTC); only
-        those of `kinds` where it is given."""
-        t = tables.agenda.c
-        is_free = or_(t.leased_until.is_(None), t.leased_until <= now)
-        due = (
-            select(t.tenant, t.id)
-            .where(t.ended_as.is_(None), t.due_at <= now, is_free, true() if kinds is None else t.kind.in_(kinds))
-            .order_by(t.due_at, t.tenant, t.id)
-            .limit(limit)
-            # PostgreSQL: rows that another worker is claiming are left to it. SQLite, where one writes at a time,
-            # has no such clause and needs none.
-            .with_for_update(skip_locked=True)
-            .cte("due")
-        )
-        taking = (
-            update(tables.agenda)
-            .where(tuple_(t.tenant, t.id).in_(select(due.c.tenant, due.c.id)))
-            .values(attempts=t.attempts + 1, leased_until=now + lease)
-            .returning(*t)
-        )
+        """Takes up to `limit` due entries until `now + lease` (microseconds UTC); only those of `kinds` where it is
+        given. The tenants share in them (`claiming`). They come soonest first."""
+        taking = claiming(self._engine.dialect.name, limit, None if kinds is None else tuple(kinds))
         with self._begin(writing=True) as connection:
-            taken = [from_row(AgendaEntry, row) for row in connection.execute(taking).mappings()]
+            found = connection.execute(taking, {"now": now, "until": now + lease}).mappings()
+            taken = [from_row(AgendaEntry, row) for row in found]
         return sorted(taken, key=lambda entry: (entry.due_at, entry.tenant, entry.id))
 
     # -- the installation

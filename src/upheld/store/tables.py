@@ -423,13 +423,7 @@ agenda = Table(
         "agenda_to_do",
         "tenant",
         "due_at",
-        sqlite_where=text("ended_as IS NULL"),
-        postgresql_where=text("ended_as IS NULL"),
-    ),
-    # Workers serve every tenant, soonest first.
-    Index(
-        "agenda_to_claim",
-        "due_at",
+        "id",
         sqlite_where=text("ended_as IS NULL"),
         postgresql_where=text("ended_as IS NULL"),
     ),

@@ -40,17 +40,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="agenda_pk"),
     )
     op.create_index(
-        "agenda_to_claim",
-        "agenda",
-        ["due_at"],
-        unique=False,
-        sqlite_where=sa.text("ended_as IS NULL"),
-        postgresql_where=sa.text("ended_as IS NULL"),
-    )
-    op.create_index(
         "agenda_to_do",
         "agenda",
-        ["tenant", "due_at"],
+        ["tenant", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("ended_as IS NULL"),
         postgresql_where=sa.text("ended_as IS NULL"),
