@@ -131,7 +131,7 @@ def test_a_tenant_rests_between_two_pulses_and_a_pulse_that_failed_begins_again(
     turns.go_round()
     assert began == [NOISY, DEFAULT_TENANT]
     with monkeypatch.context() as broken:
-        broken.setattr(crowded.application.log, "read", fails)
+        broken.setattr(assessors.Assessor, "_next_batch", fails)
         assert turns.go_round() == 0
     crowded.clock.at += round(PAUSE * SECOND)
     assert turns.go_round() == 1

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 WRITING = "_writing"
-ROW_GROUP = 32_768
+ROW_GROUP = 16_384
 NAMES = ("service", "metric", "source")
 INSTANT = pa.timestamp("us", "UTC")
 FILE_COLUMNS = pa.schema(
