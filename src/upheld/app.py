@@ -167,7 +167,8 @@ class Application:
             recorder=self.telemetry,
         )
         self.turns = Turns(self.process, self.store, self.telemetry)
-        self.ingestion = Ingestion(self.store, self.process, self.clock, self.telemetry, _microseconds(settings.ahead))
+        ahead = _microseconds(settings.ahead)
+        self.ingestion = Ingestion(self.store, self.log, self.process, self.clock, self.telemetry, ahead)
         self.admission = Admission(
             settings.tenant_limits,
             settings.requests_at_once,
@@ -176,7 +177,7 @@ class Application:
             behind=self.process.behind,
             recorder=self.telemetry,
         )
-        self.replays = Replays(self.store, self.ingestion, self.process, self.clock, self.telemetry)
+        self.replays = Replays(self.store, self.ingestion, self.clock, self.telemetry)
         self.performer = Performer(
             self.process,
             self.store,

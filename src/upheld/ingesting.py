@@ -8,11 +8,15 @@ from itertools import chain, islice
 from threading import Lock
 from typing import Literal
 
+import pyarrow as pa
+
+from upheld.counting import Counting
+from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.measurements.mapping import Mapping as SampleMapping
 from upheld.measurements.mapping import Place, Unmapped
 from upheld.measurements.model import AHEAD
-from upheld.ports import Clock, Store
+from upheld.ports import Clock, MeasurementLog, Store
 from upheld.process import Process
 from upheld.readers.bodies import JSON_LINES, Batch, MalformedBody, read_body, rejected_part
 from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
@@ -58,10 +62,16 @@ class Ingestion:
     more than `ahead` (microseconds) after they were received are not taken."""
 
     def __init__(
-        self, store: Store, process: Process, clock: Clock, recorder: Recorder = Recorder(), ahead: int = AHEAD
+        self,
+        store: Store,
+        log: MeasurementLog,
+        process: Process,
+        clock: Clock,
+        recorder: Recorder = Recorder(),
+        ahead: int = AHEAD,
     ) -> None:
         self._store, self._process, self._clock, self._recorder = store, process, clock, recorder
-        self.ahead = ahead
+        self.ahead, self._counting = ahead, Counting(log)
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
         self._receivers: dict[tuple[str, Protocol], Receiver] = {}
@@ -93,9 +103,8 @@ class Ingestion:
             self.set_aside(tenant, [_unreadable(now, sender, protocol, form, str(error), body)])
             raise
         self.set_aside(tenant, too_early(now, sender, received))
-        if received.table.num_rows:
-            self._process.take_measurements(tenant, received.table, sender)
-            self._recorder.measurements_taken(tenant, protocol, received.table.num_rows)
+        if rows := self.keep(tenant, received.table, received.counts, sender):
+            self._recorder.measurements_taken(tenant, protocol, rows)
         self._recorder.measurements_left_out(tenant, protocol, received.left_out)
         return received
 
@@ -105,6 +114,19 @@ class Ingestion:
         current = self._current(tenant)
         plain = from_json(body) if protocol == "OTLP" and form == JSON else body
         return self._receiver(tenant, protocol).read(plain, current.mapping, current.read, received_at, self.ahead)
+
+    def keep(self, tenant: str, table: pa.Table, counts: Sequence[Count], sender: str | None) -> int:
+        """Makes measurements durable, and what counters rose by; returns how many samples that were. Raises NotKept."""
+
+        def kept(rises: pa.Table) -> None:
+            together = pa.concat_tables([table, rises]).unify_dictionaries()
+            self._process.take_measurements(tenant, together, sender)
+
+        if counts:
+            self._counting.take(tenant, counts, self._clock.now(), kept)
+        elif table.num_rows:
+            self._process.take_measurements(tenant, table, sender)
+        return int(table.num_rows) + len(counts)
 
     # -- bodies of measurements
 

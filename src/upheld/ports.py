@@ -409,9 +409,18 @@ class MeasurementLog(Protocol):
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
 
-    def rows(self, tenant: str, series: Collection[tuple[str, str]], *, upto: int | None = None) -> pa.Table:
-        """All measurements of these (service, metric), and of others of the same services and metrics, in the batches
-        up to position `upto` (None: in all), whether they hold or were corrected, in any order."""
+    def rows(
+        self,
+        tenant: str,
+        series: Collection[tuple[str, str]],
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        upto: int | None = None,
+    ) -> pa.Table:
+        """All measurements of these (service, metric), and of others of the same services and metrics, with start <=
+        time < end, in the batches up to position `upto` (None does not limit), whether they hold or were corrected, in
+        any order."""
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int

@@ -13,9 +13,9 @@ from typing import Any, cast
 import pyarrow as pa
 
 from upheld.ingesting import DECODERS, MEASUREMENTS, Ingestion, NoMapping, Protocol
+from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Clock, Conflict, Store
-from upheld.process import Process
 from upheld.readers.bodies import MalformedBody, WrongContentType
 from upheld.recorder import Recorder
 
@@ -41,6 +41,7 @@ class Replay:
 @dataclass(frozen=True, slots=True)
 class _Reading:
     table: pa.Table | None
+    counts: Sequence[Count] = ()
     faults: Sequence[dict[str, Any]] = ()
     reason: str = ""
     left_out: dict[str, int] | None = None
@@ -49,19 +50,18 @@ class _Reading:
 class Replays:
     """Replays and discards the dead letters of every tenant."""
 
-    def __init__(
-        self, store: Store, ingestion: Ingestion, process: Process, clock: Clock, recorder: Recorder = Recorder()
-    ) -> None:
-        self._store, self._ingestion, self._process, self._clock = store, ingestion, process, clock
-        self._recorder = recorder
+    def __init__(self, store: Store, ingestion: Ingestion, clock: Clock, recorder: Recorder = Recorder()) -> None:
+        self._store, self._ingestion, self._clock, self._recorder = store, ingestion, clock, recorder
 
     def replay(self, tenant: str, letter_id: str, by: str | None) -> Replay:
         """Takes in what can be taken now. Raises Unknown, DealtWith and NotKept."""
         letter = self._change(tenant, letter_id)
         read = self._read(tenant, letter)
-        taken = 0 if read.table is None else int(read.table.num_rows)
-        if read.table is not None and taken:
-            self._process.take_measurements(tenant, _known_since(read.table, letter.received_at), letter.caller)
+        taken = 0
+        if read.table is not None:
+            table = _known_since(read.table, letter.received_at)
+            taken = self._ingestion.keep(tenant, table, read.counts, letter.caller)
+        if taken:
             self._recorder.measurements_taken(tenant, "replay", taken)
         if read.faults:
             after = replace(letter, reason=read.reason, detail=tuple(read.faults))
@@ -117,18 +117,18 @@ class Replays:
     def _measurements(self, tenant: str, letter: DeadLetter) -> _Reading:
         batch = self._ingestion.read_measurements(tenant, letter.format, letter.body, self._clock.now())
         faults = [{"row": f.row, "field": f.field, "message": f.message} for f in batch.faults]
-        return _Reading(batch.table, faults, "refused")
+        return _Reading(batch.table, faults=faults, reason="refused")
 
     def _samples(self, tenant: str, letter: DeadLetter) -> _Reading:
         protocol = cast(Protocol, letter.protocol)
         received = self._ingestion.read(tenant, protocol, letter.body, self._clock.now(), letter.format)
         message = f"{received.future} of its samples lie too far in the future"
         faults = [{"message": message}] if received.future else []
-        return _Reading(received.table, faults, "future", received.left_out)
+        return _Reading(received.table, received.counts, faults, "future", received.left_out)
 
 
 def _failed(reason: str, message: str) -> _Reading:
-    return _Reading(None, [{"message": message}], reason)
+    return _Reading(None, faults=[{"message": message}], reason=reason)
 
 
 def _known_since(table: pa.Table, at: int) -> pa.Table:

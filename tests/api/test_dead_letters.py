@@ -129,7 +129,7 @@ def test_samples_too_far_ahead_wait_until_their_time_has_come(house: House, nort
             return now + DAY
 
     app = house.application
-    later = Replays(app.store, app.ingestion, app.process, Later())
+    later = Replays(app.store, app.ingestion, Later())
     assert later.replay(house.tenant("north"), letter["id"], "Ada").taken == 2
     assert sorted((r["service"], r["value"]) for r in logged(house)) == [("vpn-1", 0.5), ("vpn-1", 1.0), ("vpn-2", 7.0)]
     (ended,) = north.get("/v1/dead-letters", params={"state": "replayed"}).json()["dead_letters"]
@@ -159,17 +159,19 @@ def test_a_correction_that_came_since_holds_against_a_replay(house: House, north
     assert [point["value"] for point in series["points"]] == [1.0]
 
 
-def test_a_replay_that_the_log_cannot_keep_waits_with_its_attempt_recorded(house: House, north: TestClient) -> None:
-    class Full:
-        def take_measurements(self, *_: object) -> int:
-            raise StoreFailed("no room")
+def test_a_replay_that_the_log_cannot_keep_waits_with_its_attempt_recorded(
+    house: House, north: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise StoreFailed("no room")
 
     app, tenant, content = house.application, house.tenant("north"), line(house).encode()
     letter = dead_letter(
         1, caller=None, protocol="measurements", format=LINES["Content-Type"], reason="x", detail=[], body=content
     )
     app.ingestion.set_aside(tenant, [letter])
-    replays = Replays(app.store, app.ingestion, Full(), app.clock)  # type: ignore[arg-type]
+    monkeypatch.setattr(app.process, "take_measurements", full)
+    replays = Replays(app.store, app.ingestion, app.clock)
     with pytest.raises(StoreFailed):
         replays.replay(tenant, letter.id, None)
     assert [(one["id"], one["attempts"]) for one in waiting(north)] == [(letter.id, 1)]

@@ -15,6 +15,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Name
 
+TEMPORALITY, DELTA = "__temporality__", "delta"
+"""The label of OTLP's sums that tell by how much they rose, and not how much they have come to."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _PROPER = re.compile(r"[^\s*/][^\x00-\x1f]{0,199}")
 
@@ -73,10 +75,12 @@ class Matching(Document):
 
 
 class Rule(Matching):
-    """How some series are read. Values are multiplied by `scale`."""
+    """How some series are read. Values are multiplied by `scale`. Of a `counter`, which counts up and begins anew now
+    and then, what is measured is by how much it rose since the sample before (`measurements.counters`)."""
 
     metric: Template
     scale: Annotated[Decimal, BeforeValidator(_check_scale)] = Decimal(1)
+    counter: bool = False
 
 
 class AlarmRule(Matching):
@@ -121,11 +125,12 @@ class Mapping(Document):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the samples of a series go, and what their values are multiplied by."""
+    """Where the samples of a series go, what their values are multiplied by, and whether they are a counter's."""
 
     service: str
     metric: str
     scale: Decimal
+    counter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,8 @@ def place(mapping: Mapping, labels: Labels[str, str]) -> Place | Unmapped:
     for number, rule in enumerate(mapping.series, 1):
         if rule.matches(labels):
             found = _names(rule, number, (rule.service, rule.metric), labels, "the series")
-            return found if isinstance(found, Unmapped) else Place(found[0], found[1], rule.scale)
+            counter = rule.counter and labels.get(TEMPORALITY) != DELTA
+            return found if isinstance(found, Unmapped) else Place(found[0], found[1], rule.scale, counter)
     return Unmapped("no rule matches")
 
 

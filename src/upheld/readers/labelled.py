@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from upheld.measurements.counters import Count
 from upheld.measurements.mapping import Mapping, Place, Unmapped, place
 from upheld.measurements.model import AHEAD, COLUMNS
 from upheld.readers.remote_write import Labels, Samples
@@ -25,6 +26,7 @@ class Received:
     """What a request came to: `table` (columns `measurements.model.COLUMNS`) has what an objective reads. Of the rest
     the numbers: `unmapped` and `unread` samples, `stale` markers, values that are `not_finite`, native `histograms`,
     and those too far in the `future`: these also stand in `too_early`, as (labels, time in microseconds UTC, value).
+    `counts` are the samples of counters: what they rose by is yet to be found (`counting`).
 
     `samples_taken` and `histograms_taken` are those that were understood, kept or left out as the mapping has it: what
     the sender need not hear of. `refused` counts the others, where the decoder has a row for each."""
@@ -37,6 +39,7 @@ class Received:
     histograms: int = 0
     future: int = 0
     too_early: Sequence[tuple[Labels, int, float]] = ()
+    counts: Sequence[Count] = ()
     samples_taken: int = 0
     histograms_taken: int = 0
 
@@ -65,6 +68,8 @@ class _Places:
     metric: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     scales: dict[int, Decimal] = field(default_factory=dict)
     """Of the series whose values are multiplied."""
+    counters: set[int] = field(default_factory=set)
+    """The series that are counters."""
 
     def learn(self, decoder: "Decoding") -> None:
         """Looks up the series that have come since."""
@@ -83,6 +88,8 @@ class _Places:
             return UNREAD, UNREAD
         if found.scale != 1:
             self.scales[code] = found.scale
+        if found.counter:
+            self.counters.add(code)
         service = self.services.setdefault(found.service, len(self.services))
         return service, self.metrics.setdefault(found.metric, len(self.metrics))
 
@@ -149,6 +156,11 @@ def _received(samples: Samples, places: _Places, received_at: int, ahead: int) -
     finite = np.isfinite(value)
     if not finite.all():
         taken, series, value = taken[finite], series[finite], value[finite]
+    counts: Sequence[Count] = ()
+    if places.counters:
+        counted = np.isin(series, list(places.counters))
+        counts = _counts(places, series[counted], samples.time[taken[counted]], value[counted])
+        taken, series, value = taken[~counted], series[~counted], value[~counted]
     rows = len(taken)
     table = pa.table(
         [
@@ -172,9 +184,20 @@ def _received(samples: Samples, places: _Places, received_at: int, ahead: int) -
         not_finite=samples.not_finite + not_finite,
         histograms=samples.histograms + unkept,
         future=beyond,
+        counts=counts,
         samples_taken=len(samples.series) - histograms + samples.stale - not_finite - beyond,
         histograms_taken=histograms - unkept,
     )
+
+
+def _counts(
+    places: _Places, series: npt.NDArray[np.int32], times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+) -> list[Count]:
+    services, metrics = list(places.services), list(places.metrics)
+    found = zip(series.tolist(), times.tolist(), values.tolist(), strict=True)
+    return [
+        Count(services[places.service[code]], metrics[places.metric[code]], time, value) for code, time, value in found
+    ]
 
 
 def _count(mask: npt.NDArray[np.bool_]) -> int:

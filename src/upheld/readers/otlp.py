@@ -12,8 +12,9 @@ import numpy as np
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags
 
+from upheld.measurements.mapping import DELTA, TEMPORALITY
 from upheld.readers.bodies import MalformedBody
 from upheld.readers.remote_write import Labels, Samples
 
@@ -66,7 +67,8 @@ class OtlpDecoder:
                 if point.flags & _NO_VALUE:
                     stale += 1
                     continue
-                points.append((_labels(metric.name, own, point.attributes), _time(point), _value(point)))
+                labels = _labels(metric.name, own, point.attributes, delta=_tells_rises(metric))
+                points.append((labels, _time(point), _value(point)))
         codes = self._learn([labels for labels, _, _ in points])
         values = np.array([value for _, _, value in points], np.float64)
         finite = np.isfinite(values)
@@ -98,10 +100,18 @@ def _metrics(request: ExportMetricsServiceRequest) -> Iterator[tuple[Mapping[str
                 yield own, metric
 
 
-def _labels(name: str, own: Mapping[str, str], attributes: Any) -> Labels:
+def _tells_rises(metric: Any) -> bool:
+    """Whether a sum tells by how much it rose, and not how much it has come to."""
+    temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    return metric.WhichOneof("data") == "sum" and bool(metric.sum.aggregation_temporality == temporality)
+
+
+def _labels(name: str, own: Mapping[str, str], attributes: Any, *, delta: bool) -> Labels:
     if not name:
         raise MalformedBody("a metric without a name")
     labels = {**own, **{one.key: _text(one.value) for one in attributes}, "__name__": name}
+    if delta:
+        labels[TEMPORALITY] = DELTA
     return tuple(sorted((label, text) for label, text in labels.items() if label and text))
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from upheld.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, too_early
 from upheld.ingesting import Protocol as Labelled
+from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter, dead_letter
 from upheld.measurements.model import COLUMNS
 from upheld.ports import Clock
@@ -49,9 +50,11 @@ class NotYet(Exception):
 
 @dataclass(slots=True)
 class Readings:
-    """What messages came to: measurements, what is set aside, and how many rows were left out, by their reason."""
+    """What messages came to: measurements, samples of counters, what is set aside, and how many rows were left out, by
+    their reason."""
 
     tables: list[pa.Table] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -104,6 +107,7 @@ class Taking:
             received = self._ingestion.read(source.tenant, _LABELLED[kind], body, at, media_type(kind, body))
             found.letters += too_early(at, source.id, received)
             found.tables.append(received.table)
+            found.counts += received.counts
             found.left_out.update(received.left_out)
             return
         leaving = source.unread == "leave_out"
@@ -121,12 +125,10 @@ class Taking:
     def keep(self, source: Source, found: Readings) -> int:
         """Makes it durable, and returns how many measurements there were. Raises NotKept."""
         self.set_aside(source, found.letters)
-        table = found.table
-        if table.num_rows:
-            self._process.take_measurements(source.tenant, table, source.id)
-            self._recorder.measurements_taken(source.tenant, source.kind, table.num_rows)
+        if rows := self._ingestion.keep(source.tenant, found.table, found.counts, source.id):
+            self._recorder.measurements_taken(source.tenant, source.kind, rows)
         self._recorder.measurements_left_out(source.tenant, source.kind, +found.left_out)
-        return int(table.num_rows)
+        return rows
 
     def set_aside(self, source: Source, letters: Sequence[DeadLetter]) -> None:
         """Keeps what could not be taken."""

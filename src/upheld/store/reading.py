@@ -88,10 +88,8 @@ class Reading:
         wanted = Wanted({service}, {metric}, start, end, upto=upto)
         return log.holding(self._again(lambda: self._rows(tenant, wanted)))
 
-    def rows(self, tenant: str, services: Collection[str], metrics: Collection[str], upto: int | None) -> pa.Table:
-        """All measurements of these services and metrics in the batches up to position `upto`, None: in all; those that
-        hold, and those that were corrected."""
-        wanted = Wanted(frozenset(services), frozenset(metrics), upto=upto)
+    def rows(self, tenant: str, wanted: Wanted) -> pa.Table:
+        """All measurements that are wanted: those that hold, and those that were corrected."""
         return self._again(lambda: self._rows(tenant, wanted)).unify_dictionaries()
 
     def _rows(self, tenant: str, wanted: Wanted) -> pa.Table:

@@ -199,11 +199,19 @@ class SqlStore:
         transaction is open between two of them."""
         return self._reading.read(tenant, after)
 
-    def rows(self, tenant: str, series: Collection[tuple[str, str]], *, upto: int | None = None) -> pa.Table:
-        """All measurements of these (service, metric), and of others of the same services and metrics, in the batches
-        up to position `upto`, whether they hold or were corrected, in any order."""
-        services, metrics = ({pair[at] for pair in series} for at in (0, 1))
-        return self._reading.rows(tenant, services, metrics, upto)
+    def rows(
+        self,
+        tenant: str,
+        series: Collection[tuple[str, str]],
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        upto: int | None = None,
+    ) -> pa.Table:
+        """All measurements of these (service, metric), and of others of the same services and metrics, with start <=
+        time < end, in the batches up to position `upto`, whether they hold or were corrected, in any order."""
+        services, metrics = (frozenset(pair[at] for pair in series) for at in (0, 1))
+        return self._reading.rows(tenant, Wanted(services, metrics, start, end, upto=upto))
 
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
