@@ -1,17 +1,24 @@
 """A few hostile inputs to each decoder, and what earlier ones have found; `make fuzz N=1000000` tries more."""
 
+import base64
+import io
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fuzz.targets import Defect, targets
+from fuzz.valid import NOW, table
 from fuzz.worker import BOARD, input_of, run
+from upheld.readers.bodies import PARQUET, MalformedBody, read_body
 from upheld.readers.faults import InputError
 from upheld.readers.maintnote import Unreadable, read_maintnote
 from upheld.readers.mapping import parse_mapping
+from upheld.readers.tables import read_measurements
 
 EACH = 150
 
@@ -42,6 +49,25 @@ def test_an_unknown_field_of_a_pattern_is_named() -> None:
     text = 'series:\n  - labels: {a: {regexp: "b"}}\n    service: s\n    metric: m\n'
     with pytest.raises(InputError, match="unknown field"):
         parse_mapping(text, "mapping")
+
+
+def test_a_parquet_file_whose_zone_is_not_utf_8(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    rows = table().set_column(2, "time", table()["time"].cast(pa.timestamp("us", "Europe/Berlin")))
+    pq.write_table(rows.select(["service", "metric", "time", "value"]), sink)
+    # The zone stands in the schema of Arrow that the file has with it, in base64.
+    schema = re.search(rb"ARROW:schema.*?([A-Za-z0-9+/]{100,}=*)", sink.getvalue(), re.DOTALL)
+    assert schema is not None
+    broken = base64.b64encode(base64.b64decode(schema[1]).replace(b"Europe", b"E\xf4rope"))
+    body = sink.getvalue().replace(schema[1], broken)
+    assert body != sink.getvalue()
+    with pytest.raises(MalformedBody, match="the schema has a name or a zone that is not UTF-8"):
+        read_body(PARQUET, body, known=None, received_at=NOW)
+    path = tmp_path / "measurements.parquet"
+    path.write_bytes(body)
+    for terms in (None, []):
+        with pytest.raises(InputError, match="its schema has a name or a zone that is not UTF-8"):
+            read_measurements([path], terms=terms)
 
 
 @pytest.mark.parametrize("name", ["DTSTART", "DTEND", "DTSTAMP", "DURATION"])

@@ -293,6 +293,13 @@ def _table_rows(table: pa.Table, lines: Integers | None, faults: _Faults) -> _Ro
 
 
 def _check_schema(schema: pa.Schema, faults: _Faults) -> None:
+    try:
+        _check_columns(schema, faults)
+    except UnicodeDecodeError:
+        raise MalformedBody("the schema has a name or a zone that is not UTF-8") from None
+
+
+def _check_columns(schema: pa.Schema, faults: _Faults) -> None:
     for name in ("service", "metric", "time"):
         if name not in schema.names:
             faults.note(0, name, "the column is missing")

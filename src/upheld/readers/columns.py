@@ -43,13 +43,23 @@ def read_columnar(path: Path, kind: Format, dictionaries: Sequence[str] = ()) ->
         raise InputError([Fault(name, None, "", "is a directory" if path.is_dir() else "no such file")])
     try:
         if kind == "parquet":
-            return pa.parquet.read_table(name, read_dictionary=list(dictionaries), partitioning=None)
-        return _read_arrow(name)
+            table = pa.parquet.read_table(name, read_dictionary=list(dictionaries), partitioning=None)
+        else:
+            table = _read_arrow(name)
+        _texts(table.schema)
+        return table
+    except UnicodeDecodeError:
+        raise InputError([Fault(name, None, "", "its schema has a name or a zone that is not UTF-8")]) from None
     except pa.ArrowException as error:
         called = "a Parquet file" if kind == "parquet" else "an Arrow file or stream"
         raise InputError([Fault(name, None, "", f"is not {called}, or is cut off: {first_line(error)}")]) from None
     except OSError as error:
         raise InputError([Fault(name, None, "", unreadable(error))]) from None
+
+
+def _texts(schema: pa.Schema) -> list[tuple[str, str | None]]:
+    """The name and the zone of each column. Raises UnicodeDecodeError, as Arrow does only where they are used."""
+    return [(column.name, getattr(column.type, "tz", None)) for column in schema]
 
 
 def _read_arrow(name: str) -> pa.Table:

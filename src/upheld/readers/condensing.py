@@ -82,7 +82,7 @@ def _blocks(path: Path) -> Iterator[Block]:
     time = kinds["time"]
     if not (all(pa.types.is_string(kinds[name]) for name in _NAMES) and pa.types.is_float64(kinds["value"])):
         raise Irregular
-    if not (pa.types.is_timestamp(time) and time.tz is not None and time.unit == "us"):
+    if not (pa.types.is_timestamp(time) and _has_zone(time) and time.unit == "us"):
         raise Irregular
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
@@ -93,6 +93,13 @@ def _blocks(path: Path) -> Iterator[Block]:
                 raise Irregular
             sole = [_sole(chunks[name].statistics) for name in _NAMES]
             yield Block(path, number, group.num_rows, found.min_raw, found.max_raw, *sole)
+
+
+def _has_zone(time: pa.TimestampType) -> bool:
+    try:
+        return time.tz is not None
+    except UnicodeDecodeError:  # which the reader of any file says
+        raise Irregular from None
 
 
 def _sole(statistics: Any) -> str | None:
