@@ -19,8 +19,13 @@ from upheld.ports import ApiKey, Store
 Role = Literal["operator", "ingest", "metrics"]
 ROLES: tuple[Role, ...] = ("operator", "ingest", "metrics")
 
+ALARM_API = "/tmf-api/alarm/v4"
 DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events", "/v1/alertmanager")
-"""What a source of data may post."""
+"""What a source of data may post; `delivers` knows what else it may."""
+_ALARM_DELIVERIES = {
+    "POST": re.compile(rf"{ALARM_API}/(alarm|listener/alarm(Create|StateChange|AttributeValueChange|Delete)Event)"),
+    "PATCH": re.compile(rf"{ALARM_API}/alarm/[0-9]{{1,19}}"),
+}
 METRICS = "/metrics"
 
 SESSION_COOKIE = "upheld_session"
@@ -51,7 +56,15 @@ class Caller:
             return self.role == "operator"
         if self.role == "metrics":
             return method in ("GET", "HEAD") and path == METRICS
-        return self.role == "ingest" and method == "POST" and path in DELIVERIES
+        return self.role == "ingest" and delivers(method, path)
+
+
+def delivers(method: str, path: str) -> bool:
+    """Whether a request delivers data."""
+    if method == "POST" and path in DELIVERIES:
+        return True
+    alarms = _ALARM_DELIVERIES.get(method)
+    return alarms is not None and alarms.fullmatch(path) is not None
 
 
 def new_key(tenant: str, name: str, role: str, now: int) -> tuple[str, ApiKey]:

@@ -34,6 +34,7 @@ from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
+from upheld.reported import Reports
 from upheld.sources.declared import read_declaration
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
@@ -177,7 +178,8 @@ class Application:
             behind=self.process.behind,
             recorder=self.telemetry,
         )
-        self.replays = Replays(self.store, self.ingestion, self.clock, self.telemetry)
+        self.reports = Reports(self.store, self.ingestion, self.process, self.clock, self.telemetry)
+        self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry)
         self.performer = Performer(
             self.process,
             self.store,

@@ -2,8 +2,8 @@
 whatever was at fault has been mended.
 
 What is taken then counts as known since it was received: a correction that came since holds, and a replay that is cut
-off and begun again gives the same measurements, which changes nothing. A replay is recorded before it begins; what
-fails again waits on, with what is wrong now.
+off and begun again gives the same measurements, which changes nothing. What an alarm says is ordered by its own times.
+A replay is recorded before it begins; what fails again waits on, with what is wrong now.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Clock, Conflict, Store
 from upheld.readers.bodies import MalformedBody, WrongContentType
 from upheld.recorder import Recorder
+from upheld.reported import WAYS, Reports
 
 
 class Unknown(Exception):
@@ -30,8 +31,8 @@ class DealtWith(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of a replay: the letter as it is now, without its body, how many measurements were `taken`, and how
-    many samples nothing reads, by their reason."""
+    """What came of a replay: the letter as it is now, without its body, how many measurements or alarms were `taken`,
+    and how many samples nothing reads, by their reason."""
 
     letter: DeadLetter
     taken: int = 0
@@ -45,24 +46,28 @@ class _Reading:
     faults: Sequence[dict[str, Any]] = ()
     reason: str = ""
     left_out: dict[str, int] | None = None
+    alarms: int = 0
 
 
 class Replays:
     """Replays and discards the dead letters of every tenant."""
 
-    def __init__(self, store: Store, ingestion: Ingestion, clock: Clock, recorder: Recorder = Recorder()) -> None:
-        self._store, self._ingestion, self._clock, self._recorder = store, ingestion, clock, recorder
+    def __init__(
+        self, store: Store, ingestion: Ingestion, reports: Reports, clock: Clock, recorder: Recorder = Recorder()
+    ) -> None:
+        self._store, self._ingestion, self._reports, self._clock = store, ingestion, reports, clock
+        self._recorder = recorder
 
     def replay(self, tenant: str, letter_id: str, by: str | None) -> Replay:
         """Takes in what can be taken now. Raises Unknown, DealtWith and NotKept."""
         letter = self._change(tenant, letter_id)
         read = self._read(tenant, letter)
-        taken = 0
+        taken = read.alarms
         if read.table is not None:
             table = _known_since(read.table, letter.received_at)
             taken = self._ingestion.keep(tenant, table, read.counts, letter.caller)
-        if taken:
-            self._recorder.measurements_taken(tenant, "replay", taken)
+            if taken:
+                self._recorder.measurements_taken(tenant, "replay", taken)
         if read.faults:
             after = replace(letter, reason=read.reason, detail=tuple(read.faults))
         else:
@@ -108,6 +113,8 @@ class Replays:
                 return self._measurements(tenant, letter)
             if letter.protocol in DECODERS:
                 return self._samples(tenant, letter)
+            if letter.protocol in WAYS:
+                return self._alarms(tenant, letter)
         except (MalformedBody, WrongContentType) as error:
             return _failed("malformed", str(error))
         except NoMapping:
@@ -125,6 +132,12 @@ class Replays:
         message = f"{received.future} of its samples lie too far in the future"
         faults = [{"message": message}] if received.future else []
         return _Reading(received.table, received.counts, faults, "future", received.left_out)
+
+    def _alarms(self, tenant: str, letter: DeadLetter) -> _Reading:
+        came = self._reports.take_again(tenant, letter.protocol, letter.body)
+        left_out = {"without_event": len(came.reasons)} if came.reasons else None
+        faults = [dict(fault) for fault in came.faults]
+        return _Reading(None, faults=faults, reason="refused", left_out=left_out, alarms=len(came.alarms))
 
 
 def _failed(reason: str, message: str) -> _Reading:

@@ -18,6 +18,7 @@ from upheld.api.admitting import Admitting
 from upheld.api.edge import BodyLimit, Protection, Traced, Witness
 from upheld.api.gate import Gate
 from upheld.api.routers import routers
+from upheld.api.tmf_errors import TmfErrors
 from upheld.app import Application
 from upheld.web import pages
 
@@ -42,6 +43,7 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(Gate, store=application.store, sessions=open_sessions(application.store))
     app.add_middleware(BodyLimit, limit=application.settings.max_body)
     app.add_middleware(Witness, recorder=application.telemetry)
+    app.add_middleware(TmfErrors)
     app.add_middleware(Protection)
     return app
 

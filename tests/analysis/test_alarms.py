@@ -109,3 +109,14 @@ def test_what_opens_no_event_says_why() -> None:
     ):
         outcome = taken(None, replace(FIRING, labels=labels), MAPPING, READ, NOON)
         assert (outcome.events, outcome.reasons) == ((), (said,))
+
+
+def test_what_only_says_that_it_is_cleared_moves_no_clearing_that_was_told() -> None:
+    end = NOON + 9 * MINUTE
+    exact = replace(CLEARED, fields={"state": "cleared", "alarmClearedTime": "told"})
+    acknowledged = replace(CLEARED, cleared_at=end + MINUTE, at=end + MINUTE, clearing_told=False)
+    commented = replace(CLEARED, cleared_at=end + 2 * MINUTE, at=end + 2 * MINUTE, clearing_told=False)
+    for order in permutations([RAISED, exact, acknowledged, commented]):
+        assert {span[2] for span in spans(*order)} == {end}
+    for order in permutations([RAISED, acknowledged, commented]):
+        assert {span[2] for span in spans(*order)} == {end + MINUTE}, "of those, the first says the most"

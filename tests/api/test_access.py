@@ -18,6 +18,7 @@ from .conftest import PORTFOLIO, House
 OPEN = {"/health/live", "/health/ready", "/static/{name:path}", "/login", "/session", "/confirm/{token}"}
 """Every route that wants no key."""
 
+YAML = {"Content-Type": "application/yaml"}
 MARKS = ("acme", "vpn-1", "vpn-2", "sleeper", "fibre")
 """What one tenant has and nobody else may see."""
 
@@ -29,6 +30,7 @@ EXAMPLES = {
     "service": "vpn-1",
     "period_start": "2026-06-01T00:00:00Z",
     "agreement_id:path": "acme-gold",
+    "alarm_id": "12",
 }
 
 
@@ -148,10 +150,11 @@ def test_every_route_but_the_few_open_ones_wants_a_key(house: House) -> None:
         if path in OPEN:
             seen_open.add(path)
             assert "www-authenticate" not in answer.headers, path
-        elif path.startswith(("/v1/", "/metrics", "/openapi")):
+        elif path.startswith(("/v1/", "/tmf-api/", "/metrics", "/openapi")):
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"].startswith("Bearer")
-            assert answer.headers["content-type"] == "application/problem+json"
+            form = "application/json" if path.startswith("/tmf-api/") else "application/problem+json"
+            assert answer.headers["content-type"] == form
         else:
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/login?next=")
@@ -191,11 +194,18 @@ def test_a_malformed_body_of_a_stranger_is_not_looked_at(house: House) -> None:
 
 def test_an_ingest_key_may_deliver_and_nothing_else(house: House, north: TestClient) -> None:
     client = house.client(house.key("north", "ingest"))
+    alarms = "/tmf-api/alarm/v4"
+    kinds = ("Create", "StateChange", "AttributeValueChange", "Delete")
+    delivering = {("POST", path) for path in (*DELIVERIES, f"{alarms}/alarm")} | {
+        *(("POST", f"{alarms}/listener/alarm{kind}Event") for kind in kinds),
+        ("PATCH", f"{alarms}/alarm/{{alarm_id}}"),
+    }
+    assert delivering <= set(routes(house))
     for method, path in routes(house):
         if path in OPEN:
             continue
         status = client.request(method, example(path)).status_code
-        assert status == (415 if method == "POST" and path in DELIVERIES else 403), (method, path)
+        assert status == (415 if (method, path) in delivering else 403), (method, path)
 
 
 def test_a_session_may_read_the_api_and_not_write_it(house: House) -> None:
@@ -250,6 +260,10 @@ def test_no_tenant_changes_anything_of_another(house: House, north: TestClient, 
     assert north.get(f"/v1/maintenance/{marks['maintenance_id']}").json() == before
     for step in ("replay", "discard"):
         assert south.post(f"/v1/dead-letters/{marks['letter_id']}/{step}").status_code == 404
+    mapping = {"content": "series: [{labels: {a: b}, service: s, metric: m}]", "headers": YAML}
+    assert south.put("/v1/mapping", **mapping).is_success
+    assert south.patch(f"/tmf-api/alarm/v4/alarm/{marks['alarm_id']}", json={"state": "cleared"}).status_code == 404
+    assert north.get(f"/tmf-api/alarm/v4/alarm/{marks['alarm_id']}").json()["state"] == "raised"
     assert north.get(f"/v1/dead-letters/{marks['letter_id']}").json()["attempts"] == 0
     line = {"service": "vpn-1", "metric": "reachable", "time": "2026-06-01T00:00:00Z", "value": 1}
     answer = south.post("/v1/measurements", content=json.dumps(line), headers={"Content-Type": "application/x-ndjson"})
@@ -264,8 +278,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     outage(client)
     house.pulse()
     mapping = "series: [{name: sleeper, labels: {__name__: sleeper}, service: '{instance}', metric: sleeper}]"
-    headers = {"Content-Type": "application/yaml"}
-    assert client.put("/v1/mapping", content=mapping, headers=headers).status_code < 300
+    assert client.put("/v1/mapping", content=mapping, headers=YAML).status_code < 300
     window = {"start": instant(NOW + 24 * HOUR), "end": instant(NOW + 25 * HOUR), "services": ["vpn-2"]}
     work = {**window, "title": "fibre work", "approved_by": "sleeper"}
     maintenance = client.post("/v1/maintenance", json=work).json()["id"]
@@ -275,7 +288,10 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     assert client.post("/v1/metrics", **bad).status_code == 400
     letter = client.get("/v1/dead-letters").json()["dead_letters"][0]
     case = client.get("/v1/cases").json()["cases"][0]
-    ids = {"maintenance_id": maintenance, "case_id": case["id"], "letter_id": letter["id"]}
+    told = dict.fromkeys(("alarmType", "perceivedSeverity", "probableCause", "sourceSystemId"), "sleeper")
+    alarm = {**told, "state": "raised", "alarmRaisedTime": instant(NOW), "alarmedObject": {"id": "fibre"}}
+    alarm_id = client.post("/tmf-api/alarm/v4/alarm", json=alarm).json()["id"]
+    ids = {"maintenance_id": maintenance, "case_id": case["id"], "letter_id": letter["id"], "alarm_id": alarm_id}
     return {**ids, "period_start": case["period_start"]}
 
 

@@ -1,5 +1,6 @@
 """Alertmanager's webhook: what is taken, what is rejected with its reason, and who may do what."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,6 +82,25 @@ def test_what_cannot_be_taken_is_rejected_with_its_reason_and_the_rest_is_taken(
         (7, ""),
     ]
     assert taking.post("/v1/alertmanager", json=webhook(*bad)).status_code == 422
+
+
+def test_the_alerts_that_cannot_be_taken_are_set_aside_and_replayed(taking: TestClient) -> None:
+    ahead = alert(fingerprint="f", startsAt="2100-01-01T00:00:00Z")
+    for _ in range(2):
+        assert taking.post("/v1/alertmanager", json=webhook(alert(), ahead)).is_success
+    assert (
+        taking.post("/v1/alertmanager", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    )
+    letters = {letter["reason"]: letter for letter in taking.get("/v1/dead-letters").json()["dead_letters"]}
+    assert set(letters) == {"refused", "malformed"}
+    refused = letters["refused"]
+    assert (refused["protocol"], refused["caller"], refused["times"]) == ("Alertmanager", "test", 2)
+    assert refused["detail"] == [{"row": 2, "field": "startsAt", "message": "lies too far ahead"}]
+    kept = json.loads(taking.get(f"/v1/dead-letters/{refused['id']}").json()["text"])
+    assert kept["alerts"] == [ahead]
+    for letter in letters.values():
+        came = taking.post(f"/v1/dead-letters/{letter['id']}/replay").json()
+        assert (came["state"], came["attempts"], came["taken"]) == ("waiting", 1, 0)
 
 
 def test_an_alert_that_opens_no_event_is_kept_and_says_why(taking: TestClient) -> None:

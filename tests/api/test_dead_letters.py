@@ -129,7 +129,7 @@ def test_samples_too_far_ahead_wait_until_their_time_has_come(house: House, nort
             return now + DAY
 
     app = house.application
-    later = Replays(app.store, app.ingestion, Later())
+    later = Replays(app.store, app.ingestion, app.reports, Later())
     assert later.replay(house.tenant("north"), letter["id"], "Ada").taken == 2
     assert sorted((r["service"], r["value"]) for r in logged(house)) == [("vpn-1", 0.5), ("vpn-1", 1.0), ("vpn-2", 7.0)]
     (ended,) = north.get("/v1/dead-letters", params={"state": "replayed"}).json()["dead_letters"]
@@ -171,7 +171,7 @@ def test_a_replay_that_the_log_cannot_keep_waits_with_its_attempt_recorded(
     )
     app.ingestion.set_aside(tenant, [letter])
     monkeypatch.setattr(app.process, "take_measurements", full)
-    replays = Replays(app.store, app.ingestion, app.clock)
+    replays = Replays(app.store, app.ingestion, app.reports, app.clock)
     with pytest.raises(StoreFailed):
         replays.replay(tenant, letter.id, None)
     assert [(one["id"], one["attempts"]) for one in waiting(north)] == [(letter.id, 1)]

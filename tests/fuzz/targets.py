@@ -16,12 +16,15 @@ from fuzz.mutating import mutated
 from fuzz.oracles import STRICTER, Answer, by_protobuf
 from fuzz.valid import (
     AGREEMENTS,
+    ALARM,
     CALENDAR,
     EVENTS,
     JSON_LINES,
     MAPPING,
+    NOTIFICATION,
     NOW,
     SAMPLE_LINES,
+    WEBHOOK,
     csv,
     otlp,
     otlp_json,
@@ -29,6 +32,7 @@ from fuzz.valid import (
     requests_2,
     table,
 )
+from upheld.readers.alertmanager import read_webhook
 from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, MalformedBody, read_body
 from upheld.readers.events import read_event_lines
 from upheld.readers.faults import InputError
@@ -39,12 +43,13 @@ from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.remote_write import Decoder
 from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines
+from upheld.readers.tmf642 import Unfit, read_created, read_event
 
 RENEWED = 200
 """So many inputs are given to one decoder that remembers its series, before it is made anew."""
 
 
-REFUSALS = (MalformedBody, InputError, Unreadable)
+REFUSALS = (MalformedBody, InputError, Unreadable, Unfit)
 
 
 class Defect(Exception):
@@ -183,6 +188,9 @@ def targets() -> Mapping[str, Target]:
         "arrow-stream": _of([_arrow(pa.ipc.new_stream)], _measurements(ARROW_STREAM), 8, words=False),
         "arrow-file": _of([_arrow(pa.ipc.new_file)], _measurements(ARROW_FILE), 4, words=False),
         "events": _of([EVENTS], _events, 4),
+        "alerts": _of([WEBHOOK], lambda body: bool(read_webhook(body, NOW)[0]), 4),
+        "alarm": _of([ALARM], lambda body: read_created(body, NOW), 4),
+        "alarm-event": _of([NOTIFICATION], lambda body: read_event("alarmStateChangeEvent", body, NOW), 2),
         "mapping": _of([MAPPING], _text(parse_mapping), 4),
         "agreements": _of([AGREEMENTS], _text(parse_portfolio), 2),
         "calendar": _of([CALENDAR], read_maintnote, 2),

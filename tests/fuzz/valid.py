@@ -51,6 +51,15 @@ JSON_LINES = (
     + b'{"service":"line-1","metric":"calls","time":"2026-06-01T02:00:00+02:00","good":5,"total":7}\n'
 )
 SAMPLE_LINES = b'{"labels":{"__name__":"up","instance":"a"},"time":"2026-06-01T00:00:00Z","value":1.5}\n' * 3
+ALARM = b"""{"alarmType":"Communications Alarm","perceivedSeverity":"critical","probableCause":"Loss of signal",
+"alarmedObject":{"id":"router-7"},"sourceSystemId":"ems-7","externalAlarmId":"4711","state":"raised",
+"alarmRaisedTime":"2026-06-01T00:00:00Z","alarmClearedTime":"2026-06-01T01:00:00+02:00","serviceAffecting":true,
+"affectedService":[{"id":"line-1"}],"place":[{"role":"site"}],"correlatedAlarm":[{"id":"1"}],"x":{"y":[1,{"z":1.5}]}}"""
+NOTIFICATION = b'{"eventTime":"2026-06-01T00:00:00Z","event":{"alarm":{"id":17,"state":"cleared","ackState":"ok"}}}'
+WEBHOOK = b"""{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"LinkDown","line":"line-1"},
+"annotations":{"summary":"no light"},"startsAt":"2026-06-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z",
+"fingerprint":"a1"},{"status":"resolved","labels":{"alertname":"Fan"},"startsAt":"2026-06-01T00:00:00.123456789Z",
+"endsAt":"2026-06-01T00:05:00Z","fingerprint":"b2"}]}"""
 EVENTS = b"""{"service":"line-1","metric":"restore","opened":"2026-06-01T00:00:00Z","closed":"2026-06-01T03:00:00Z"}
 {"service":"line-1","metric":"restore","opened":"2026-06-02T00:00:00Z","priority":"P1","event":"a1"}
 """

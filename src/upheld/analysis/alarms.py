@@ -28,7 +28,8 @@ class Contradiction(Exception):
 class Report:
     """What `source` tells of its alarm `number`: the fields that it gives, and what is in them: when it was raised and
     cleared (None: not told, or not cleared), how severe it is. `at` is when that held at the source, where it says so.
-    `labels` are those of a source that has labels. `reopens` says that a cleared alarm can be raised again."""
+    `labels` are those of a source that has labels. `reopens` says that a cleared alarm can be raised again;
+    `clearing_told`, that it is the source that says when it was cleared, and not only that it is."""
 
     source: str
     number: str
@@ -39,6 +40,7 @@ class Report:
     fields: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     reopens: bool = False
+    clearing_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ def _merged(known: Alarm, report: Report, now: int) -> Alarm:
         known_at=now,
     )
     if report.cleared_at is not None:
-        cleared_at = _prior(known.cleared_at, report.cleared_at, older)
+        cleared_at = _cleared_at(known, report, report.cleared_at, older)
         since = known.clearing_known_at if cleared_at == known.cleared_at else now
         return replace(alarm, cleared_at=cleared_at, clearing_known_at=since)
     if known.clearing_known_at is None:
@@ -169,6 +171,14 @@ def _merged(known: Alarm, report: Report, now: int) -> Alarm:
     if report.reopens and now - known.clearing_known_at > LATE:
         return replace(alarm, cleared_at=None, clearing_known_at=None)
     return replace(alarm, fields={**fields, **_of_clearing(known.fields)})
+
+
+def _cleared_at(known: Alarm, report: Report, cleared_at: int, older: bool) -> int:
+    """When it was cleared. What only says that it is, says no more than that it was by then."""
+    was_told = "alarmClearedTime" in known.fields
+    if report.clearing_told or known.cleared_at is None:
+        return _prior(known.cleared_at, cleared_at, older and was_told) or cleared_at
+    return known.cleared_at if was_told else min(known.cleared_at, cleared_at)
 
 
 def _prior(known: T | None, told: T | None, older: bool) -> T | None:

@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from upheld.access import DELIVERIES, Caller
+from upheld.access import Caller, delivers
 from upheld.admission import Admission, Place, Refused
 from upheld.api.problems import Problem, refusal
 
@@ -40,13 +40,13 @@ class Admitting:
     async def _place(self, scope: Scope, tenant: str) -> Place:
         declared = Headers(scope=scope).get("content-length", "")
         size = min(int(declared[:20]), self.limit) if declared.isdecimal() else self.limit
-        delivers = scope["method"] == "POST" and scope["path"] in DELIVERIES
-        if delivers:
+        delivery = delivers(scope["method"], scope["path"])
+        if delivery:
             if self.admission.knows(tenant):
                 self.admission.check(tenant)
             else:
                 await run_in_threadpool(self.admission.check, tenant)
-        return await self.admission.place(tenant, size, delivers=delivers)
+        return await self.admission.place(tenant, size, delivers=delivery)
 
     def _counted(self, place: Place, receive: Receive) -> Receive:
         """Counts what comes, and waits for it no longer than `BODY_TIME`."""

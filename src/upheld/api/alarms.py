@@ -14,8 +14,8 @@ from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
-from upheld.readers.alertmanager import read_webhook
 from upheld.readers.bodies import MalformedBody
+from upheld.reported import ALERTMANAGER
 
 log = structlog.get_logger("upheld.alarms")
 
@@ -42,27 +42,20 @@ def router(application: Application) -> APIRouter:
         kind, received = body
         check_media_type(kind, ("application/json",))
         try:
-            mapping = application.ingestion.mapping(caller.tenant)
-            reports, faults = read_webhook(received, application.clock.now() + application.ingestion.ahead)
+            came = application.reports.take(caller.tenant, ALERTMANAGER, received, caller.name)
         except NoMapping:
             raise Problem(503, NO_MAPPING, headers={"Retry-After": "30"}) from None
         except MalformedBody as error:
             raise Problem(400, str(error)) from None
-        taken = application.process.take_alarms(caller.tenant, reports, mapping)
-        rejected = [{"alert": fault.row, "field": fault.field, "message": fault.message} for fault in faults]
-        rejected += [
-            {"number": report.number, "field": "endsAt", "message": one.rejected}
-            for report, one in zip(reports, taken, strict=True)
-            if one.rejected
+        rejected = [
+            {"alert": fault["row"], "field": fault["field"], "message": fault["message"]} for fault in came.faults
         ]
-        accepted = [one for one in taken if not one.rejected]
         if rejected:
             log.warning("alerts rejected", tenant=caller.tenant, count=len(rejected), first=rejected[0]["message"])
-        if rejected and not accepted:
+        if rejected and not came.alarms:
             raise Problem(422, "no alert could be taken", {"accepted": 0, "rejected": rejected})
-        reasons = [reason for one in accepted for reason in one.reasons]
-        without = [{"reason": reason, "alerts": reasons.count(reason)} for reason in dict.fromkeys(reasons)]
-        return JSONResponse({"accepted": len(accepted), "rejected": rejected, "without_event": without})
+        without = [{"reason": reason, "alerts": came.reasons.count(reason)} for reason in dict.fromkeys(came.reasons)]
+        return JSONResponse({"accepted": len(came.alarms), "rejected": rejected, "without_event": without})
 
     @routes.get("/alarms")
     def alarms(caller: Asking, query: Annotated[AlarmQuery, Query()], answer: Response) -> dict[str, Any]:

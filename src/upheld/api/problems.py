@@ -17,8 +17,10 @@ from upheld.readers.faults import InputError
 
 log = structlog.get_logger("upheld.http")
 
-API = ("/v1", "/health/", "/metrics", "/openapi.json")
-"""The addresses of the API: errors are problems there, and pages for people elsewhere."""
+TMF_API = "/tmf-api/"
+API = ("/v1", TMF_API, "/health/", "/metrics", "/openapi.json")
+"""The addresses of the API: errors are problems there, and pages for people elsewhere. Under `TMF_API` they have
+the form of the TM Forum's APIs (`api/tmf_errors.py`)."""
 
 
 class Problem(HTTPException):

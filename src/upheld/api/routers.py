@@ -16,6 +16,7 @@ from upheld.api import (
     otlp,
     records,
     remote_write,
+    tmf642,
     verdicts,
 )
 from upheld.app import Application
@@ -23,6 +24,6 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events, alarms)
+    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events, alarms, tmf642)
     parts = (health, metrics, *delivering, agreements, verdicts, cases, maintenance, records)
     return [part.router(application) for part in parts]

@@ -4,7 +4,8 @@ Format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 and at every group_interval or repeat_interval as long as something of it fires.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -55,6 +56,12 @@ def read_webhook(body: bytes, latest: int) -> tuple[list[Report], list[RowFault]
         else:
             faults += found
     return reports, faults
+
+
+def webhook_of(body: bytes, rows: Collection[int]) -> bytes:
+    """A webhook with some of the alerts of one that was read, by their number from 1."""
+    alerts = json.loads(body)["alerts"]
+    return json.dumps({"version": "4", "alerts": [alerts[row - 1] for row in sorted(rows)]}).encode()
 
 
 def _report(row: int, entry: object, latest: int) -> Report | list[RowFault]:
