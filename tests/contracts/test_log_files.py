@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +19,14 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import Connection, text
 
-from upheld.agreements.units import DAY, MINUTE, parse_instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.measurements.model import COLUMNS, Measurement, from_table, to_table
 from upheld.store import SqlStore, open_store
 from upheld.store import compacting as compaction
 from upheld.store.compacting import Compactor, When, mergeable
-from upheld.store.folder import FileMissing, Folder
+from upheld.store.folder import FileMissing, Folder, hidden_name
 from upheld.store.manifest import LogFile
 from upheld.store.reading import Reading
 
@@ -238,15 +240,103 @@ def test_where_the_lock_was_lost_the_database_decides_and_nothing_is_doubled(sto
     late = SqlStore(store._engine, folder=Folder(folder.root)).compactor
     real = late._folder.write
 
-    def overtaken(rows: pa.Table) -> str:
-        hidden = real(rows)
+    def overtaken(rows: pa.Table, hidden: str) -> None:
+        real(rows, hidden)
         assert store.compactor.run(0, NOW) == len(delivered)
-        return hidden
 
     late._folder.write = overtaken
     with pytest.raises(RuntimeError, match="another process"):
         late._compact("t", 10**6)
     assert logged(store, "t") == delivered
+    assert not list(folder.hidden())
+
+
+@pytest.mark.parametrize("merging", [False, True], ids=["compacting", "merging"])
+@pytest.mark.parametrize("others", [(), ("south",), ("north", "south")], ids=["none", "another", "both"])
+def test_where_the_lock_was_lost_no_file_belongs_to_the_log_that_another_has_thrown_away(
+    store: SqlStore, folder: Folder, others: Sequence[str], merging: bool
+) -> None:
+    # The second begins a round between the writing of the first one's file and its commit, and then does so much.
+    delivered = {tenant: deliver(store, tenant, 10) for tenant in {"north", *others}}
+    late = SqlStore(store._engine, folder=Folder(folder.root)).compactor
+    for n in range(3 if merging else 0):
+        late._compact("north", 10**6)
+        delivered["north"] += deliver(store, "north", 10, JUNE + (n + 1) * HOUR)
+    if merging:
+        late._compact("north", 10**6)
+    real = late._folder.write
+
+    def overtaken(rows: pa.Table, hidden: str) -> None:
+        real(rows, hidden)
+        store.compactor.finish()
+        for tenant in others:
+            store.compactor._compact(tenant, 10**6)
+            store.compactor._merge(tenant)
+
+    late._folder.write = overtaken
+    with pytest.raises(RuntimeError, match="another process"):
+        late._merge("north") if merging else late._compact("north", 10**6)
+    late._folder.write = real
+    for _ in range(2):
+        assert {tenant: logged(store, tenant) for tenant in delivered} == delivered
+        late.run(0, NOW)
+    assert sum(pq.ParquetFile(path).metadata.num_rows for path in placed(folder)) == sum(map(len, delivered.values()))
+    assert not list(folder.hidden())
+
+
+def test_a_file_that_another_writes_while_a_round_begins_is_not_taken_for_left_behind(
+    store: SqlStore, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = deliver(store, "t", 10)
+    other = SqlStore(store._engine, folder=Folder(folder.root)).compactor
+    looking = Folder.hidden
+    working = []
+
+    def looks_at(folder: Folder) -> Iterator[str]:
+        if folder is store.compactor._folder and not working:
+            working.append(other._compact("t", 10**6))
+        return looking(folder)
+
+    def settles_later(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(other, "_settle", settles_later)
+    monkeypatch.setattr(Folder, "hidden", looks_at)
+    store.compactor.finish()
+    assert working == [len(delivered)]
+    assert logged(store, "t") == delivered
+    assert len(placed(folder)) == 1
+
+
+@pytest.mark.parametrize("merging", [False, True], ids=["compacting", "merging"])
+def test_a_commit_that_is_done_though_the_connection_broke_keeps_its_file(
+    store: SqlStore, folder: Folder, merging: bool
+) -> None:
+    delivered = []
+    compactor = SqlStore(store._engine, folder=Folder(folder.root)).compactor
+    for n in range(4):
+        delivered += deliver(store, "t", 5, JUNE + n * HOUR)
+        if merging:
+            compactor._compact("t", 10**6)
+    real, admitted = compactor._begin, []
+
+    @contextmanager
+    def breaking(writing: bool) -> Iterator[Connection]:
+        with real(writing) as connection:
+            yield connection
+            files = connection.execute(text("SELECT count(*) FROM log_files WHERE state = 'new'")).scalar()
+        if files and not admitted:
+            admitted.append(files)
+            raise ConnectionError("server closed the connection unexpectedly")
+
+    compactor._begin = breaking
+    with pytest.raises(ConnectionError):
+        compactor._merge("t") if merging else compactor._compact("t", 10**6)
+    assert admitted == [1]
+    for _ in range(2):
+        assert logged(store, "t") == delivered
+        store.compactor.finish()
+    assert len(placed(folder)) == 1
     assert not list(folder.hidden())
 
 
@@ -286,7 +376,7 @@ def test_readers_and_writers_notice_nothing_of_files_that_come_and_go(
 
 # -- faults
 
-STEPS = ["written", "committed", "removed", "placed"]
+STEPS = ["announced", "written", "committed", "removed", "placed"]
 
 
 class Killed(BaseException):
@@ -314,9 +404,13 @@ def test_cut_off_at_any_step_nothing_is_missing_or_doubled_and_the_next_round_fi
     else:
         work = lambda: victim._compact("t", 10**9)  # noqa: E731
     if step == "written":
-        monkeypatch.setattr(compaction.manifest, "add", dying)
+        monkeypatch.setattr(compaction.manifest, "admit", dying)
     else:
-        at = {"committed": ("_settle", victim), "removed": ("place", victim._folder)}
+        at = {
+            "announced": ("write", victim._folder),
+            "committed": ("_settle", victim),
+            "removed": ("place", victim._folder),
+        }
         name, owner = at.get(step, ("", None))
         if owner is not None:
             setattr(owner, name, dying)
@@ -332,13 +426,16 @@ def test_cut_off_at_any_step_nothing_is_missing_or_doubled_and_the_next_round_fi
     assert logged(store, "t") == delivered
     assert not list(folder.hidden())
     assert sum(pq.ParquetFile(path).metadata.num_rows for path in placed(folder)) == len(delivered) - (
-        20 if step == "written" and not merging else 0
+        20 if step in ("announced", "written") and not merging else 0
     )
+    assert store.compactor.run(0, NOW) == (20 if step in ("announced", "written") and not merging else 0)
+    assert logged(store, "t") == delivered
 
 
 def test_a_file_whose_writing_was_torn_is_discarded(store: SqlStore, folder: Folder) -> None:
     delivered = deliver(store, "t", 5)
-    hidden = folder.write(to_table(delivered))
+    hidden = hidden_name()
+    folder.write(to_table(delivered), hidden)
     torn = Path(folder.root) / hidden
     os.truncate(torn, torn.stat().st_size // 2)
     store.compactor.run(0, NOW)

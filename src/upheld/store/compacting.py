@@ -1,16 +1,20 @@
 """Compaction: old batches go from the database to Parquet files, and many small files of a month into one.
 
-    write the file under a hidden name -> commit: the file belongs to the log, its batches (or the files that it
-    replaces) do not any more -> delete what was replaced, give the file its name -> note that in the database
+    note in the database that a file is being written -> write it under a hidden name -> commit: the file belongs to
+    the log, its batches (or the files that it replaces) do not any more -> delete what was replaced, give the file its
+    name -> note that in the database
 
-The commit alone decides what belongs to the log. Whatever a crash leaves before it is a file that nobody knows, and
-what it leaves after it is work that the next round does: so Upheld never reads a measurement twice or misses one, and
-others who read the folder do so for the moment between two renames at most.
+The commit alone decides what belongs to the log. Whatever a crash leaves before it is a file that the next round throws
+away, and what it leaves after it is work that the next round does: so Upheld never reads a measurement twice or misses
+one, and others who read the folder do so for the moment between two renames at most.
+
+A process that has lost its lock may be writing still while another throws away what it takes for left behind. So a file
+is deleted only after its note is: without that the commit fails, and the batches stay.
 """
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,7 +29,7 @@ from upheld.agreements.units import HOUR
 from upheld.store import log as head
 from upheld.store import manifest
 from upheld.store.columnar import Wanted, by_month, rows_of_batches, selected
-from upheld.store.folder import FILE_COLUMNS, Folder, file_name
+from upheld.store.folder import FILE_COLUMNS, Folder, file_name, hidden_name
 from upheld.store.manifest import LogFile
 from upheld.store.tables import log_batches
 
@@ -97,14 +101,13 @@ class Compactor:
             return 0
         rows = rows_of_batches((place, source, head.unpack(arrow)) for place, source, arrow in batches)
         first, last = batches[0][0], batches[-1][0]
-        files = [self._write(tenant, month, part, first, last) for month, part in by_month(rows)]
         t = log_batches.c
-        with self._discarding(files), self._begin(True) as connection:
+        with self._written(tenant, by_month(rows), first, last) as files, self._begin(True) as connection:
             gone = delete(log_batches).where(t.tenant == tenant, t.position >= first, t.position <= last)
             count = connection.execute(gone, execution_options={"preserve_rowcount": True}).rowcount
             if count != len(batches):
                 raise RuntimeError("another process has compacted the same batches")
-            manifest.add(connection, files)
+            _admit(connection, files)
         self._settle(files, [])
         return int(rows.num_rows)
 
@@ -132,63 +135,65 @@ class Compactor:
         """Merges files of a month that follow one another until none are worth it."""
         with self._begin(False) as connection:
             files = manifest.files(connection, tenant, Wanted())
-        for month, of_month in groupby(files, key=lambda file: file.month):
+        for _, of_month in groupby(files, key=lambda file: file.month):
             merging = mergeable(list(of_month))
             if merging:
-                self._merge_files(tenant, month, merging)
+                self._merge_files(tenant, merging)
 
-    def _merge_files(self, tenant: str, month: str, merging: Sequence[LogFile]) -> None:
+    def _merge_files(self, tenant: str, merging: Sequence[LogFile]) -> None:
         rows = pa.concat_tables(
             selected(self._folder.open(file.name, file.hidden), Wanted(), FILE_COLUMNS.names).cast(FILE_COLUMNS)
             for file in merging
         )
-        [(_, rows)] = by_month(rows)
-        merged = self._write(tenant, month, rows, merging[0].first_position, merging[-1].last_position)
-        with self._discarding([merged]), self._begin(True) as connection:
+        first, last = merging[0].first_position, merging[-1].last_position
+        with self._written(tenant, by_month(rows), first, last) as merged, self._begin(True) as connection:
             if manifest.mark(connection, merging, "gone") != len(merging):
                 raise RuntimeError("another process has merged the same files")
-            manifest.add(connection, [merged])
-        self._settle([merged], merging)
+            _admit(connection, merged)
+        self._settle(merged, merging)
 
     # -- files --------------------------------------------------------------------------------------------------
 
-    def _write(self, tenant: str, month: str, rows: pa.Table, first: int, last: int) -> LogFile:
-        """Writes a file, not in its place yet, of batches from position `first` to `last`."""
-        time = pc.min_max(rows.column("time").cast(pa.int64())).as_py()
-        return LogFile(
-            tenant=tenant,
-            name=file_name(tenant, month, first, last),
-            hidden=self._folder.write(rows),
-            state="new",
-            month=month,
-            first_position=first,
-            last_position=last,
-            min_time=time["min"],
-            max_time=time["max"],
-            rows=rows.num_rows,
-        )
-
     @contextmanager
-    def _discarding(self, files: Sequence[LogFile]) -> Iterator[None]:
-        """Deletes the files again where they come not to belong to the log."""
+    def _written(
+        self, tenant: str, parts: Iterable[tuple[str, pa.Table]], first: int, last: int
+    ) -> Iterator[Sequence[LogFile]]:
+        """Writes a file for each (month, rows), of batches from position `first` to `last`, for the block to let them
+        belong to the log. Where it does not come to that they are deleted again."""
+        files = list[LogFile]()
         try:
-            yield
-        except Exception:
-            for file in files:
-                self._folder.remove(file.hidden)
+            for month, rows in parts:
+                files.append(_writing(tenant, month, rows, first, last))
+                with self._begin(True) as connection:
+                    if not manifest.announce(connection, files[-1]):
+                        raise RuntimeError("another process is compacting the same, or has done so")
+                self._folder.write(rows, files[-1].hidden)
+            yield files
+        except Exception:  # the commit may have been done all the same, when the connection broke: the database knows
+            self._abandon(files)
             raise
+
+    def _abandon(self, files: Collection[LogFile]) -> int:
+        """Deletes files that were being written, but for those that belong to the log meanwhile; returns how many."""
+        with self._begin(True) as connection:
+            abandoned = manifest.abandon(connection, files)
+        for hidden in abandoned:
+            self._folder.remove(hidden)
+        return len(abandoned)
 
     def finish(self) -> None:
         """Does what a crash has left undone, and deletes files that belong to nothing."""
+        hidden = list(self._folder.hidden())  # before the notes are read: what comes after has its note
         with self._begin(False) as connection:
             unfinished = manifest.unfinished(connection)
+        writing, new, gone = ([file for file in unfinished if file.state == s] for s in ("writing", "new", "gone"))
         known = {file.hidden for file in unfinished}
-        strays = [name for name in self._folder.hidden() if name not in known]
+        strays = [name for name in hidden if name not in known]
         for name in strays:
             self._folder.remove(name)
-        if strays or unfinished:
-            log.info("compaction was cut off", discarded=len(strays), finished=len(unfinished))
-        new, gone = ([file for file in unfinished if file.state == state] for state in ("new", "gone"))
+        discarded = len(strays) + (self._abandon(writing) if writing else 0)
+        if discarded or new or gone:
+            log.info("compaction was cut off", discarded=discarded, finished=len(new) + len(gone))
         self._settle(new, gone)
 
     def _settle(self, new: Sequence[LogFile], gone: Sequence[LogFile]) -> None:
@@ -212,6 +217,28 @@ class Compactor:
         self._folder.make()
         database = Path(str(self._engine.url.database))
         return _folder_lock(Path(self._folder.root) if self._folder.is_local else database.parent)
+
+
+def _writing(tenant: str, month: str, rows: pa.Table, first: int, last: int) -> LogFile:
+    """A file that is to be written, of batches from position `first` to `last`."""
+    time = pc.min_max(rows.column("time").cast(pa.int64())).as_py()
+    return LogFile(
+        tenant=tenant,
+        name=file_name(tenant, month, first, last),
+        hidden=hidden_name(),
+        state="writing",
+        month=month,
+        first_position=first,
+        last_position=last,
+        min_time=time["min"],
+        max_time=time["max"],
+        rows=rows.num_rows,
+    )
+
+
+def _admit(connection: Connection, files: Sequence[LogFile]) -> None:
+    if manifest.admit(connection, files) != len(files):
+        raise RuntimeError("another process has thrown away what was being written")
 
 
 def mergeable(files: Sequence[LogFile]) -> Sequence[LogFile]:

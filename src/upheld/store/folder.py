@@ -49,6 +49,11 @@ def file_name(tenant: str, month: str, first_position: int, last_position: int) 
     return f"tenant={quote(tenant, safe='')}/month={month}/{first_position}-{last_position}.parquet"
 
 
+def hidden_name() -> str:
+    """A name that no file has had, for one that is not in its place yet."""
+    return f"{WRITING}/{secrets.token_hex(8)}.parquet"
+
+
 class Folder:
     """The files under a path or URL."""
 
@@ -62,9 +67,8 @@ class Folder:
         if self.is_local:
             Path(self.root).mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def write(self, rows: pa.Table) -> str:
-        """Writes rows (`FILE_COLUMNS`, sorted) as a file that is not in its place yet, and returns its hidden name."""
-        hidden = f"{WRITING}/{secrets.token_hex(8)}.parquet"
+    def write(self, rows: pa.Table, hidden: str) -> None:
+        """Writes rows (`FILE_COLUMNS`, sorted) as a file of this hidden name, not in its place yet."""
         path = self._path(hidden)
         self.make()
         self._files.makedirs(self._path(WRITING), exist_ok=True)
@@ -87,7 +91,6 @@ class Folder:
                 self.remove(hidden)
             raise
         self._sync_folder(WRITING)
-        return hidden
 
     def place(self, hidden: str, name: str) -> None:
         """Gives a file its name. That it has it already changes nothing."""

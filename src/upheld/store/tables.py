@@ -492,7 +492,8 @@ log_files = Table(
     _column("name", Text),
     # What it is called until it is in its place.
     _column("hidden", Text),
-    # `new` until it is in its place, then `placed`; `gone` once it belongs to the log no more, until it is deleted.
+    # `writing` until it belongs to the log, `new` until it is in its place, then `placed`; `gone` once it belongs to
+    # the log no more, until it is deleted.
     _column("state", Text),
     _column("month", Text),
     _column("first_position", BigInteger),
