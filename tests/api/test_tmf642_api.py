@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from upheld.agreements.units import parse_instant
+from upheld.measurements.dead_letters import held
 from upheld.measurements.events import holding_events
 
 from .conftest import House
@@ -314,7 +315,7 @@ def test_what_could_not_be_taken_is_set_aside_and_taken_by_a_replay(house: House
     assert (letter["protocol"], letter["reason"], letter["times"]) == ("TMF642 alarmStateChangeEvent", "refused", 2)
     notified(taking, event("alarmCreateEvent", RAISED, id="31", **alarm()))
     came = taking.post(f"/v1/dead-letters/{letter['id']}/replay").json()
-    assert (came["state"], came["taken"]) == ("replayed", 1)
+    assert (came["state"], came["taken"], held(came["protocol"])) == ("replayed", 1, "alarm")
     assert spans(house) == [("line-1", parse_instant(RAISED), parse_instant(ago(hours=1)))]
 
 

@@ -29,35 +29,49 @@ Reason = Annotated[
 MappingFile = Annotated[Path, typer.Argument(help="The mapping: docs/ingestion.md.", metavar="MAPPING.yaml")]
 
 
-@commands.command(epilog="Example:  upheld ingest check mapping.yaml portfolio.yaml metrics.txt")
+@commands.command(
+    epilog="Examples:  upheld ingest check mapping.yaml portfolio.yaml metrics.txt, or the same with alarms.json"
+)
 def check(
     mapping: MappingFile,
     agreements: Annotated[Path, typer.Argument(help="The agreements, a YAML file.", metavar="AGREEMENTS.yaml")],
     samples: Annotated[
-        Path, typer.Argument(help="Samples in Prometheus' text form, as a /metrics page shows them.", metavar="SAMPLES")
+        Path,
+        typer.Argument(
+            help="Samples in Prometheus' text form, as a /metrics page shows them; or, with a name that ends in .json, "
+            "alarms: a webhook of Alertmanager, or alarms or notifications of TMF642, one or a list.",
+            metavar="SAMPLES",
+        ),
     ],
 ) -> None:
-    """Show what each sample would become, which objectives read it, and which objectives no sample is for.
+    """Show what each sample would become, which objectives read it, and which objectives no sample is for; of alarms,
+    the events that they would open, and which objectives of kind duration no rule for alarms feeds.
 
-    Exit status: 0 every sample is read and every objective has one, 1 some are not, 2 the input is wrong.
+    Exit status: 0 every sample or alarm is read and every objective has one, or a rule; 1 some are not; 2 the input is
+    wrong.
     """
     from rich.console import Console
 
     from upheld.agreements.terms import compile_terms
+    from upheld.cli.alarm_check import called, check_alarms
+    from upheld.readers.alarm_files import read_alarms
     from upheld.readers.faults import InputError
     from upheld.readers.mapping import read_mapping, read_samples
     from upheld.readers.portfolio import read_portfolio
     from upheld.reports.mapped import mapped_table
 
     try:
-        rules, found = read_mapping(mapping), read_samples(samples)
-        terms = compile_terms(read_portfolio(agreements).agreements)
+        rules, terms = read_mapping(mapping), compile_terms(read_portfolio(agreements).agreements)
+        if samples.suffix == ".json":
+            raise typer.Exit(ALL_MET if check_alarms(rules, terms, read_alarms(samples)) else NOT_ALL_MET)
+        found = read_samples(samples)
     except InputError as error:
         raise input_exit(error) from None
     rows = list(_mapped(rules, terms, found))
     Console().print(mapped_table(rows))
     came = {(row.service, row.metric) for row in rows if row.read_by}
-    without = sorted({f"{_called(term)} ({s} {m})" for term in terms for s, m in term.series if (s, m) not in came})
+    measured = [term for term in terms if term.indicator.kind != "duration"]
+    without = sorted({f"{called(term)} ({s} {m})" for term in measured for s, m in term.series if (s, m) not in came})
     for objective in without:
         typer.echo(f"no sample is for {objective}")
     raise typer.Exit(ALL_MET if all(row.read_by for row in rows) and not without else NOT_ALL_MET)
@@ -130,6 +144,7 @@ def replay(
 
     Exit status: 0 all were taken, 1 some wait on, 2 the request was wrong.
     """
+    from upheld.measurements.dead_letters import held
     from upheld.reports.set_aside import faults_text
 
     left = 0
@@ -138,7 +153,7 @@ def replay(
         count = came["taken"]
         done = came["state"] == "replayed"
         outcome = "replayed" if done else f"waits on, {came['reason']}: {faults_text(came['detail'])}"
-        typer.echo(f"{letter}: {count:,} {plural(count, 'measurement')} taken; {outcome}")
+        typer.echo(f"{letter}: {count:,} {plural(count, held(came['protocol']))} taken; {outcome}")
         left += not done
     raise typer.Exit(NOT_ALL_MET if left else ALL_MET)
 
@@ -173,6 +188,7 @@ def _chosen(key: str, url: str, ids: list[str] | None, every: bool, reason: str 
 def _mapped(
     mapping: "SampleMapping", terms: "Sequence[Term]", samples: Sequence[tuple[Mapping[str, str], float]]
 ) -> "Iterator[Mapped]":
+    from upheld.cli.alarm_check import called
     from upheld.measurements.mapping import Unmapped, place
     from upheld.readers.tables import forms_read
     from upheld.reports.mapped import Mapped
@@ -186,12 +202,8 @@ def _mapped(
         key = found.service, found.metric
         text = format((Decimal(repr(value)) * found.scale).normalize(), "f")
         if "values" in forms.get(key, ()):
-            readers = tuple(dict.fromkeys(_called(term) for term in terms if key in term.series))
+            readers = tuple(dict.fromkeys(called(term) for term in terms if key in term.series))
             yield Mapped(labels, *key, text, readers)
         else:
             reason = "objectives read good and total counts of it" if key in forms else "no objective reads it"
             yield Mapped(labels, *key, text, (), reason)
-
-
-def _called(term: "Term") -> str:
-    return f"{term.agreement}/{term.objective}"

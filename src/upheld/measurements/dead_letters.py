@@ -46,6 +46,11 @@ class DeadLetter:
         return self.size > MAX_BODY
 
 
+def held(protocol: str) -> str:
+    """What is in a body that came by a path: an alarm or a measurement."""
+    return "alarm" if protocol.startswith(("Alertmanager", "TMF642 ")) else "measurement"
+
+
 def dead_letter(
     received_at: int,
     *,

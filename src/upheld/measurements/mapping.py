@@ -177,6 +177,24 @@ def alarm_place(mapping: Mapping, labels: Labels[str, str]) -> AlarmPlace | Unma
     return Unmapped("no rule matches")
 
 
+def labels_named(mapping: Mapping) -> frozenset[str]:
+    """Every label that a rule for alarms asks for or puts into a name."""
+    templates = [t for rule in mapping.alarms for t in (rule.service, rule.metric, rule.priority) if t is not None]
+    asked = {name for rule in mapping.alarms for name in rule.labels}
+    return frozenset(asked.union(*(_PLACE.findall(template) for template in templates)))
+
+
+def may_feed(rule: AlarmRule, service: str, metric: str) -> bool:
+    """Whether some alarm could open an event of that service and metric by this rule."""
+    named = service in rule.services.values() or _may_be(rule.service, service)
+    return named and rule.metric is not None and _may_be(rule.metric, metric)
+
+
+def _may_be(template: str, name: str) -> bool:
+    texts = _PLACE.split(template)[::2]  # between them the labels' names
+    return re.fullmatch(".+".join(map(re.escape, texts)), name) is not None
+
+
 def _names(
     rule: Matching, number: int, templates: Sequence[str], labels: Labels[str, str], what: str
 ) -> list[str] | Unmapped:

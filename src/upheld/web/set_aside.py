@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
+from upheld.measurements.dead_letters import held
 from upheld.ports import NotKept
 from upheld.replaying import DealtWith, Unknown
 from upheld.web.site import Site, Visitor, form_of, signed_in
@@ -64,7 +65,8 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             raise HTTPException(404, "There is no such dead letter.") from None
         except (DealtWith, NotKept) as error:
             return _back(failed=f"{str(error)[:1].upper()}{str(error)[1:]}.")
-        taken = f"{came.taken:,} {'measurement' if came.taken == 1 else 'measurements'} taken"
+        what = held(came.letter.protocol)
+        taken = f"{came.taken:,} {what if came.taken == 1 else f'{what}s'} taken"
         if came.letter.state == "replayed":
             return _back(done=f"{letter_id} is replayed: {taken}.")
         return _back(failed=f"{letter_id} waits on ({taken}): {came.letter.detail[0]['message']}.")
