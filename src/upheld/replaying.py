@@ -105,6 +105,8 @@ class Replays:
 
     def _read(self, tenant: str, letter: DeadLetter) -> _Reading:
         """What its body comes to now."""
+        if not letter.body:  # it was never read, and its detail says what and where it is
+            return _Reading(None, faults=[dict(fault) for fault in letter.detail], reason=letter.reason)
         if letter.cut:
             why = f"the body had {letter.size:,} bytes, and only the first {len(letter.body):,} were kept"
             return _failed(letter.reason, why)

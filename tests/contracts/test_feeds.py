@@ -177,6 +177,8 @@ def test_what_is_published_is_taken_and_what_cannot_be_read_is_set_aside(broker:
     assert [(one.caller, one.reason) for one in aside] == [("probes", "refused")] * 3
     assert [one.body for one in aside] == [b"\x00 poison", b'{"service": "line-1"}\n', stranger]
     assert "no agreement in force names it" in aside[2].detail[0]["message"]
+    names = [one.detail[0]["message"].partition(": ")[0] for one in aside]
+    assert len(set(names)) == 3, "each says which message it was"
     assert broker.outstanding() == 0
     standing = consumer.standing
     assert (standing.messages, standing.measurements, standing.set_aside, standing.lost) == (6, 4, 3, 0)
@@ -232,7 +234,7 @@ def test_while_the_log_is_busy_few_are_held_and_none_is_acknowledged(
 
     monkeypatch.setattr(house.application.process, "take_measurements", hesitating)
     monkeypatch.setattr(Busy, "retry_after", 0.2)
-    broker.publish(*(house.line(minute, 1) for minute in range(30)))
+    broker.publish(b"\x00 poison", *(house.line(minute, 1) for minute in range(30)))
     consumer = house.consume(in_flight=4)
     until(lambda: len(refused) >= 3)
     assert consumer.standing.state == "waiting"
@@ -241,11 +243,12 @@ def test_while_the_log_is_busy_few_are_held_and_none_is_acknowledged(
     assert max(refused) <= 4
     assert len(house.read) == 1, "what is in hand is read once, however often it is tried"
     busy = False
-    until(lambda: consumer.standing.messages == 30)
+    until(lambda: consumer.standing.messages == 31)
     assert max(house.read) <= 4
     house.stop()
     assert house.values() == [1] * 30
     assert house.rows() == 30, "nothing came twice"
+    assert [one.times for one in house.aside()] == [1], "what is set aside counts once, however often the log refuses"
     assert broker.outstanding() == 0
 
 

@@ -1,5 +1,6 @@
 """A watched folder: each complete file once, in name order, whatever is cut off where; nothing outside of it."""
 
+import errno
 import os
 import shutil
 import threading
@@ -80,6 +81,31 @@ class House:
     def reasons(self) -> list[str]:
         with self.application.store.transaction("default", writing=False) as t:
             return sorted(letter.reason for letter in t.dead_letters())
+
+    def told(self) -> list[str]:
+        """The first fault of each dead letter."""
+        with self.application.store.transaction("default", writing=False) as t:
+            return sorted(letter.detail[0]["message"] for letter in t.dead_letters())
+
+    def closed(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """From now on a file cannot be opened, as one of another user: root could, and tests may run as root."""
+        files = type(self.files)
+        opening, opening_there = os.open, files.open
+
+        def denied(path: Any) -> None:
+            if str(path).endswith(f"/{name}"):
+                raise PermissionError(errno.EACCES, "Permission denied")
+
+        def open_here(path: Any, *given: Any, **more: Any) -> int:
+            denied(path)
+            return opening(path, *given, **more)
+
+        def open_there(self: Any, path: Any, *given: Any, **more: Any) -> Any:
+            denied(path)
+            return opening_there(self, path, *given, **more)
+
+        monkeypatch.setattr(os, "open", open_here)
+        monkeypatch.setattr(files, "open", open_there)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +257,84 @@ def test_bad_rows_are_set_aside_and_the_others_taken_or_none_as_is_declared(hous
     assert (house.values(), house.names("done"), len(house.reasons())) == ([0], ["a.csv", "c.csv"], 2)
 
 
+def test_of_a_file_no_row_of_which_can_be_taken_nothing_is_called_done(house: House) -> None:
+    house.put("a.csv", "service,metric,time,value\nline-1,reachable,yesterday,1\n")
+    house.put("b.csv", f"service,metric,time,value\nline-9,reachable,{house.time(0)},1\n")
+    patient = house.take(patience="1h")
+    assert (house.names(), patient.standing.set_aside) == (["a.csv", "b.csv"], 0)
+    house.take()
+    assert (house.names("done"), house.names("failed"), house.reasons()) == ([], ["a.csv", "b.csv"], ["refused"] * 2)
+    first, second = house.told()
+    assert first.startswith("a.csv: ")
+    assert second.startswith("b.csv: ")
+
+
+def test_a_file_that_cannot_be_opened_holds_up_none_behind_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.put("a.csv", house.csv(0))
+    house.put("b.csv", house.csv(1))
+    house.closed(monkeypatch, "a.csv")
+    patient = house.take(patience="1h")
+    assert (house.values(), house.names(), house.reasons()) == ([1], ["a.csv"], [])
+    assert patient.look() == "a.csv: it cannot be opened: Permission denied"
+    house.take()
+    assert (house.names(), house.names("failed"), house.reasons()) == ([], ["a.csv"], ["unreadable"])
+    assert house.told() == ["a.csv: it cannot be opened: Permission denied; it is not read and goes to failed/"]
+
+
+def test_a_folder_that_is_away_makes_no_file_unreadable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.put("a.csv", house.csv(1))
+    away = OSError(errno.ESTALE, "Stale file handle")
+    with monkeypatch.context() as patch:
+        patch.setattr("upheld.sources.files.Folder.read", lambda *_: (_ for _ in ()).throw(away))
+        with pytest.raises(OSError, match="Stale"):
+            house.take()
+    assert (house.names(), house.reasons()) == (["a.csv"], [])
+    house.take()
+    assert house.values() == [1]
+
+
+def test_a_file_that_cannot_be_moved_is_taken_once_and_holds_up_none_behind_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put("a.csv", house.csv(0))
+    house.put("b.csv", house.csv(1, 1))
+    move = type(house.files).mv
+
+    def denied(self: Any, source: str, target: str) -> None:
+        if source.endswith("/a.csv"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        move(self, source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.files), "mv", denied)
+        watcher = house.take()
+        assert watcher.look() == "a.csv: it cannot be moved to done/: Permission denied"
+    assert (house.names(), house.names("done"), house.rows()) == (["a.csv"], ["b.csv"], 3)
+    assert watcher.look() is None
+    assert (house.names(), house.names("done"), house.rows()) == ([], ["a.csv", "b.csv"], 3)
+
+
+def test_each_file_that_was_not_read_is_a_letter_of_its_own_and_is_never_said_to_be_replayed(house: House) -> None:
+    house.put("a.xlsx", b"PK")
+    house.put("b.xlsx", b"PKPK")
+    house.put("c.csv", house.csv(*[1] * 60))
+    house.put("d.csv", house.csv(*[1] * 60))
+    house.take(max_bytes=1024)
+    with house.application.store.transaction("default", writing=False) as t:
+        letters = sorted(t.dead_letters(), key=lambda one: one.detail[0]["message"])
+    assert [(one.detail[0]["message"][:5], one.times) for one in letters] == [
+        ("a.xls", 1),
+        ("b.xls", 1),
+        ("c.csv", 1),
+        ("d.csv", 1),
+    ]
+    assert [one.size for one in letters] == [2, 4, *[len(house.csv(*[1] * 60))] * 2]
+    for letter in letters:
+        came = house.application.replays.replay("default", letter.id, None)
+        assert (came.taken, came.letter.state, came.letter.reason) == (0, "waiting", letter.reason)
+        assert came.letter.detail == letter.detail
+
+
 def test_a_file_that_is_too_large_is_not_read(house: House) -> None:
     house.put("a.csv", house.csv(*[1] * 60))
     house.take(max_bytes=1024)
@@ -238,7 +342,8 @@ def test_a_file_that_is_too_large_is_not_read(house: House) -> None:
 
 
 def test_while_the_log_is_busy_a_file_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.put("a.csv", house.csv(1))
+    """And its bad rows are set aside once, however often it is tried."""
+    house.put("a.csv", house.csv(1) + f"line-9,reachable,{house.time(1)},1\n")
     with monkeypatch.context() as patch:
 
         def busy(*_: object) -> int:
@@ -247,9 +352,9 @@ def test_while_the_log_is_busy_a_file_stays(house: House, monkeypatch: pytest.Mo
         patch.setattr(house.application.process, "take_measurements", busy)
         with pytest.raises(Busy):
             house.take()
-    assert house.names() == ["a.csv"]
+    assert (house.names(), house.reasons()) == (["a.csv"], [])
     house.take()
-    assert (house.values(), house.names("done")) == ([1], ["a.csv"])
+    assert (house.values(), house.names("done"), house.reasons()) == ([1], ["a.csv"], ["refused"])
 
 
 def test_no_link_leads_out_of_the_folder(on_disk: House, tmp_path: Path) -> None:
@@ -266,8 +371,8 @@ def test_no_link_leads_out_of_the_folder(on_disk: House, tmp_path: Path) -> None
     watcher = on_disk.watcher()
     watcher.look()
     on_disk.stopping.wait(0.005)
-    with pytest.raises(Exception, match="is a link"):
-        watcher.look()
+    assert "is a link, and nothing is moved out of the folder" in (watcher.look() or "")
+    assert on_disk.names() == ["c.csv"]
     assert sorted(path.name for path in outside.iterdir()) == ["secret.csv"]
 
 

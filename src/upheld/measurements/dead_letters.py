@@ -60,12 +60,15 @@ def dead_letter(
     reason: str,
     detail: Sequence[Mapping[str, Any]],
     body: bytes,
+    unread: tuple[str, int] | None = None,
 ) -> DeadLetter:
     """What is to be set aside. Its id is made of sender, path and body, so that the same body, however often it is
-    sent, is one letter."""
+    sent, is one letter. Of a body that was never read, and is empty here, `unread` has what tells it from every other,
+    and its size."""
     told = "\0".join((caller or "", protocol, format)).encode()
+    name, size = (b"", len(body)) if unread is None else (bytes(1) + unread[0].encode(), unread[1])
     return DeadLetter(
-        id=f"DL-{hashlib.sha256(told + bytes(1) + body).hexdigest()[:16].upper()}",
+        id=f"DL-{hashlib.sha256(told + bytes(1) + body + name).hexdigest()[:16].upper()}",
         received_at=received_at,
         caller=caller,
         protocol=protocol,
@@ -73,5 +76,5 @@ def dead_letter(
         reason=reason,
         detail=tuple(dict(fault) for fault in detail[:MAX_DETAIL]),
         body=body[:MAX_BODY],
-        size=len(body),
+        size=size,
     )

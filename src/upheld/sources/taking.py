@@ -7,7 +7,7 @@ before it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
@@ -51,16 +51,22 @@ class NotYet(Exception):
 @dataclass(slots=True)
 class Readings:
     """What messages came to: measurements, samples of counters, what is set aside, and how many rows were left out, by
-    their reason."""
+    their reason. `kept` is how many measurements were made durable, once they are."""
 
     tables: list[pa.Table] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    kept: int | None = None
 
     @property
     def table(self) -> pa.Table:
         return pa.concat_tables(self.tables).unify_dictionaries() if self.tables else COLUMNS.empty_table()
+
+    @property
+    def none_taken(self) -> bool:
+        """Whether all that there was is set aside."""
+        return bool(self.letters) and not self.counts and not any(table.num_rows for table in self.tables)
 
 
 class Taking:
@@ -85,6 +91,7 @@ class Taking:
         for message in messages:
             now = self.now()
             at = now if message.at is None else min(message.at, now)
+            before = len(found.letters)
             try:
                 self._read(source, kind, message.body, at, known, found)
             except (MalformedBody, WrongContentType) as error:
@@ -96,6 +103,7 @@ class Taking:
                 log.exception("a message broke its reader", source=source.id, message=message.name)
                 why = f"its reader failed: {type(error).__name__}"
                 found.letters.append(letter(source, kind, message.body, at, "failed", why))
+            found.letters[before:] = [_named(one, message.name) for one in found.letters[before:]]
         return found
 
     def _read(
@@ -123,12 +131,15 @@ class Taking:
         found.tables.append(table)
 
     def keep(self, source: Source, found: Readings) -> int:
-        """Makes it durable, and returns how many measurements there were. Raises NotKept."""
+        """Makes it durable, and returns how many measurements there were. Raises NotKept: tried again, it goes on with
+        what is not durable yet. What is set aside comes last, so that it counts once however often the log refuses."""
+        if found.kept is None:
+            found.kept = self._ingestion.keep(source.tenant, found.table, found.counts, source.id)
+            if found.kept:
+                self._recorder.measurements_taken(source.tenant, source.kind, found.kept)
+            self._recorder.measurements_left_out(source.tenant, source.kind, +found.left_out)
         self.set_aside(source, found.letters)
-        if rows := self._ingestion.keep(source.tenant, found.table, found.counts, source.id):
-            self._recorder.measurements_taken(source.tenant, source.kind, rows)
-        self._recorder.measurements_left_out(source.tenant, source.kind, +found.left_out)
-        return rows
+        return found.kept
 
     def set_aside(self, source: Source, letters: Sequence[DeadLetter]) -> None:
         """Keeps what could not be taken."""
@@ -137,13 +148,27 @@ class Taking:
             log.warning("set aside", source=source.id, tenant=source.tenant, letter=one.id, reason=one.reason)
 
 
-def letter(source: Source, kind: Format, body: bytes, at: int, reason: str, message: str) -> DeadLetter:
-    """What of a source could not be taken at all."""
-    return _letter(source, kind, body, at, reason, [{"message": message}])
+def letter(
+    source: Source,
+    kind: Format,
+    body: bytes,
+    at: int,
+    reason: str,
+    message: str,
+    unread: tuple[str, int] | None = None,
+) -> DeadLetter:
+    """What of a source could not be taken at all; `unread` as `dead_letter` has it."""
+    return _letter(source, kind, body, at, reason, [{"message": message}], unread)
 
 
 def _letter(
-    source: Source, kind: Format, body: bytes, at: int, reason: str, detail: Sequence[Mapping[str, Any]]
+    source: Source,
+    kind: Format,
+    body: bytes,
+    at: int,
+    reason: str,
+    detail: Sequence[Mapping[str, Any]],
+    unread: tuple[str, int] | None = None,
 ) -> DeadLetter:
     return dead_letter(
         at,
@@ -153,7 +178,13 @@ def _letter(
         reason=reason,
         detail=detail,
         body=body,
+        unread=unread,
     )
+
+
+def _named(one: DeadLetter, name: str) -> DeadLetter:
+    """With the message or file that it came in."""
+    return replace(one, detail=tuple({**fault, "message": f"{name}: {fault['message']}"} for fault in one.detail))
 
 
 def _refused(source: Source, kind: Format, body: bytes, at: int, batch: Batch) -> DeadLetter:
