@@ -101,6 +101,25 @@ def test_what_is_wrong_is_told_with_file_line_and_field(old: str, new: str, faul
     assert "hunter" not in result.output
 
 
+@pytest.mark.parametrize(
+    "name", ["account_key", "connection_string", "sas", "sas_url", "credential", "passphrase", "secret", "ssl.key.pem"]
+)
+def test_what_is_confidential_does_not_stand_in_the_file(name: str) -> None:
+    result = check('sources: [{id: drop, kind: folder, url: "abfs://in", options: {' + name + ": hunter2}}]")
+    assert result.exit_code == 2
+    assert f"sources[0].options: {name}: write a reference" in " ".join(result.output.split())
+    assert "hunter" not in result.output
+
+
+def test_what_is_not_confidential_may_stand_in_the_file() -> None:
+    """S3's `key` is the name of a key; SASL is no SAS."""
+    options = "options: {key: AKIA, sasl.mechanism: PLAIN, sasl.username: upheld, ssl.keystore.location: /etc/key}"
+    folder = "{id: drop, kind: folder, url: drop, " + options + "}"
+    kafka = "{id: flows, kind: kafka, servers: ['k:9092'], topic: flows, format: otlp, " + options + "}"
+    result = check("sources: [" + folder + ", " + kafka + "]")
+    assert result.exit_code == 0, result.output
+
+
 def test_a_client_that_is_missing_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nats", None)
     result = check(GOOD)

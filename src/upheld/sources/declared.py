@@ -30,7 +30,12 @@ SUFFIXES: Mapping[str, Format] = {
 }
 """What the name of a file tells of its format."""
 
-_CONFIDENTIAL = re.compile(r"password|secret|token|jaas|private", re.IGNORECASE)
+_CONFIDENTIAL = re.compile(
+    r"password|passphrase|secret|token|jaas|private|credential|account_key|connection_string|(?<![a-z])sas(?![a-z])"
+    r"|key\.pem",
+    re.IGNORECASE,
+)
+"""Names of options whose values are confidential. The plain `key` of S3 names its secret, and is none."""
 
 
 def _check_plain_url(schemes: tuple[str, ...]) -> AfterValidator:
