@@ -232,6 +232,7 @@ def test_what_the_specification_requires_must_be_there(taking: TestClient, name:
         ({"state": "cleared"}, 400, "alarmClearedTime: is missing"),
         ({"alarmClearedTime": "2026-01-01T00:00:00Z"}, 409, "before it was raised"),
         ({"alarmDetails": "a\0b"}, 400, "NUL"),
+        ({"x": {"y": [10**18]}}, 400, "18 digits"),
         ({"externalAlarmId": "x" * 201}, 400, "externalAlarmId: "),
         ({"place": [{"id": "site-1"}]}, 400, "place[0].role: "),
     ],

@@ -40,6 +40,7 @@ UNCHANGEABLE = ("id", "href", "alarmRaisedTime", "sourceSystemId")
 """What Alarm_Update does not have."""
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+MAX_NUMBER = 10**18
 
 Instant = Annotated[int, BeforeValidator(parse_instant)]
 Identity = Annotated[str, Field(min_length=1, max_length=200)]
@@ -238,6 +239,8 @@ def _check_kept(value: object, depth: int = 0) -> None:
         raise MalformedBody(f"the body is nested more than {MAX_DEPTH} deep")
     if isinstance(value, str) and "\0" in value:
         raise MalformedBody("a text in the body has a NUL character")
+    if isinstance(value, int) and abs(value) >= MAX_NUMBER:
+        raise MalformedBody("a number in the body has more than 18 digits")
     if isinstance(value, Mapping):
         for name, inner in value.items():
             _check_kept(name, depth)
