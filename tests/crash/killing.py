@@ -93,7 +93,7 @@ def ordeal(folder: Path, kills: int, seed: int, database: str | None = None, *, 
         for sender in senders:
             sender.start()
         began = time.monotonic()
-        _kill_again_and_again(running, kills, random.Random(seed), show)
+        _kill_again_and_again(running, senders, kills, random.Random(seed), show)
         took = time.monotonic() - began
         stop.set()
         for sender in senders:
@@ -143,14 +143,23 @@ class Running:
         return bool(self._process.exitcode is not None)
 
 
-def _kill_again_and_again(running: Running, kills: int, chance: random.Random, show: bool) -> None:
+def _kill_again_and_again(
+    running: Running, senders: Sequence[Sender], kills: int, chance: random.Random, show: bool
+) -> None:
     with Progress(disable=not show, transient=True) as bar:
         for _ in bar.track(range(kills), description="Killing"):
-            # Most often soon, while it starts or catches up; now and then once it has been at work for a while.
-            time.sleep(chance.uniform(0, 1.2) if chance.random() < 0.85 else chance.uniform(1, 5))
+            # Half of them whatever it is at, such as starting; the others once it is at work, however slow the machine.
+            if chance.random() < 0.5:
+                before = _acknowledged(senders)
+                _until(lambda before=before: _acknowledged(senders) > before, pause=0.02)  # type: ignore[misc]
+            time.sleep(chance.uniform(0, 1) if chance.random() < 0.9 else chance.uniform(1, 4))
             assert not running.died(), "the server ended by itself: see its output"
             running.kill()
             running.start()
+
+
+def _acknowledged(senders: Sequence[Sender]) -> int:
+    return sum(sender.sent.batches for sender in senders)
 
 
 # -- what came of it --------------------------------------------------------------------------------------------------
@@ -164,7 +173,7 @@ def _compare(found: Outcome, url: str, api: httpx.Client, senders: Sequence[Send
     for sender in senders:
         held |= sender.sent.held
     found.figures |= {
-        "batches acknowledged": sum(s.sent.batches for s in senders),
+        "batches acknowledged": _acknowledged(senders),
         "sent again": sum(s.sent.again for s in senders),
         "identities": len(held),
     }
@@ -251,10 +260,10 @@ def _ready(api: httpx.Client) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], patience: float = 60.0, *, fails: bool = True) -> None:
+def _until(holds: Callable[[], bool], patience: float = 120.0, *, fails: bool = True, pause: float = 0.5) -> None:
     deadline = time.monotonic() + patience
     while not holds():
         if time.monotonic() > deadline:
             assert not fails, "it did not come about in time"
             return
-        time.sleep(0.5)
+        time.sleep(pause)
