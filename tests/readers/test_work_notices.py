@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -101,6 +102,65 @@ def test_a_cancellation_in_icalendars_own_words() -> None:
     assert read_maintnote(changed(("X-MAINTNOTE-STATUS:TENTATIVE\n", "")))[0].status == "NO-CHANGE"
 
 
+LOCAL = (
+    ("DTSTART;VALUE=DATE-TIME:20151010T080000Z", "DTSTART;TZID=ZONE:20151010T080000"),
+    ("DTEND;VALUE=DATE-TIME:20151010T100000Z", "DTEND;TZID=ZONE:20151010T100000"),
+)
+OWN_ZONE = """BEGIN:VTIMEZONE
+TZID:Head Office
+BEGIN:STANDARD
+DTSTART:16010101T000000
+TZOFFSETFROM:-0230
+TZOFFSETTO:-0230
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT"""
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "more"),
+    [
+        ("W. Europe Standard Time", "2015-10-10T06:00:00Z", ()),
+        ('"Eastern Standard Time"', "2015-10-10T12:00:00Z", ()),
+        ("Head Office", "2015-10-10T10:30:00Z", (("BEGIN:VEVENT", OWN_ZONE),)),
+    ],
+)
+def test_zones_of_outlook_and_of_the_calendar_itself(zone: str, start: str, more: tuple[tuple[str, str], ...]) -> None:
+    [notice] = read_maintnote(changed(*LOCAL, ("ZONE", zone), *more))
+    assert times(notice)[0] == start
+    assert notice.doubts == ()
+
+
+def test_a_zone_that_one_calendar_defines_is_not_the_next_ones() -> None:
+    other = OWN_ZONE.replace("-0230", "+0500")
+    starts = [
+        times(read_maintnote(changed(*LOCAL, ("ZONE", "Head Office"), ("BEGIN:VEVENT", zone)))[0])[0]
+        for zone in (OWN_ZONE, other)
+    ]
+    assert starts == ["2015-10-10T10:30:00Z", "2015-10-10T03:00:00Z"]
+
+
+def test_a_zone_that_is_not_known_is_asked_about_by_its_name() -> None:
+    [notice] = read_maintnote(changed(*LOCAL, ("ZONE", "Head Office")))
+    assert notice.doubts[0] == "DTSTART 2015-10-10T08:00:00 has the zone 'Head Office', which is not known: is it UTC?"
+
+
+@pytest.mark.parametrize("status", ["X-MAINTNOTE-STATUS:TENTATIVE\n", ""])
+def test_a_calendar_that_was_sent_to_cancel(status: str) -> None:
+    calendar = changed(("BEGIN:VEVENT", "METHOD:CANCEL\nBEGIN:VEVENT"), ("X-MAINTNOTE-STATUS:TENTATIVE\n", status))
+    assert read_maintnote(calendar)[0].status == "CANCELLED"
+
+
+def test_windows_that_recur_are_asked_about() -> None:
+    [notice] = read_maintnote(changed(("SEQUENCE:1", "SEQUENCE:1\nRRULE:FREQ=DAILY;COUNT=3")))
+    assert notice.doubts == ("RRULE is not read: the work may have more windows",)
+
+
+def test_a_sequence_below_zero_is_refused() -> None:
+    with pytest.raises(Unreadable, match="SEQUENCE '-1' is no whole number"):
+        read_maintnote(changed(("SEQUENCE:1", "SEQUENCE:-1")))
+
+
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
@@ -132,7 +192,8 @@ def test_what_is_no_notice_is_refused_with_why(before: str, after: str, why: str
     ("change", "doubt"),
     [
         ({}, ()),
-        ({"end": DAY * 9}, ("the window is 9 days long",)),
+        ({"end": DAY * 15}, ()),
+        ({"end": DAY * 29}, ("the window is 29 days long",)),
         ({"circuits": ()}, ("no circuit is named",)),
         ({"circuits": (), "status": "CANCELLED"}, ()),
         ({"stamp": 2 * DAY}, ("the window was over when the notice was made",)),
@@ -194,6 +255,38 @@ def test_a_time_of_another_zone_that_was_taken_for_utc_is_asked_about(parser: Ma
     content = (NOTICES / "aws.eml").read_bytes().replace(b"08:00:00 GMT", b"08:00:00 CST")
     [notice] = read_notice(content, parser)
     assert any("08:00 CST" in doubt for doubt in notice.doubts), notice.doubts
+
+
+def test_a_mail_that_a_person_passes_on_as_an_attachment_is_read_as_its_senders(parser: MailParser) -> None:
+    inner = message_from_bytes((NOTICES / "aws.eml").read_bytes(), policy=policy.default)
+    outer = EmailMessage()
+    outer["From"], outer["Subject"] = "someone@customer.example", "Fwd: Planned work"
+    outer.set_content("See below.")
+    outer.add_attachment(inner)
+    assert read_notice(outer.as_bytes(), parser) == read_notice((NOTICES / "aws.eml").read_bytes(), parser)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1", "utf-16"])
+@pytest.mark.parametrize("transfer", ["base64", "quoted-printable"])
+def test_charsets_and_transfer_encodings(charset: str, transfer: str, parser: MailParser) -> None:
+    plain = message_from_bytes((NOTICES / "aws.eml").read_bytes(), policy=policy.default)
+    encoded = EmailMessage()
+    for name in ("From", "Subject", "Date"):
+        encoded[name] = plain[name]
+    body = plain.get_content().replace("New York", "Zürich")
+    encoded.set_content(body.encode(charset), maintype="text", subtype="plain", cte=transfer)
+    encoded.set_param("charset", charset)
+    [notice] = read_notice(encoded.as_bytes(), parser)
+    assert times(notice) == ("2026-10-20T08:00:00Z", "2026-10-20T14:00:00Z")
+    assert [c.circuit_id for c in notice.circuits] == ["dxcon-00000001", "dxcon-00000002"]
+
+
+@pytest.mark.parametrize("name", ["Date", "Subject"])
+def test_a_mail_without_what_the_form_needs_is_told_why(name: str, parser: MailParser) -> None:
+    message = message_from_bytes((NOTICES / "aws.eml").read_bytes(), policy=policy.default)
+    del message[name]
+    with pytest.raises(Unreadable, match="aws: "):
+        read_notice(message.as_bytes(), parser)
 
 
 @pytest.mark.parametrize(

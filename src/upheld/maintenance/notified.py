@@ -11,7 +11,8 @@ from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
 
 STATUSES = ("TENTATIVE", "CONFIRMED", "CANCELLED", "IN-PROCESS", "COMPLETED", "RE-SCHEDULED", "NO-CHANGE")
 IMPACTS = ("NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE")
-LONG, SHORT, FAR = 7 * DAY, MINUTE, 400 * DAY
+LONG, SHORT, FAR = 21 * DAY, MINUTE, 400 * DAY
+"""Real works take up to two weeks; a day and a month that were swapped make most often more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Standard: RFC 5545, and https://github.com/jda/maintnote-std for the properties 
 import base64
 import binascii
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,11 +14,14 @@ from typing import Any
 
 from icalendar import Calendar, Event
 from icalendar.error import BrokenCalendarProperty
+from icalendar.timezone import tzp
 
 from upheld.agreements.units import to_microseconds
 from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
 
 _BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
+_ZONES = threading.Lock()
+"""`icalendar` keeps the zones that calendars define for the whole process."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]+")
 
 
@@ -33,14 +37,21 @@ def is_calendar(content: bytes) -> bool:
 def read_maintnote(content: bytes) -> list[WorkNotice]:
     """The windows that a calendar tells of, in its order. Raises Unreadable where it is no calendar, or one of its
     events is no notice of work."""
-    try:
-        calendars: Any = Calendar.from_ical(_plain(content).removeprefix(b"\xef\xbb\xbf"), multiple=True)
-        events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise Unreadable(f"not an iCalendar: {error}") from None
-    if not events:
-        raise Unreadable("the calendar has no VEVENT")
-    return [_notice(event, number) for number, event in enumerate(events, 1)]
+    with _ZONES:
+        tzp.use_zoneinfo()  # forgets the zones that other calendars have defined: they go before this one's own
+        try:
+            calendars: Any = Calendar.from_ical(_plain(content).removeprefix(b"\xef\xbb\xbf"), multiple=True)
+            events = [(event, _cancels(calendar)) for calendar in calendars for event in calendar.walk("VEVENT")]
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise Unreadable(f"not an iCalendar: {error}") from None
+        if not events:
+            raise Unreadable("the calendar has no VEVENT")
+        return [_notice(event, number, cancelled) for number, (event, cancelled) in enumerate(events, 1)]
+
+
+def _cancels(calendar: Any) -> bool:
+    """Whether the calendar was sent to cancel its events (RFC 5546, 3.2.5)."""
+    return str(calendar.get("METHOD", "")).strip().upper() == "CANCEL"
 
 
 def _plain(content: bytes) -> bytes:
@@ -52,9 +63,9 @@ def _plain(content: bytes) -> bytes:
         return content
 
 
-def _notice(event: Event, number: int) -> WorkNotice:
+def _notice(event: Event, number: int, cancelled: bool) -> WorkNotice:
     place = f"VEVENT {number}"
-    doubts: list[str] = []
+    doubts = [f"{name} is not read: the work may have more windows" for name in ("RRULE", "RDATE") if name in event]
     start = _instant(event, "DTSTART", place, doubts)
     end = _end(event, start, place, doubts)
     if end <= start:
@@ -63,7 +74,7 @@ def _notice(event: Event, number: int) -> WorkNotice:
         provider=_needed(event, "X-MAINTNOTE-PROVIDER", place),
         account=_text(event, "X-MAINTNOTE-ACCOUNT"),
         maintenance_id=_needed(event, "X-MAINTNOTE-MAINTENANCE-ID", place),
-        status=_status(event, place),
+        status=_status(event, place, cancelled),
         start=start,
         end=end,
         circuits=tuple(_circuits(event, place)),
@@ -91,14 +102,15 @@ def _needed(event: Event, name: str, place: str) -> str:
     return text
 
 
-def _status(event: Event, place: str) -> str:
-    """MAINTNOTE's own status. A calendar that says CANCELLED in iCalendar's STATUS alone means it all the same."""
+def _status(event: Event, place: str, cancelled: bool) -> str:
+    """MAINTNOTE's own status. A calendar that cancels by iCalendar's STATUS alone, or by its METHOD whatever status it
+    has besides, means it all the same."""
     status = (_text(event, "X-MAINTNOTE-STATUS") or "").upper()
-    if not status:
-        return "CANCELLED" if (_text(event, "STATUS") or "").upper() == "CANCELLED" else "NO-CHANGE"
-    if status not in STATUSES:
+    if status and status not in STATUSES:
         raise Unreadable(f"{place}: X-MAINTNOTE-STATUS {status!r} is none of {', '.join(STATUSES)}")
-    return status
+    if cancelled or (not status and (_text(event, "STATUS") or "").upper() == "CANCELLED"):
+        return "CANCELLED"
+    return status or "NO-CHANGE"
 
 
 def _sequence(event: Event, place: str) -> int | None:
@@ -151,8 +163,16 @@ def _instant(event: Event, name: str, place: str, doubts: list[str]) -> int:
         what = "is missing" if moment is None else f"is a day, {moment.isoformat()}, and no instant"
         raise Unreadable(f"{place}: {name} {what}" if isinstance(moment, date | None) else f"{place}: {name}")
     if moment.tzinfo is None:
-        doubts.append(f"{name} {moment.isoformat()} has no zone: is it UTC?")
+        zone = _zone_named(event, name)
+        what = f"the zone {zone!r}, which is not known" if zone else "no zone"
+        doubts.append(f"{name} {moment.isoformat()} has {what}: is it UTC?")
         moment = moment.replace(tzinfo=UTC)
     if not 1970 <= moment.year <= 9999:
         raise Unreadable(f"{place}: {name} lies in the year {moment.year}")
     return to_microseconds(moment)
+
+
+def _zone_named(event: Event, name: str) -> str:
+    found = event.get(name)
+    one = found[0] if isinstance(found, list) and found else found
+    return str(getattr(one, "params", {}).get("TZID", ""))

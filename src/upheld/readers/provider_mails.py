@@ -174,6 +174,7 @@ def _mail(content: bytes) -> Mail:
     if not any(message[name] for name in ("From", "Subject", "Received", "Message-ID")):
         return _bare(content)
     assert isinstance(message, EmailMessage)
+    message = _passed_on(message)
     parts = list(dict.fromkeys(_parts(message)))
     if not parts:
         raise Unreadable("the mail is empty")
@@ -184,6 +185,14 @@ def _mail(content: bytes) -> Mail:
     text = "\n".join(_plain(kind, body) for kind, body in parts if kind in ("text/plain", "text/html"))
     ordered = sorted([*parts, *headers], key=lambda part: part[0])
     return Mail(_sender(message), tuple(ordered), calendars, text)
+
+
+def _passed_on(message: EmailMessage) -> EmailMessage:
+    """The mail itself where another carries it as an attachment: its sender, subject and date are what counts."""
+    inner = [part for part in message.walk() if part.get_content_type() == "message/rfc822"]
+    carried = inner[0].get_payload() if len(inner) == 1 else None
+    mails = [one for one in carried if isinstance(one, EmailMessage)] if isinstance(carried, list) else []
+    return mails[0] if mails and mails[0]["From"] else message
 
 
 def _bare(content: bytes) -> Mail:
@@ -204,7 +213,15 @@ def _parts(message: Message) -> Iterator[tuple[str, bytes]]:
             continue
         body = part.get_payload(decode=True)
         if isinstance(body, bytes) and body.strip():
-            yield kind, body
+            yield kind, _utf8(body, part.get_content_charset()) if kind.startswith("text/") else body
+
+
+def _utf8(body: bytes, charset: str | None) -> bytes:
+    """A text as UTF-8, which the parser takes every text for. One whose charset is wrong or unknown stays as it is."""
+    try:
+        return body.decode(charset or "utf-8").encode()
+    except (LookupError, ValueError):
+        return body
 
 
 def _header(message: Message, name: str) -> str:
