@@ -242,6 +242,10 @@ class Application:
             self._compacts_at = time.monotonic() + COMPACTION_PAUSE
         return count
 
+    def failing(self) -> dict[str, str]:
+        """The threads that do not keep going, and why."""
+        return self.background.failing() | ({} if self.sources is None else self.sources.failing())
+
     def unready(self) -> dict[str, str]:
         """What keeps the server from working, by the part: nothing where it can."""
         found = {}
@@ -265,7 +269,8 @@ class Application:
         now = self.clock.now()
         census = self.store.census(now)
         behind = {t: self.log.backlog(t, self.telemetry.assessed.get(t, 0)) for t in census.tenants}
-        return Standing(now, census, behind, self.background.silences(), self.store.free())
+        sources = {} if self.sources is None else self.sources.standing()
+        return Standing(now, census, behind, self.background.silences(), self.store.free(), sources)
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(

@@ -8,7 +8,7 @@ whose it is. One application has one registry: nothing here is global.
 import platform
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import structlog
@@ -36,13 +36,15 @@ DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 class Standing:
     """How things stand at one instant, `at` (microseconds UTC): what the store tells, and of each tenant the place of
     the log's last batch and the rows behind what is assessed, as (last position, rows); for how many seconds each
-    background thread has given no sign of life; and the free bytes of the store's disk, None where nobody knows."""
+    background thread has given no sign of life; the free bytes of the store's disk, None where nobody knows; and of
+    each source that is fetched from, by tenant, id and kind, whether it takes what comes and how often it was lost."""
 
     at: int
     census: Census
     log: Mapping[str, tuple[int, int]]
     silences: Mapping[str, float]
     free: int | None
+    sources: Mapping[tuple[str, str, str], tuple[bool, int]] = field(default_factory=dict)
 
 
 class Telemetry(Recorder):
@@ -315,6 +317,17 @@ def _families(standing: Standing) -> Iterable[Metric]:
         ("part",),
         [([part], seconds) for part, seconds in standing.silences.items()],
     )
+    labels = ("tenant", "source", "kind")
+    yield _gauge(
+        "upheld_source_up",
+        "Whether a source that is fetched from takes what comes: 0 where it is lost, or waits.",
+        labels,
+        [(key, up) for key, (up, _) in standing.sources.items()],
+    )
+    lost = CounterMetricFamily("upheld_source_losses", "Times that a source was lost, or not reached.", labels=labels)
+    for key, (_, times) in standing.sources.items():
+        lost.add_metric(key, times)
+    yield lost
     if standing.free is not None:
         yield GaugeMetricFamily("upheld_store_free_bytes", "Free room where the store is kept.", value=standing.free)
 

@@ -4,7 +4,8 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from upheld.app import Application, Settings
 from upheld.ports import Busy, SourceFile
 from upheld.readers.portfolio import parse_portfolio
 from upheld.sources.declared import Declaration, FolderSource
+from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
 from upheld.sources.watching import Watcher
 
@@ -407,3 +409,41 @@ def test_a_folder_that_is_not_there_is_looked_for_again(on_disk: House, tmp_path
         on_disk.stopping.set()
         thread.join(30)
     assert on_disk.values() == [1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_metrics_and_health_tell_how_a_source_stands(on_disk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    application = on_disk.application
+    given = {"id": "drop", "kind": "folder", "url": on_disk.url, "every": "50ms"}
+    declared = Declaration.model_validate({"sources": [given]})
+    taking = Taking(application.process, application.ingestion, application.clock)
+    application.sources = sources = Sources(declared, taking, application.store)
+    labels = {"tenant": "default", "source": "drop", "kind": "folder"}
+
+    def metric(name: str) -> float | None:
+        found: float | None = application.telemetry.registry.get_sample_value(name, labels)
+        return found
+
+    def until(true: Callable[[], bool]) -> None:
+        ends = time.monotonic() + 30
+        while not true():
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+
+    assert (metric("upheld_source_up"), metric("upheld_source_losses_total")) == (0, 0)
+    sources.start()
+    until(lambda: metric("upheld_source_up") == 1)
+    away = Path(on_disk.root).rename(Path(on_disk.root).with_name("away"))
+    until(lambda: metric("upheld_source_up") == 0 and (metric("upheld_source_losses_total") or 0) >= 1)
+    away.rename(on_disk.root)
+    until(lambda: metric("upheld_source_up") == 1)
+    assert application.failing() == {}
+
+    def ended(_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(Watcher, "look", ended)
+    until(lambda: application.failing() == {"source drop": "ended"})
+    assert metric("upheld_source_up") == 0
+    sources.stop()
+    assert application.failing() == {}

@@ -19,7 +19,7 @@ def router(application: Application) -> APIRouter:
     @routes.get("/live")
     def live() -> dict[str, Any]:
         """The server answers, and its background threads keep going. Where they do not, it is to be started anew."""
-        _answer("not live", application.background.failing())
+        _answer("not live", application.failing())
         return {"status": "ok"}
 
     @routes.get("/ready")

@@ -1,10 +1,10 @@
 """All sources of an installation, a thread each."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from upheld.ports import Store
-from upheld.sources.consuming import Consumer, Standing
+from upheld.sources.consuming import Consumer
 from upheld.sources.declared import Declaration, FolderSource, Source
 from upheld.sources.feeds import module_of
 from upheld.sources.files import Folder
@@ -39,9 +39,19 @@ class Sources:
         for thread in self._threads:
             thread.join(patience)
 
-    def standing(self) -> Sequence[Standing]:
-        """How each source stands."""
-        return [worker.standing for worker in self._at_work]
+    def standing(self) -> Mapping[tuple[str, str, str], tuple[bool, int]]:
+        """Of each source, by its tenant, id and kind: whether it takes what comes, and how often it was lost."""
+        dead, sources = self.failing(), [worker.standing for worker in self._at_work]
+        return {
+            (one.tenant, one.id, one.kind): (one.state == "running" and f"source {one.id}" not in dead, one.lost)
+            for one in sources
+        }
+
+    def failing(self) -> dict[str, str]:
+        """The threads that have ended before they were told to, and that."""
+        if self._stopping.is_set():
+            return {}
+        return {thread.name: "ended" for thread in self._threads if not thread.is_alive()}
 
 
 def check_installed(sources: Sequence[Source]) -> None:
