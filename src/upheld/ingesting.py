@@ -9,7 +9,9 @@ from threading import Lock
 from typing import Literal
 
 import pyarrow as pa
+import structlog
 
+from upheld.agreements.units import HOUR
 from upheld.counting import Counting
 from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
@@ -34,7 +36,7 @@ MEASUREMENTS = "measurements"
 """What a dead letter's path is called whose body has services and metrics, and no labels."""
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 MAX_SERIES = 1_000_000
-"""Series that one tenant may send by remote write."""
+"""Series of one tenant that are known at once, of each version of remote write."""
 DECODERS: Mapping[Protocol, Callable[[], Decoding]] = {
     "remote write": partial(Decoder, max_series=MAX_SERIES),
     "remote write 2.0": partial(Decoder2, max_series=MAX_SERIES),
@@ -42,6 +44,8 @@ DECODERS: Mapping[Protocol, Callable[[], Decoding]] = {
     "labelled samples": SampleLines,
 }
 SHOWN = 1000
+
+log = structlog.get_logger()
 
 
 class NoMapping(Exception):
@@ -75,6 +79,7 @@ class Ingestion:
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
         self._receivers: dict[tuple[str, Protocol], Receiver] = {}
+        self._told_anew: dict[tuple[str, Protocol], int] = {}
 
     def adopt_mapping(self, tenant: str, source: str, applied_by: str | None) -> int:
         """Puts a mapping (its YAML text) in force and returns its version; the same text again is the same version.
@@ -113,7 +118,17 @@ class Ingestion:
         MalformedBody and NoMapping."""
         current = self._current(tenant)
         plain = from_json(body) if protocol == "OTLP" and form == JSON else body
-        return self._receiver(tenant, protocol).read(plain, current.mapping, current.read, received_at, self.ahead)
+        receiver = self._receiver(tenant, protocol)
+        received = receiver.read(plain, current.mapping, current.read, received_at, self.ahead)
+        if received.anew:
+            self._tell_anew(tenant, protocol, received_at)
+        return received
+
+    def _tell_anew(self, tenant: str, protocol: Protocol, now: int) -> None:
+        self._recorder.series_forgotten(tenant, protocol)
+        if now - self._told_anew.get((tenant, protocol), now - HOUR) >= HOUR:
+            self._told_anew[tenant, protocol] = now
+            log.warning("more series than are remembered: they are learnt anew", tenant=tenant, protocol=protocol)
 
     def keep(self, tenant: str, table: pa.Table, counts: Sequence[Count], sender: str | None) -> int:
         """Makes measurements durable, and what counters rose by; returns how many samples that were. Raises NotKept."""
@@ -162,8 +177,7 @@ class Ingestion:
     # -- what came
 
     def series(self, tenant: str) -> list[tuple[Labels, Place | Unmapped, bool]]:
-        """The first series that have come since the start, what each becomes, and whether an objective reads that.
-        Raises NoMapping."""
+        """The first series that are known, what each becomes, and whether an objective reads that. Raises NoMapping."""
         current = self._current(tenant)
         came = [self._receiver(tenant, protocol).series(current.mapping, SHOWN) for protocol in DECODERS]
         return [
@@ -174,7 +188,7 @@ class Ingestion:
     def _receiver(self, tenant: str, protocol: Protocol) -> Receiver:
         with self._lock:
             if (tenant, protocol) not in self._receivers:
-                self._receivers[tenant, protocol] = Receiver(DECODERS[protocol]())
+                self._receivers[tenant, protocol] = Receiver(DECODERS[protocol])
             return self._receivers[tenant, protocol]
 
     def _current(self, tenant: str) -> _InForce:

@@ -40,6 +40,9 @@ class Recorder:
     def measurements_left_out(self, tenant: str, protocol: str, reasons: Mapping[str, int]) -> None:
         """Samples of a request were left out, or rows refused, by their reason."""
 
+    def series_forgotten(self, tenant: str, protocol: str) -> None:
+        """A request had more series than are remembered with those before it: these were forgotten."""
+
     def batch_appended(self, rows: int, seconds: float) -> None:
         """A batch was appended to the log; `seconds` until it was durable, with waiting for its turn."""
 

@@ -82,6 +82,12 @@ class Telemetry(Recorder):
             ["tenant", "protocol", "reason"],
             registry=registry,
         )
+        self._forgotten = Counter(
+            "upheld_series_forgotten",
+            "Times that all series of a tenant were forgotten, for there were more than are remembered.",
+            ["tenant", "protocol"],
+            registry=registry,
+        )
         self._appended = Counter("upheld_log_appended_rows", "Rows appended to the log.", registry=registry)
         self._append_seconds = Histogram(
             "upheld_log_append_duration_seconds",
@@ -170,6 +176,9 @@ class Telemetry(Recorder):
     def measurements_left_out(self, tenant: str, protocol: str, reasons: Mapping[str, int]) -> None:
         for reason, count in reasons.items():
             self._left_out.labels(tenant, _word(protocol), reason).inc(count)
+
+    def series_forgotten(self, tenant: str, protocol: str) -> None:
+        self._forgotten.labels(tenant, _word(protocol)).inc()
 
     def batch_appended(self, rows: int, seconds: float) -> None:
         self._appended.inc(rows)

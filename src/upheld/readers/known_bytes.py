@@ -33,8 +33,12 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(0xD6E8FEB86659FD93)
 
 
+class TooManySeries(MalformedBody):
+    """A request has more series than may be known, with those that are known already."""
+
+
 class KnownBytes:
-    """The strings of one sender. More than `most` of them are refused as MalformedBody, under the name `what`."""
+    """The strings of one sender. More than `most` of them are refused as TooManySeries, under the name `what`."""
 
     # By code: the hash of its bytes, where they start in the arena, the code that came behind it last time.
     hashes: npt.NDArray[np.uint64]
@@ -80,9 +84,9 @@ class KnownBytes:
         return self.arena[self.starts[code] : self.starts[len(self)]].tobytes()
 
     def check(self) -> None:
-        """Raises MalformedBody where there are too many."""
+        """Raises TooManySeries where there are too many."""
         if len(self) > self._most:
-            raise MalformedBody(f"more than {self._most:,} {self._what}")
+            raise TooManySeries(f"more than {self._most:,} {self._what}")
 
     def intern(self, block: npt.NDArray[np.uint8]) -> int:
         """The code of these bytes."""

@@ -1,6 +1,6 @@
 """Samples with labels -> measurements, by a mapping. Each series is looked up in the mapping once."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from threading import Lock
@@ -13,6 +13,7 @@ import pyarrow as pa
 from upheld.measurements.counters import Count
 from upheld.measurements.mapping import Mapping, Place, Unmapped, place
 from upheld.measurements.model import AHEAD, COLUMNS
+from upheld.readers.known_bytes import TooManySeries
 from upheld.readers.remote_write import Labels, Samples
 from upheld.readers.remote_write_scan import HISTOGRAM
 
@@ -29,7 +30,9 @@ class Received:
     `counts` are the samples of counters: what they rose by is yet to be found (`counting`).
 
     `samples_taken` and `histograms_taken` are those that were understood, kept or left out as the mapping has it: what
-    the sender need not hear of. `refused` counts the others, where the decoder has a row for each."""
+    the sender need not hear of. `refused` counts the others, where the decoder has a row for each.
+
+    `anew` where it had more series than could be known with those that had come before: these are forgotten."""
 
     table: pa.Table
     unmapped: int = 0
@@ -42,6 +45,7 @@ class Received:
     counts: Sequence[Count] = ()
     samples_taken: int = 0
     histograms_taken: int = 0
+    anew: bool = False
 
     @property
     def refused(self) -> dict[str, int]:
@@ -103,7 +107,8 @@ class _Places:
 
 
 class Decoding(Protocol):
-    """What reads the requests of one protocol, one at a time, and knows every series that came by its code."""
+    """What reads the requests of one protocol, one at a time, and knows every series that came by its code. Raises
+    TooManySeries where it cannot know more."""
 
     def __len__(self) -> int: ...
     def labels(self, code: int) -> Labels: ...
@@ -111,10 +116,11 @@ class Decoding(Protocol):
 
 
 class Receiver:
-    """The requests of one tenant by one protocol, from any thread."""
+    """The requests of one tenant by one protocol, from any thread. When a decoder of `make` knows as many series as it
+    may, it gives way to a new one, which knows those that still come."""
 
-    def __init__(self, decoder: Decoding) -> None:
-        self._decoder, self._lock = decoder, Lock()
+    def __init__(self, make: Callable[[], Decoding]) -> None:
+        self._make, self._decoder, self._lock = make, make(), Lock()
         self._places: _Places | None = None
 
     def read(
@@ -124,13 +130,25 @@ class Receiver:
         out (both in microseconds). `read` are the series that objectives read. Raises MalformedBody; nothing of the
         request is kept then."""
         with self._lock:
-            samples = self._decoder.decode(body)
+            samples, anew = self._decoded(body)
             places = self._places
             if places is None or places.mapping is not mapping or places.read is not read:
                 places = self._places = _Places(mapping, read)
             places.learn(self._decoder)
             received = _received(samples, places, received_at, ahead)
-            return replace(received, too_early=self._too_early(samples, places, received_at + ahead))
+            return replace(received, too_early=self._too_early(samples, places, received_at + ahead), anew=anew)
+
+    def _decoded(self, body: bytes) -> tuple[Samples, bool]:
+        """The samples of a body, and whether all series that were known had to be forgotten for them."""
+        try:
+            return self._decoder.decode(body), False
+        except TooManySeries:
+            if not len(self._decoder):
+                raise
+        decoder = self._make()
+        samples = decoder.decode(body)  # a request that is too large by itself makes nothing be forgotten
+        self._decoder, self._places = decoder, None  # places go by the codes of one decoder
+        return samples, True
 
     def _too_early(self, samples: Samples, places: _Places, latest: int) -> list[tuple[Labels, int, float]]:
         future = (samples.time > latest) & np.isfinite(samples.value)
@@ -139,7 +157,7 @@ class Receiver:
         return [(self._decoder.labels(code), time, value) for code, time, value in found]
 
     def series(self, mapping: Mapping, limit: int) -> list[tuple[Labels, Place | Unmapped]]:
-        """The first series that have come, and what they are mapped to."""
+        """The first series that have come, of those that are known still, and what they are mapped to."""
         with self._lock:
             known = [self._decoder.labels(code) for code in range(min(len(self._decoder), limit))]
         return [(labels, place(mapping, dict(labels))) for labels in dict.fromkeys(known)]

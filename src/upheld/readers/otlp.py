@@ -16,6 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, D
 
 from upheld.measurements.mapping import DELTA, TEMPORALITY
 from upheld.readers.bodies import MalformedBody
+from upheld.readers.known_bytes import TooManySeries
 from upheld.readers.remote_write import Labels, Samples
 
 MAX_SERIES = 200_000
@@ -51,7 +52,7 @@ class OtlpDecoder:
 
     def decode(self, body: bytes) -> Samples:
         """The gauges and sums of a request in the binary form; of the others `histograms` counts the points. Raises
-        MalformedBody where it cannot be read; nothing of it is kept then."""
+        MalformedBody where it cannot be read, TooManySeries among them; nothing of it is kept then."""
         request = ExportMetricsServiceRequest()
         try:
             request.ParseFromString(body)
@@ -84,7 +85,7 @@ class OtlpDecoder:
     def _learn(self, labels: list[Labels]) -> list[int]:
         new = [one for one in dict.fromkeys(labels) if one not in self._codes]
         if len(self) + len(new) > self._max_series:
-            raise MalformedBody(f"more than {self._max_series:,} series")
+            raise TooManySeries(f"more than {self._max_series:,} series")
         for one in new:
             self._codes[one] = len(self._labels)
             self._labels.append(one)
