@@ -197,7 +197,8 @@ class Application:
             rules.lease,
             self.telemetry,
         )
-        self.sources = _sources(settings, Taking(self.process, self.ingestion, self.clock, self.telemetry), self.store)
+        taking = Taking(self.process, self.ingestion, self.clock, self.telemetry, self.admission)
+        self.sources = _sources(settings, taking, self.store)
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
         steps = {

@@ -12,13 +12,14 @@ from typing import Any
 import fsspec
 import pytest
 
+from upheld.admission import Admission, Limits, Refused
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import Application, Settings
 from upheld.ports import Busy, SourceFile
 from upheld.readers.portfolio import parse_portfolio
 from upheld.sources.declared import Declaration, FolderSource
 from upheld.sources.running import Sources
-from upheld.sources.taking import Taking
+from upheld.sources.taking import NotYet, Taking
 from upheld.sources.watching import Watcher
 
 from .test_prometheus import PORTFOLIO
@@ -41,7 +42,8 @@ class House:
         (source,) = Declaration.model_validate({"sources": [given]}).sources
         assert isinstance(source, FolderSource)
         application = self.application
-        taking = Taking(application.process, application.ingestion, application.clock)
+        parts = application.process, application.ingestion, application.clock, application.telemetry
+        taking = Taking(*parts, application.admission)
         return Watcher(source, taking, application.store, self.stopping)
 
     def take(self, **changes: Any) -> Watcher:
@@ -341,6 +343,47 @@ def test_a_file_that_is_too_large_is_not_read(house: House) -> None:
     house.put("a.csv", house.csv(*[1] * 60))
     house.take(max_bytes=1024)
     assert (house.rows(), house.names("failed"), house.reasons()) == (0, ["a.csv"], ["too_large"])
+
+
+def test_what_a_tenant_sends_beyond_its_limits_waits_in_the_folder(on_disk: House) -> None:
+    now, backlog = [0.0], [0]
+    limits = Limits(samples_per_second=1, backlog_rows=10)
+    application = on_disk.application
+    application.admission = Admission(
+        limits, 1, 1 << 20, own_limits=lambda _: {}, behind=lambda _: backlog[0], now=lambda: now[0]
+    )
+    on_disk.put("a.csv", on_disk.csv(*[1] * 12) + f"line-9,reachable,{on_disk.time(1)},1\n")
+    on_disk.put("b.csv", on_disk.csv(0))
+    with pytest.raises(NotYet, match="tenant default: more than 1 samples a second were sent"):
+        on_disk.take()
+    assert (on_disk.names("done"), on_disk.names()) == (["a.csv"], ["b.csv"])
+    now[0] = 2.9
+    with pytest.raises(NotYet, match="samples a second"):
+        on_disk.take()
+    now[0], backlog[0] = 3.1, 11
+    with pytest.raises(NotYet, match="11 measurements wait for their assessment; 10 may"):
+        on_disk.take()
+    backlog[0] = 10
+    on_disk.take()
+    assert (on_disk.names("done"), on_disk.values()) == (["a.csv", "b.csv"], [0] + [1] * 11)
+
+
+def test_the_sources_of_a_server_ask_as_its_requests_do(on_disk: House, tmp_path: Path) -> None:
+    declared = tmp_path / "sources.yaml"
+    declared.write_text(f"sources: [{{id: drop, kind: folder, url: {on_disk.url}, every: 50ms, settle: 1ms}}]")
+    url = f"sqlite:///{tmp_path}/upheld.db"
+    application = Application(Settings(database_url=url, sources=declared, tenant_samples_per_second=1))
+    on_disk.put("a.csv", on_disk.csv(*[1] * 50))
+    application.start()
+    try:
+        ends = time.monotonic() + 30
+        while on_disk.names("done") != ["a.csv"]:
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        with pytest.raises(Refused, match="more than 1 samples a second"):
+            application.admission.check("default")
+    finally:
+        application.stop()
 
 
 def test_while_the_log_is_busy_a_file_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
+from upheld.admission import Admission, Refused
 from upheld.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, too_early
 from upheld.ingesting import Protocol as Labelled
 from upheld.measurements.counters import Count
@@ -51,12 +52,13 @@ class NotYet(Exception):
 @dataclass(slots=True)
 class Readings:
     """What messages came to: measurements, samples of counters, what is set aside, and how many rows were left out, by
-    their reason. `kept` is how many measurements were made durable, once they are."""
+    their reason. `size` is the bytes that they had, `kept` how many measurements were made durable, once they are."""
 
     tables: list[pa.Table] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    size: int = 0
     kept: int | None = None
 
     @property
@@ -70,10 +72,18 @@ class Readings:
 
 
 class Taking:
-    """Takes messages and files in, whatever they came by."""
+    """Takes messages and files in, whatever they came by, as far as `admission` lets their tenants."""
 
-    def __init__(self, process: Process, ingestion: Ingestion, clock: Clock, recorder: Recorder = Recorder()) -> None:
+    def __init__(
+        self,
+        process: Process,
+        ingestion: Ingestion,
+        clock: Clock,
+        recorder: Recorder = Recorder(),
+        admission: Admission | None = None,
+    ) -> None:
         self._process, self._ingestion, self._clock, self._recorder = process, ingestion, clock, recorder
+        self._admission = admission
         self._lock, self._last = Lock(), 0
 
     def now(self) -> int:
@@ -87,7 +97,12 @@ class Taking:
         known = self._process.known_series(source.tenant)
         if not known:
             raise NotYet(f"tenant {source.tenant} has no agreement in force whose objectives read measurements")
-        found = Readings()
+        if self._admission is not None:
+            try:
+                self._admission.check(source.tenant)
+            except Refused as refused:
+                raise NotYet(f"tenant {source.tenant}: {refused}") from None
+        found = Readings(size=sum(len(message.body) for message in messages))
         for message in messages:
             now = self.now()
             at = now if message.at is None else min(message.at, now)
@@ -138,6 +153,9 @@ class Taking:
             if found.kept:
                 self._recorder.measurements_taken(source.tenant, source.kind, found.kept)
             self._recorder.measurements_left_out(source.tenant, source.kind, +found.left_out)
+            if self._admission is not None:
+                samples = found.kept + found.left_out.total()
+                self._admission.charge(source.tenant, samples=samples, size=found.size)
         self.set_aside(source, found.letters)
         return found.kept
 
