@@ -15,7 +15,7 @@ _WORDS = (
     b":", b"\n", b"\r\n", b"\t", b"&a ", b"*a", b"!!python/object:os.system ", b"<<: ", b"\\u0000", b"\\ud800", b"|\n ",
     b"\xef\xbb\xbf", b"\xed\xa0\x80", b"2026-06-01T00:00:00Z", b"9999-12-31T23:59:60+24:00", b"- - - ", b"% ",
     b"0001-01-01T00:00:00+14:00", b"(?:a+)+$", b"{instance}", b"{}", b"service", b"metric", b"value", b"good", b"total",
-    b"time",
+    b"time", b"[" * 3000, b'{"a":' * 3000, b"- " * 3000,
 )  # fmt: skip
 
 

@@ -45,6 +45,12 @@ def test_a_decoder_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -
         targets()["remote-write-1"].take(body)
 
 
+@pytest.mark.parametrize("name", ["events", "sample-lines", "json-lines", "otlp-json", "alerts", "alarm"])
+def test_json_that_is_nested_without_end_is_refused(name: str) -> None:
+    take = targets()[name].take
+    assert not any(take(begin + b"[" * 50_000) for begin in (b"", b'{"a":', b'{"labels":{"a":'))
+
+
 def test_an_unknown_field_of_a_pattern_is_named() -> None:
     text = 'series:\n  - labels: {a: {regexp: "b"}}\n    service: s\n    metric: m\n'
     with pytest.raises(InputError, match="unknown field"):

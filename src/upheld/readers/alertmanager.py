@@ -41,7 +41,7 @@ def read_webhook(body: bytes, latest: int) -> tuple[list[Report], list[RowFault]
     of them began after `latest` (microseconds UTC). Raises MalformedBody."""
     try:
         document: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("alerts"), list):
         raise MalformedBody("the body is not a webhook of Alertmanager: it has no list of alerts")

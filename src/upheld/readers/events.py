@@ -118,7 +118,7 @@ def read_event_lines(
 def _entry(row: int, line: bytes, known: Collection[tuple[str, str]]) -> EventEntry | list[RowFault]:
     try:
         record: Any = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return [RowFault(row, "", f"is not JSON: {error}")]
     if not isinstance(record, dict):
         return [RowFault(row, "", f"is not an object with the fields {', '.join(_COLUMNS)}")]

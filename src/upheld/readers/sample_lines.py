@@ -44,7 +44,7 @@ class SampleLines:
         try:
             lines = _lines.decode_lines(body)
             times = [parse_instant(line.time) for line in lines]
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise MalformedBody(f"not lines of samples: {error}") from None
         series = [self._code(tuple(sorted(line.labels.items()))) for line in lines]
         return Samples(
