@@ -18,7 +18,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
 from upheld.admission import NAMES, Admission, Limits, own_limits
-from upheld.agreements.units import MINUTE, SECOND
+from upheld.agreements.units import DAY, MINUTE, SECOND
 from upheld.background import Background
 from upheld.cases.model import Case
 from upheld.channels.mail import SmtpMailer
@@ -35,6 +35,7 @@ from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.reported import Reports
+from upheld.retaining import Retention
 from upheld.sources.declared import read_declaration
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
@@ -59,6 +60,8 @@ SENDERS = 4
 """Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
 COMPACTION_PAUSE = 30.0
 """Seconds between two looks at what is to be compacted."""
+RETENTION_PAUSE = 900.0
+"""Seconds between two looks at what is not needed any more."""
 
 
 class Settings(BaseSettings):
@@ -73,6 +76,8 @@ class Settings(BaseSettings):
     unless told otherwise. On PostgreSQL nothing is compacted without it."""
     compact_after: float = Field(default=21_600, ge=0)
     """Seconds after which measurements are compacted."""
+    retention: float | None = Field(default=None, gt=0)
+    """Days for which measurements are kept at least; then they go, once no verdict needs them. All are kept without."""
     host: str = "127.0.0.1"
     """The address to listen on; loopback unless told otherwise."""
     port: int = Field(default=8470, ge=0, le=65535)
@@ -167,6 +172,8 @@ class Application:
             rules=rules,
             recorder=self.telemetry,
         )
+        keep = None if settings.retention is None else round(settings.retention * DAY)
+        self.retention, self._removes_at = Retention(self.process, self.store, self.log, self.clock, keep), 0.0
         self.turns = Turns(self.process, self.store, self.telemetry)
         ahead = _microseconds(settings.ahead)
         self.ingestion = Ingestion(self.store, self.log, self.process, self.clock, self.telemetry, ahead)
@@ -204,7 +211,7 @@ class Application:
         steps = {
             "assessment": self.turns.go_round,
             "timers": self.performer.keep_time,
-            "compaction": self.compact,
+            "compaction": lambda: self.compact() or self.remove(),
             **senders,
         }
         self.background = Background(steps, settings.stuck_after)
@@ -246,6 +253,13 @@ class Application:
     def failing(self) -> dict[str, str]:
         """The threads that do not keep going, and why."""
         return self.background.failing() | ({} if self.sources is None else self.sources.failing())
+
+    def remove(self) -> int:
+        """Removes what is not needed any more of the log of measurements, and then rests a while: how many rows."""
+        if time.monotonic() < self._removes_at:
+            return 0
+        self._removes_at = time.monotonic() + RETENTION_PAUSE
+        return self.retention.run()
 
     def unready(self) -> dict[str, str]:
         """What keeps the server from working, by the part: nothing where it can."""

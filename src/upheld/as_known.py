@@ -11,16 +11,17 @@ from dataclasses import replace
 from upheld.assessment.advance import assess
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
+from upheld.assessor import measured_since
 from upheld.in_force import InForce, Portfolios
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.ports import Assessment, Kept, MeasurementLog, Store, VerdictFilter
+from upheld.ports import Assessment, Kept, MeasurementLog, NoLongerKnown, Store, VerdictFilter
 
 Key = tuple[str, str, str, int]
 
 
 class AsKnown:
-    """Reads the past of tenants."""
+    """Reads the past of tenants. Raises NoLongerKnown where that needs measurements that were removed."""
 
     def __init__(self, store: Store, measurements: MeasurementLog, portfolios: Portfolios) -> None:
         self._store, self._measurements, self._portfolios = store, measurements, portfolios
@@ -57,14 +58,21 @@ class AsKnown:
         before_portfolio = None
         while len(found) < len(kept):
             with self._store.transaction(tenant, writing=False) as t:
-                made = t.assessment(known_at, before_portfolio)
+                floor, made = t.log_floor(), t.assessment(known_at, before_portfolio)
+                if floor is not None and (known_at < floor.raised_at or made is None):
+                    raise NoLongerKnown(floor.raised_at)
                 assert made is not None, "a verdict that no assessment has made"
                 promised = self._portfolios.at(t, made.portfolio)
                 exclusions = t.exclusions_standing(made.exclusions)
                 events = t.service_events(made.events)
             missing = [i for i in range(len(kept)) if i not in found]
             chosen = [kept[i] for i in missing]
-            again = _Again(self._assess(tenant, made, promised, exclusions, events, chosen), promised)
+            kept_from = None if floor is None else floor.kept_from
+            verdicts = self._assess(tenant, made, promised, exclusions, events, chosen, kept_from)
+            with self._store.transaction(tenant, writing=False) as t:
+                if t.log_floor() != floor:
+                    continue  # some of the measurements may have been gone meanwhile
+            again = _Again(verdicts, promised)
             for i in missing:
                 verdict = again.find(kept[i])
                 if verdict is not None:
@@ -81,13 +89,15 @@ class AsKnown:
         exclusions: Sequence[Exclusion],
         events: Sequence[ServiceEvent],
         kept: Sequence[Kept],
+        kept_from: int | None,
     ) -> list[Verdict]:
         """The verdicts of the agreements of `kept` again: credits and rights hang together in an agreement."""
         agreements = {k.verdict.agreement for k in kept}
         terms = [term for term in promised.every_term if term.agreement in agreements]
         series = {key for term in terms for key in term.series}
-        batch = self._measurements.rows(tenant, series, upto=made.position)
-        return assess(terms, batch, exclusions, made.as_of, since=made.since, lateness=made.lateness, events=events)
+        batch = measured_since(self._measurements.rows(tenant, series, upto=made.position), kept_from)
+        since = made.since if kept_from is None else max(made.since, kept_from)
+        return assess(terms, batch, exclusions, made.as_of, since=since, lateness=made.lateness, events=events)
 
 
 class _Again:

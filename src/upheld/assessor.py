@@ -43,6 +43,7 @@ class Assessor:
         self._state: State | None = None
         self._handed_over = False
         self._first = self._since = self._floor = 0
+        self._kept_from: int | None = None
         self._position = 0
         self._reading: Iterator[tuple[int, pa.Table]] | None = None
         self._exclusions: Sequence[Exclusion] | None = None
@@ -61,6 +62,11 @@ class Assessor:
     def version(self) -> int | None:
         """The version of the portfolio that is being assessed; None before the first."""
         return self._version
+
+    @property
+    def kept_from(self) -> int | None:
+        """From when on it looks at measurements: what was measured before may be gone. None where nothing is."""
+        return self._kept_from
 
     @property
     def position(self) -> int:
@@ -83,12 +89,12 @@ class Assessor:
         assert self._state is not None, "adopt comes first"
         return self._state
 
-    def adopt(self, version: int, terms: Sequence[Term], since: int) -> None:
+    def adopt(self, version: int, terms: Sequence[Term], since: int, kept_from: int | None = None) -> None:
         """Assess these terms from now on, from `since`, or from the earliest measurement if that is earlier, but no
-        more than `HISTORY` before `since`."""
-        self._version, self._terms = version, terms
-        self._first, self._floor = since, since - HISTORY
-        self._restart(since)
+        more than `HISTORY` before `since`, and in no case before `kept_from`."""
+        self._version, self._terms, self._kept_from = version, terms, kept_from
+        self._first, self._floor = since, since - HISTORY if kept_from is None else max(since - HISTORY, kept_from)
+        self._restart(max(since, self._floor))
 
     def advance(
         self, exclusions: Sequence[Exclusion], as_of: int, events: Sequence[ServiceEvent] | None = None
@@ -152,11 +158,13 @@ class Assessor:
 
     def rows(self, service: str, metric: str, start: int, end: int) -> Rows:
         """See `carried.Source`."""
+        start = start if self._kept_from is None else max(start, self._kept_from)
         return rows_of(self._log.series(self._tenant, service, metric, start, end, upto=self._position))
 
     def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
         """See `carried.Source`."""
-        return series_in(self._log.rows(self._tenant, series, upto=self._position), series)
+        found = self._log.rows(self._tenant, series, upto=self._position)
+        return series_in(measured_since(found, self._kept_from), series)
 
     # -- taking in ----------------------------------------------------------------------------------------------
 
@@ -191,7 +199,7 @@ class Assessor:
             fresh = [batch for place, batch in news if place > self.arrivals.position]
             whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()
             self.arrivals.note(whole, position)
-        return table
+        return measured_since(table, self._kept_from)
 
     def _begin_by(self, earliest: int) -> bool:
         """Lets the assessment begin early enough for what is of that instant; whether it had to begin anew."""
@@ -206,3 +214,10 @@ class Assessor:
         self._since, self._position, self._exclusions, self._told = since, 0, None, None
         self._reading, self._watch = None, Watch(self._terms)
         self._state, self._handed_over = start(self._terms, since=since, lateness=self._lateness), False
+
+
+def measured_since(batch: pa.Table, instant: int | None) -> pa.Table:
+    """What of a batch was measured at an instant (microseconds UTC; None: at any) or later."""
+    if instant is None or not batch.num_rows or pc.min(batch.column("time")).as_py() >= instant:
+        return batch
+    return batch.filter(pc.greater_equal(batch.column("time"), instant))

@@ -150,6 +150,17 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class LogFloor:
+    """How much of the log of measurements was removed: what was measured before `kept_from`. Final verdicts of periods
+    that began before `settled` stay as they are, and nothing is taken of the time before it. Since `raised_at` both are
+    what they are."""
+
+    kept_from: int
+    settled: int
+    raised_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A verdict to be kept: why it is what it is, and who stands behind that. With `rolling_from` (see `Kept`) it is
     that of a rolling window."""
@@ -171,6 +182,14 @@ class Census:
     agenda: Mapping[tuple[str, str], tuple[int, int]]
     dead_letters: Mapping[tuple[str, str], int]
     dead_letters_dropped: Mapping[str, int]
+
+
+class NoLongerKnown(Exception):
+    """What a report as it was known then is made of was removed: since when it is not known any more."""
+
+    def __init__(self, raised_at: int) -> None:
+        super().__init__(raised_at)
+        self.raised_at = raised_at
 
 
 class Transaction(Protocol):
@@ -244,6 +263,14 @@ class Transaction(Protocol):
     def assessment(self, known_at: int | None = None, before_portfolio: int | None = None) -> Assessment | None:
         """The last one that was made by `known_at` (None: of all), of a portfolio before that version where one is
         given."""
+
+    # what may be removed of the log of measurements
+    def log_floor(self) -> LogFloor | None:
+        """The floor of the log; None where nothing was ever removed."""
+
+    def raise_log_floor(self, floor: LogFloor) -> bool:
+        """Raises it, and forgets the assessments known before that but the newest of each portfolio: of the rest
+        nothing can be made again. False, and nothing changes, where it does not rise."""
 
     # cases
     def save_case(self, case: Case, events: Sequence[Event]) -> None:
@@ -421,6 +448,13 @@ class MeasurementLog(Protocol):
         """All measurements of these (service, metric), and of others of the same services and metrics, with start <=
         time < end, in the batches up to position `upto` (None does not limit), whether they hold or were corrected, in
         any order."""
+
+    def removable(self, tenant: str, before: int) -> bool:
+        """Whether `remove` would remove anything."""
+
+    def remove(self, tenant: str, before: int) -> int:
+        """Removes whole files and batches, never the last, in which all was measured before that instant (microseconds
+        UTC); returns how many rows they had. What lies in files is removed by one process at a time."""
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int

@@ -24,6 +24,7 @@ from upheld.analysis.outlook import Outlook, outlook
 from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
+from upheld.assessor import measured_since
 from upheld.cases.decide import Answer, AskAgain, Command, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.in_force import InForce, Portfolios, agreement_versions
@@ -94,7 +95,12 @@ class Process:
 
     def take_measurements(self, tenant: str, batch: pa.Table, source: str | None = None) -> int:
         """Makes a batch (`measurements.model.COLUMNS`), delivered by `source`, durable and returns its position in the
-        log. It is assessed by the next pulse."""
+        log. It is assessed by the next pulse. What was measured in a time that is settled is counted, and not kept."""
+        floor = self._pulse.floor(tenant)
+        if floor is not None:
+            taken = measured_since(batch, floor.settled)
+            self._recorder.measurements_left_out(tenant, "log", {"too_old": batch.num_rows - taken.num_rows})
+            batch = taken
         began = time.monotonic()
         with self._recorder.span("append", tenant=tenant, rows=batch.num_rows):
             position = self._measurements.append(tenant, batch, source)

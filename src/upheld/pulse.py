@@ -32,7 +32,7 @@ from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.in_force import InForce
-from upheld.ports import Assessment, Clock, Conflict, MeasurementLog, Store, Told, Transaction, VerdictFilter
+from upheld.ports import Assessment, Clock, Conflict, LogFloor, MeasurementLog, Store, Told, Transaction, VerdictFilter
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -80,6 +80,7 @@ class Round:
     managed_since: int
     made: Assessment
     before: Assessment | None
+    floor: LogFloor | None
 
 
 class Pulse:
@@ -101,6 +102,7 @@ class Pulse:
         self._assessors: dict[str, Assessor] = {}
         self._news: dict[str, News] = {}
         self._behind: dict[str, int] = {}
+        self._floors: dict[str, LogFloor | None] = {}
 
     def run(self, tenant: str, current: InForce, managed_since: int) -> Generator[None, None, int]:
         """Assesses what has come in and what time has brought; returns the number of verdicts that changed. What could
@@ -110,8 +112,9 @@ class Pulse:
         all that was in the log when it began, and between transactions of many. What it has not caught up with is not
         told: verdicts are those of the log as it was then, at the instant at which it began."""
         began = time.monotonic()
-        assessor = self._assessor(tenant, current, managed_since)
         with self._store.transaction(tenant, writing=False) as t:
+            floor = self._floors[tenant] = t.log_floor()
+            assessor = self._assessor(tenant, current, managed_since, None if floor is None else floor.kept_from)
             exclusions, place, before = t.exclusions(), t.exclusions_place(), t.assessment()
             events_place = t.service_events_place()
             events = None if events_place == assessor.events_place else t.service_events()
@@ -125,6 +128,9 @@ class Pulse:
             self._look_behind(tenant, max(told, assessor.position))
             yield
         changed = assessor.tell(exclusions, as_of)
+        with self._store.transaction(tenant, writing=False) as t:
+            if t.log_floor() != floor:
+                return 0  # some of what this was made of may have been gone: the next pulse begins at the new floor
         self._look_behind(tenant, max(told, assessor.position))
         news.verdicts |= {verdict.key: verdict for verdict in changed}
         assessor.events_place = events_place
@@ -138,7 +144,7 @@ class Pulse:
             events=events_place,
             portfolio=current.version,
         )
-        pulse = Round(tenant, current, assessor, news, managed_since, made, before)
+        pulse = Round(tenant, current, assessor, news, managed_since, made, before, floor)
         count = yield from self._finish(pulse, began)
         self._recorder.pulse_ended(tenant, time.monotonic() - began, made.as_of)
         return count
@@ -182,14 +188,21 @@ class Pulse:
             return int(end.value)
         return None
 
-    def _assessor(self, tenant: str, current: InForce, managed_since: int) -> Assessor:
+    def floor(self, tenant: str) -> LogFloor | None:
+        """The floor of the tenant's log when its last pulse began."""
+        if tenant not in self._floors:
+            with self._store.transaction(tenant, writing=False) as t:
+                self._floors[tenant] = t.log_floor()
+        return self._floors[tenant]
+
+    def _assessor(self, tenant: str, current: InForce, managed_since: int, kept_from: int | None) -> Assessor:
         assessor = self._assessors.get(tenant)
         if assessor is None:
             assessor = self._assessors[tenant] = Assessor(
                 self._measurements, tenant, self._rules.lateness, self._recorder
             )
-        if assessor.version != current.version:
-            assessor.adopt(current.version, current.every_term, managed_since)
+        if (assessor.version, assessor.kept_from) != (current.version, kept_from):
+            assessor.adopt(current.version, current.every_term, managed_since, kept_from)
         return assessor
 
     # -- keeping ------------------------------------------------------------------------------------------------
@@ -399,10 +412,13 @@ def settled(store: Store, tenant: str, work: Callable[[Transaction], T]) -> T:
 
 
 def _is_news(pulse: Round, verdict: Verdict, before: Verdict | None) -> bool:
-    """Whether a verdict is to be kept: not where it is kept already, of a term that is gone, or of a period that
-    was over, without a measurement, before we looked at it."""
+    """Whether a verdict is to be kept: not where it is kept already, of a term that is gone, of a period that was over,
+    without a measurement, before we looked at it, or of one that is settled."""
     term = pulse.current.term(verdict)
     if term is None or (before is None and verdict.final and verdict.status == "no_data"):
+        return False
+    is_final = verdict.final if before is None else before.final
+    if is_final and pulse.floor is not None and verdict.period_start < pulse.floor.settled:
         return False
     return _numbered(before, pulse, term, verdict)[0] != before
 

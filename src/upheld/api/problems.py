@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from upheld.admission import Refused, TooMuch
-from upheld.ports import NotKept
+from upheld.agreements.units import format_instant
+from upheld.ports import NoLongerKnown, NotKept
 from upheld.readers.faults import InputError
 
 log = structlog.get_logger("upheld.http")
@@ -80,11 +81,18 @@ def install(app: FastAPI, page: Callable[[Request, int], Response]) -> None:
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(NotKept, _answer_not_kept)
     app.add_exception_handler(Refused, _answer_refused)
+    app.add_exception_handler(NoLongerKnown, _answer_no_longer_known)
 
 
 async def _answer_refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return refusal(error)
+
+
+async def _answer_no_longer_known(_: Request, error: Exception) -> Response:
+    assert isinstance(error, NoLongerKnown)
+    detail = f"the measurements of that day were removed: known_at must be {format_instant(error.raised_at)} or later"
+    return problem(410, detail)
 
 
 async def _answer_not_kept(_: Request, error: Exception) -> Response:

@@ -152,6 +152,22 @@ class Compactor:
             _admit(connection, merged)
         self._settle(merged, merging)
 
+    # -- what is not needed any more ------------------------------------------------------------------------------
+
+    def remove(self, tenant: str, before: int, behind: int) -> int:
+        """Removes the files in which all was measured before an instant (microseconds UTC) and which end before
+        position `behind`; returns their rows: 0 where another process is at it."""
+        with self._alone() as is_alone:
+            if not is_alone:
+                return 0
+            self.finish()
+            with self._begin(True) as connection:
+                old = manifest.wholly_before(connection, tenant, before, behind)
+                if old:
+                    manifest.mark(connection, old, "gone")
+            self._settle([], old)
+        return sum(file.rows for file in old)
+
     # -- files --------------------------------------------------------------------------------------------------
 
     @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
 
 from upheld.measurements.model import COLUMNS
 from upheld.store.columnar import Wanted, chosen
@@ -108,6 +108,23 @@ def end(connection: Connection, tenant: str) -> int:
     t = log_batches.c
     last = select(t.position).where(t.tenant == tenant).order_by(t.position.desc()).limit(1)
     return connection.execute(last).scalar() or 0
+
+
+def rows_before(connection: Connection, tenant: str, before: int, behind: int) -> int:
+    """How many rows there are in batches before position `behind` in which all was measured before an instant
+    (microseconds UTC)."""
+    counting = select(func.sum(log_batches.c.rows)).where(_wholly_before(tenant, before, behind))
+    return int(connection.execute(counting).scalar() or 0)
+
+
+def remove(connection: Connection, tenant: str, before: int, behind: int) -> None:
+    """Removes the batches that `rows_before` counts."""
+    connection.execute(delete(log_batches).where(_wholly_before(tenant, before, behind)))
+
+
+def _wholly_before(tenant: str, before: int, behind: int) -> ColumnElement[bool]:
+    t = log_batches.c
+    return (t.tenant == tenant) & (t.max_time < before) & (t.position < behind)
 
 
 def rows_behind(connection: Connection, tenant: str, after: int) -> int:

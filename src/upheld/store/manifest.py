@@ -50,6 +50,15 @@ def files(connection: Connection, tenant: str, wanted: Wanted) -> Sequence[LogFi
     return [from_row(LogFile, row) for row in rows]
 
 
+def wholly_before(connection: Connection, tenant: str, before: int, behind: int) -> Sequence[LogFile]:
+    """The files in which all was measured before an instant (microseconds UTC), and which end before position
+    `behind`."""
+    t = log_files.c
+    query = select(log_files).where(t.tenant == tenant, t.state != "gone")
+    rows = connection.execute(query.where(t.max_time < before, t.last_position < behind)).mappings()
+    return [from_row(LogFile, row) for row in rows]
+
+
 def unfinished(connection: Connection) -> Sequence[LogFile]:
     """The files of any tenant that are being written, or have yet to be put in their places or to be deleted."""
     t = log_files.c

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
 from upheld.recorder import Recorder
-from upheld.store import log, tables
+from upheld.store import log, manifest, tables
 from upheld.store.appending import Appending
 from upheld.store.census import census
 from upheld.store.claiming import claiming
@@ -216,6 +216,22 @@ class SqlStore:
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
         return self._reading.backlog(tenant, after)
+
+    def removable(self, tenant: str, before: int) -> bool:
+        """Whether `remove` would remove anything."""
+        last = self._reading.end(tenant)
+        with self._begin(writing=False) as connection:
+            in_files = self.compactor is not None and manifest.wholly_before(connection, tenant, before, last)
+            return bool(in_files or log.rows_before(connection, tenant, before, last))
+
+    def remove(self, tenant: str, before: int) -> int:
+        """Removes whole files and batches in which all was measured before that instant (microseconds UTC); returns how
+        many rows they had. The last stays, for positions go on behind it."""
+        last = self._reading.end(tenant)
+        with self._begin(writing=True) as connection:
+            rows = log.rows_before(connection, tenant, before, last)
+            log.remove(connection, tenant, before, last)
+        return rows + (0 if self.compactor is None else self.compactor.remove(tenant, before, last))
 
     def sources(
         self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int, *, after: int, upto: int

@@ -1,5 +1,6 @@
 """One unit of work of one tenant. What each method promises is said in `ports.Transaction`."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -40,6 +41,7 @@ from upheld.ports import (
     Assessment,
     Conflict,
     Kept,
+    LogFloor,
     SourceFile,
     Told,
     VerdictFilter,
@@ -49,6 +51,7 @@ from upheld.store.rows import Record, add, from_row, put, to_row, verdict_docume
 
 KEYS_AT_ONCE = 500
 """More in one statement than a database takes."""
+_LOG_FLOOR = "log_floor"
 
 
 class SqlTransaction:
@@ -241,6 +244,32 @@ class SqlTransaction:
         wanted += [] if before_portfolio is None else [t.portfolio < before_portfolio]
         found = self._list(Assessment, tables.assessments, *wanted, by=[t.number.desc()], limit=1)
         return found[0] if found else None
+
+    # -- what may be removed of the log
+
+    def log_floor(self) -> LogFloor | None:
+        t = tables.settings.c
+        kept = select(t.value).where(self._where(tables.settings, t.name == _LOG_FLOOR))
+        value = self._connection.execute(kept).scalar()
+        return None if value is None else LogFloor(**json.loads(value))
+
+    def raise_log_floor(self, floor: LogFloor) -> bool:
+        if not self._add(tables.settings, _floor_row(floor)):
+            # Whoever raises it at the same time waits here, and then sees what this has left.
+            mine = self._where(tables.settings, tables.settings.c.name == _LOG_FLOOR)
+            self._connection.execute(update(tables.settings).where(mine).values(name=_LOG_FLOOR))
+            before = self.log_floor()
+            assert before is not None, "a floor that was there is gone"
+            if floor.kept_from <= before.kept_from:
+                return False
+            # What is settled stays so, also where another promise has come that is not.
+            self._put(tables.settings, _floor_row(replace(floor, settled=max(floor.settled, before.settled))))
+        t = tables.assessments
+        newest = select(func.max(t.c.number)).where(self._where(t)).group_by(t.c.portfolio)
+        old = self._where(t, t.c.known_at < floor.raised_at)
+        before_raising = newest.where(t.c.known_at < floor.raised_at)
+        self._connection.execute(delete(t).where(old, t.c.number.not_in(before_raising)))
+        return True
 
     # -- cases
 
@@ -491,3 +520,7 @@ class SqlTransaction:
 
 _VERDICT_KEY = ("agreement", "objective", "service", "period_start", "version")
 _VERDICT_COLUMNS = (*_VERDICT_KEY, "period_end", "customer", "status", "final")
+
+
+def _floor_row(floor: LogFloor) -> dict[str, Any]:
+    return {"name": _LOG_FLOOR, "value": json.dumps(to_row(floor))}
