@@ -497,3 +497,21 @@ def _rows(path: Path) -> Iterator[dict[str, object]]:
         .cast(pa.schema([("time", pa.int64()), COLUMNS.field("value")]))
         .to_pylist()
     )
+
+
+def test_what_lies_wholly_before_an_instant_is_removed_from_files_and_database(store: SqlStore, folder: Folder) -> None:
+    deliver(store, "t", 3, JUNE - 40 * DAY)
+    deliver(store, "other", 3, JUNE - 40 * DAY)
+    assert store.compactor is not None
+    store.compactor.run(JUNE, NOW)
+    deliver(store, "t", 3, JUNE - 20 * DAY)
+    kept = deliver(store, "t", 3)
+    assert not store.removable("t", JUNE - 50 * DAY)
+    assert not store.removable("t", JUNE - 40 * DAY + MINUTE)  # a file straddles it
+    assert store.remove("t", JUNE - 40 * DAY + MINUTE) == 0
+    assert store.removable("t", JUNE)
+    assert store.remove("t", JUNE) == 24
+    assert sorted(m.time for _, b in store.read("t") for m in from_table(b)) == sorted(m.time for m in kept)
+    assert [path.parent.parent.name for path in placed(folder)] == ["tenant=other"]
+    assert store.remove("t", JUNE + DAY) == 8  # the last batch stays
+    assert [position for position, _ in store.read("t")] == [store.backlog("t", 0)[0]]

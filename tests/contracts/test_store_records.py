@@ -38,7 +38,18 @@ from upheld.cases.model import Case, Event
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.ports import Adoption, AgendaEntry, AlarmFilter, ApiKey, Conflict, Kept, Told, Transaction, VerdictFilter
+from upheld.ports import (
+    Adoption,
+    AgendaEntry,
+    AlarmFilter,
+    ApiKey,
+    Conflict,
+    Kept,
+    LogFloor,
+    Told,
+    Transaction,
+    VerdictFilter,
+)
 from upheld.store import SqlStore, tables
 
 INSTANTS = st.integers(-(2**62), 2**62)
@@ -262,6 +273,26 @@ def test_assessments_are_found_by_when_they_were_made_and_by_their_portfolio(sto
         assert [t.assessment(JUNE + at) for at in (-1, 0, 1, 9)] == [None, made[0], made[1], made[3]]
         assert t.assessment(JUNE + 9, before_portfolio=2) == made[1]
         assert t.assessment(JUNE + 9, before_portfolio=1) is None
+
+
+def test_the_floor_of_the_log_only_rises_and_forgets_what_cannot_be_made_again(store: SqlStore) -> None:
+    made = [an_assessment(known_at=JUNE + n, portfolio=1 + n // 3, number=n + 1) for n in range(6)]
+    with store.transaction("t") as t:
+        for assessment in made:
+            t.add_assessment(assessment)
+        assert t.log_floor() is None
+    with store.transaction("t") as t:
+        assert t.raise_log_floor(LogFloor(10, 20, JUNE + 5))
+    with store.transaction("other") as t:
+        assert t.log_floor() is None
+    with store.transaction("t") as t:
+        assert t.log_floor() == LogFloor(10, 20, JUNE + 5)
+        # Of each portfolio the newest that was known then, and what came to be known later.
+        assert [t.assessment(JUNE + n) for n in range(6)] == [None, None, made[2], made[2], made[4], made[5]]
+        assert not t.raise_log_floor(LogFloor(10, 30, JUNE + 9))
+        assert t.log_floor() == LogFloor(10, 20, JUNE + 5)
+        assert t.raise_log_floor(LogFloor(11, 15, JUNE + 9))
+        assert t.log_floor() == LogFloor(11, 20, JUNE + 9)
 
 
 def test_the_exclusions_that_stood_at_each_place(store: SqlStore) -> None:

@@ -54,8 +54,8 @@ def wholly_before(connection: Connection, tenant: str, before: int, behind: int)
     """The files in which all was measured before an instant (microseconds UTC), and which end before position
     `behind`."""
     t = log_files.c
-    query = select(log_files).where(t.tenant == tenant, t.state != "gone")
-    rows = connection.execute(query.where(t.max_time < before, t.last_position < behind)).mappings()
+    query = select(log_files).where(t.tenant == tenant, IN_LOG, t.max_time < before, t.last_position < behind)
+    rows = connection.execute(query).mappings()
     return [from_row(LogFile, row) for row in rows]
 
 
