@@ -163,7 +163,7 @@ AGREEMENT_FIELDS = (
             10,
             'indicator: {kind: availability, metric: up, good_when: ">= 1", consecutiv: 5}',
             "agreements[0].objectives[0].indicator.consecutiv: unknown field (did you mean consecutive?); allowed: kind, "
-            "metric, slot, missing, good_when, slot_rule, error_rate_over, min_total, consecutive, recovery",
+            "metric, slot, missing, good_when, slot_rule, error_rate_over, min_total, consecutive, recovery, silent_after",
         ),
         (
             10,
