@@ -13,12 +13,12 @@ from sqlalchemy import (
     Subquery,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -49,8 +49,6 @@ from upheld.ports import (
 from upheld.store import alarms, dead_letters, log, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
-KEYS_AT_ONCE = 500
-"""More in one statement than a database takes."""
 _LOG_FLOOR = "log_floor"
 
 
@@ -145,32 +143,25 @@ class SqlTransaction:
             put(self._connection, tables.verdicts, rows)
 
     def newest(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
-        t = tables.verdicts.c
         found: dict[tuple[str, str, str, int], Verdict] = {}
-        for first in range(0, len(keys), KEYS_AT_ONCE):
-            some = tuple_(t.agreement, t.objective, t.service, t.period_start).in_(keys[first : first + KEYS_AT_ONCE])
-            rows = select(t.document).where(self._where(tables.verdicts), some).order_by(t.version)
-            found |= {(v := verdict_of(document)).key: v for document in self._connection.execute(rows).scalars()}
+        for key in keys:
+            place = dict(zip(_VERDICT_KEY[:4], key, strict=True))
+            document = self._connection.execute(_NEWEST, {"tenant": self._tenant, **place}).scalar()
+            if document is not None:
+                found[key] = verdict_of(document)
         return found
 
     def _window_moved_on(self, verdict: Verdict, rolling_from: int) -> dict[str, Any]:
         """Drops the row of the same version over an earlier window, and returns what of it stays."""
-        t = tables.verdicts
-        same = self._windows(*verdict.key[:3], rolling_from) & (t.c.version == verdict.version)
-        moved = delete(t).where(same, t.c.period_start != verdict.period_start)
-        row = self._connection.execute(moved.returning(t.c.known_at, t.c.cause, t.c.approver)).mappings().first()
+        place = {name: getattr(verdict, name) for name in _VERDICT_KEY}
+        here = {"tenant": self._tenant, "rolling_from": rolling_from, **place}
+        row = self._connection.execute(_WINDOW_MOVED_ON, here).mappings().first()
         return {} if row is None else dict(row)
 
     def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
-        t = tables.verdicts.c
-        here = self._windows(agreement, objective, service, rolling_from)
-        document = self._connection.execute(select(t.document).where(here).order_by(t.version.desc()).limit(1)).scalar()
+        place = {"agreement": agreement, "objective": objective, "service": service, "rolling_from": rolling_from}
+        document = self._connection.execute(_NEWEST_WINDOW, {"tenant": self._tenant, **place}).scalar()
         return None if document is None else verdict_of(document)
-
-    def _windows(self, agreement: str, objective: str, service: str, rolling_from: int) -> ColumnElement[bool]:
-        t = tables.verdicts.c
-        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        return self._where(tables.verdicts, same, t.rolling_from == rolling_from)
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
         versions = self._versions(key).order_by(tables.verdicts.c.version.desc()).limit(1)
@@ -214,7 +205,8 @@ class SqlTransaction:
         versions = self._versions(key)
         if rolling_from is not None:
             columns = (t.document, t.known_at, t.cause, t.approver)
-            versions = select(*columns).where(self._windows(*key[:3], rolling_from))
+            same = (t.agreement == key[0]) & (t.objective == key[1]) & (t.service == key[2])
+            versions = select(*columns).where(self._where(tables.verdicts, same, t.rolling_from == rolling_from))
         rows = self._connection.execute(versions.order_by(t.version))
         return [Version(verdict_of(r.document), r.known_at, r.cause, r.approver) for r in rows]
 
@@ -520,6 +512,24 @@ class SqlTransaction:
 
 _VERDICT_KEY = ("agreement", "objective", "service", "period_start", "version")
 _VERDICT_COLUMNS = (*_VERDICT_KEY, "period_end", "customer", "status", "final")
+
+# Made once, because making them takes longer than executing them; each for one key, because SQLite does not look up
+# many keys of several columns by its index.
+
+
+def _verdicts_at(*names: str) -> ColumnElement[bool]:
+    return and_(*(tables.verdicts.c[name] == bindparam(name) for name in ("tenant", *names)))
+
+
+_DOCUMENT = select(tables.verdicts.c.document).order_by(tables.verdicts.c.version.desc()).limit(1)
+_NEWEST = _DOCUMENT.where(_verdicts_at("agreement", "objective", "service", "period_start"))
+_NEWEST_WINDOW = _DOCUMENT.where(_verdicts_at("agreement", "objective", "service", "rolling_from"))
+_WINDOW_MOVED_ON = (
+    delete(tables.verdicts)
+    .where(_verdicts_at("agreement", "objective", "service", "rolling_from", "version"))
+    .where(tables.verdicts.c.period_start != bindparam("period_start"))
+    .returning(tables.verdicts.c.known_at, tables.verdicts.c.cause, tables.verdicts.c.approver)
+)
 
 
 def _floor_row(floor: LogFloor) -> dict[str, Any]:
