@@ -52,7 +52,7 @@ class Assessor:
         self.events_place = 0
         """Up to which place it has been told of events."""
         self._changed: dict[tuple[str, str, str, int], Verdict] = {}
-        self._conditions: Mapping[tuple[str, str, str], Condition] | None = None
+        self._conditions: dict[int, Mapping[tuple[str, str, str], Condition]] = {}
         self._watch = Watch(())
         self._listens_since: int | None = None
         self.arrivals: Arrivals | None = None
@@ -132,11 +132,11 @@ class Assessor:
         changed, self._changed = self._changed, {}
         return list(changed.values())
 
-    def conditions(self) -> Mapping[tuple[str, str, str], Condition]:
-        """How each (agreement, objective, service) is right now."""
-        if self._conditions is None:
-            self._conditions = {} if self._state is None else conditions(self._state)
-        return self._conditions
+    def conditions(self, back: int = DAY) -> Mapping[tuple[str, str, str], Condition]:
+        """How each (agreement, objective, service) is right now, by at least its last `back` microseconds."""
+        if back not in self._conditions:
+            self._conditions[back] = {} if self._state is None else conditions(self._state, back)
+        return self._conditions[back]
 
     # -- silence ------------------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Assessor:
         self._state, changes = advance(
             self._state_now, batch, as_of, news, None if self._told is self._events else self._events
         )
-        self._told, self._exclusions, self._conditions = self._events, exclusions, None
+        self._told, self._exclusions, self._conditions = self._events, exclusions, {}
         self._changed |= {verdict.key: verdict for verdict in changes}
 
     def _next_batch(self, upto: int) -> pa.Table | None:

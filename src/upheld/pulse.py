@@ -15,7 +15,7 @@ import structlog
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
-from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, concerned, findings
+from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, concerned, findings
 from upheld.arrivals import Arrivals
 from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict, to_document
@@ -335,7 +335,8 @@ class Pulse:
         term = pulse.current.term(verdict)
         around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
         members = () if term is None or term.members is None else term.services
-        conditions, resources = pulse.assessor.conditions(), pulse.current.portfolio.resources
+        # Of many services little is asked: those that were bad long ago are not looked for in the log.
+        conditions, resources = pulse.assessor.conditions(SAME_TIME), pulse.current.portfolio.resources
         names = concerned({verdict.service, *members}, resources)
         alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED)
         try:

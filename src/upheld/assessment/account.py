@@ -9,6 +9,7 @@ import numpy as np
 
 from upheld.agreements.indicators import Aggregate, Availability
 from upheld.agreements.terms import Term
+from upheld.agreements.units import DAY
 from upheld.assessment import budget, figures
 from upheld.assessment.budget import Course
 from upheld.assessment.columns import Series, grown
@@ -51,7 +52,9 @@ class Account(Protocol):
     exclusions: Exclusions
 
     def update(self, as_of: int, touched: Numbers | None, exclusions: Exclusions) -> list[Draft]: ...
-    def condition(self) -> Condition: ...
+    def condition(self, back: int = DAY) -> Condition:
+        """How the service is. Where what is longer ago costs something, it is looked for in the last `back`
+        microseconds, and in what is at hand."""
 
 
 def open_account(term: Term, series: Sequence[Series], begin: int, lateness: int) -> Account:
@@ -114,7 +117,7 @@ class CalendarAccount:
         self._unsettled.update(self._periods_of(timeline.undecided))
         return self._draft_anew(dirty, as_of)
 
-    def condition(self) -> Condition:
+    def condition(self, back: int = DAY) -> Condition:
         return _condition(self.term, self._timeline)
 
     def _open_periods(self, as_of: int) -> None:
@@ -255,7 +258,7 @@ class RollingAccount:
         self.wake_at = self._next_change(as_of)
         return self._draft_anew(as_of, bool(ranges or changed))
 
-    def condition(self) -> Condition:
+    def condition(self, back: int = DAY) -> Condition:
         return _condition(self.term, self._timeline)
 
     def _next_change(self, as_of: int) -> int:

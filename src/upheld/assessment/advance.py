@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
+from upheld.agreements.units import DAY
 from upheld.assessment.account import Account, Draft, Exclusions
 from upheld.assessment.batch import SlotBatch
 from upheld.assessment.cohort import drafts_together
@@ -101,24 +102,24 @@ def verdicts(state: State) -> list[Verdict]:
     ]
 
 
-def conditions(state: State) -> "Conditions":
+def conditions(state: State, back: int = DAY) -> "Conditions":
     """How each term's service does at the state's instant, by (agreement, objective, service); of a term that was
-    amended, by the terms that are valid then."""
+    amended, by the terms that are valid then. `back` as in `account.Account`."""
     accounts = sorted(state.accounts, key=lambda account: account.term.valid_from)
     begun = [account for account in accounts if state.as_of is None or account.term.valid_from < state.as_of]
-    return Conditions({account.term.key: account for account in (*reversed(accounts), *begun)})
+    return Conditions({account.term.key: account for account in (*reversed(accounts), *begun)}, back)
 
 
 class Conditions(Mapping[tuple[str, str, str], Condition]):
     """Found out when they are asked for, and once."""
 
-    def __init__(self, accounts: Mapping[tuple[str, str, str], Account]) -> None:
-        self._accounts = accounts
+    def __init__(self, accounts: Mapping[tuple[str, str, str], Account], back: int) -> None:
+        self._accounts, self._back = accounts, back
         self._found: dict[tuple[str, str, str], Condition] = {}
 
     def __getitem__(self, key: tuple[str, str, str]) -> Condition:
         if key not in self._found:
-            self._found[key] = self._accounts[key].condition()
+            self._found[key] = self._accounts[key].condition(self._back)
         return self._found[key]
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:

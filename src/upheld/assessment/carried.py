@@ -213,18 +213,18 @@ class Carried:
                 instants += [window.start + 1, window.end + 1, settled_at(term, window.end, patience)]
         return min((instant for instant in instants if instant > as_of), default=NEVER)
 
-    def condition(self) -> Condition:
-        """Looked for in what the fleet holds, and for a day at least."""
+    def condition(self, back: int = DAY) -> Condition:
+        """See `account.Account`: at hand is what the fleet holds."""
         herd, j, width = self._herd, self._member, self.term.indicator.slot
         if j in herd.strays:
-            return account_of(self._fleet, self._index).condition()
+            return account_of(self._fleet, self._index).condition(back)
         opened, kind = herd.opened[int(herd.kind[j])], herd.kinds[herd.kind[j]]
         begins = opened[0].first - herd.zero if opened else int(kind[kernels.FIRST])
         ends = NEVER if self.term.valid_to is None else ceil_slot(self.term.valid_to, width) - herd.zero
         last = max(min(herd.done, ends), 0)
         held = min(max(begins, herd.head - len(herd.ring), 0), last)
         found = self._condition(herd.slots(j, held, last))
-        before = max(begins, last - DAY // width)
+        before = max(begins, last - back // width)
         if found.bad_until is not None or before >= held:
             return found
         slots = herd.history(j, before, last)

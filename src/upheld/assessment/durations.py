@@ -12,7 +12,7 @@ import numpy as np
 from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
-from upheld.agreements.units import MINUTE
+from upheld.agreements.units import DAY, MINUTE
 from upheld.assessment.account import NEVER, Draft, Exclusions
 from upheld.assessment.credit import Earned
 from upheld.assessment.exact import Flags, Numbers, exceeds, reaches
@@ -222,7 +222,7 @@ class DurationAccount:
         self.wake_at = min([self._next_change(as_of), *foretold])
         return made
 
-    def condition(self) -> Condition:
+    def condition(self, back: int = DAY) -> Condition:
         """An event that is late and open, or near to its limit, fails now; one that closed late failed until then."""
         clocks = self._clocks
         if clocks is None:

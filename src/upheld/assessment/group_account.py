@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from upheld.agreements.terms import Term
+from upheld.agreements.units import DAY
 from upheld.assessment.account import Account, Draft, Exclusions, open_account
 from upheld.assessment.columns import Series
 from upheld.assessment.exact import Numbers
@@ -41,11 +42,11 @@ class GroupAccount:
         self.drafts = {begins: self._draft(begins) if begins in made else self.drafts[begins] for begins in current}
         return [draft for begins, draft in self.drafts.items() if begins in made]
 
-    def condition(self) -> Condition:
+    def condition(self, back: int = DAY) -> Condition:
         """Of all members: bad until the last of them was, good for as long as each has been since; members without any
         data are passed over. Where one is enough, that of the one that is good for longest."""
         assert self.term.members is not None
-        found = [part.condition() for part in self._parts]
+        found = [part.condition(back) for part in self._parts]
         measured = [c for c in found if c.bad_until is not None or c.good_for] or found
         if self.term.members.rule == "any":
             return min(measured, key=lambda c: (c.bad_until is not None, c.bad_until or 0))

@@ -60,6 +60,10 @@ class Source(Protocol):
     def covered(self, index: int, start: int, end: int) -> Sequence[Interval]: ...
 
 
+AT_HAND = 16
+"""Slots that are held at least, however short the windows: how a service is right now is asked of many at once."""
+
+
 class Herd:
     """The terms of one shape. `index` holds the position of each member in the fleet."""
 
@@ -74,7 +78,7 @@ class Herd:
         self.limits = np.zeros(len(self._lead), np.float64)
         longest, shortest = _lengths(shape)
         self._ahead = min(max(longest // 64, 2), _MOST_AHEAD)
-        size = longest + self._ahead + (0 if shape.length else -(-shape.patience // width) + 1)
+        size = max(longest, AT_HAND) + self._ahead + (0 if shape.length else -(-shape.patience // width) + 1)
         self.rows = 1 if shape.length else size // shortest + 2
         for k, (term, first) in enumerate(zip(self._lead, firsts, strict=True)):
             columns, self.limits[k] = rules_of(term)
