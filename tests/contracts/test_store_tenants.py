@@ -28,7 +28,7 @@ from store_records import (
 )
 
 from upheld.assessment.versions import Version
-from upheld.ports import Adoption, Kept, Told, Transaction, VerdictFilter
+from upheld.ports import Adoption, Kept, LogFloor, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
 
@@ -36,6 +36,7 @@ from upheld.store.transactions import SqlTransaction
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
+    "log_floor": (lambda t: t.log_floor(), lambda mark: a_floor(mark)),
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
     "dead_letters": (lambda t: t.dead_letters(), lambda mark: [a_dead_letter(mark, body=b"")]),
     "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
@@ -113,6 +114,12 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_change(a_change(mark))
     t.save_alarm(an_alarm(mark, id=0))
     t.schedule(an_entry(mark))
+    t.raise_log_floor(a_floor(mark))
+
+
+def a_floor(mark: str) -> LogFloor:
+    """Raised before anything that `fill` adds was known, so that nothing is forgotten."""
+    return LogFloor(kept_from=ord(mark), settled=ord(mark), raised_at=1)
 
 
 def touch_everything(t: Transaction) -> None:
@@ -138,6 +145,7 @@ def touch_everything(t: Transaction) -> None:
     t.retry("entry-1", JUNE + 1, "touched")
     t.give_up("entry-1", "touched")
     t.finish("entry-1")
+    t.raise_log_floor(LogFloor(kept_from=JUNE, settled=JUNE, raised_at=1))
 
 
 @pytest.fixture
@@ -161,7 +169,9 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in vars(Transaction) if not name.startswith("_")}
-    writing = re.compile("save_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up")
+    writing = re.compile(
+        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up"
+    )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))
 
