@@ -26,7 +26,8 @@ from upheld.channels.webhook import SignedWebhooks
 from upheld.clock import AcceleratedClock, SystemClock
 from upheld.ingesting import Ingestion
 from upheld.measurements.model import AHEAD
-from upheld.notices.links import Links, Question
+from upheld.notices.links import Links, ProblemQuestion, Question
+from upheld.notices.model import Owed
 from upheld.performing import Performer, TicketSystem
 from upheld.ports import Clock, MeasurementLog, Store, StoreFailed
 from upheld.process import Process
@@ -169,6 +170,7 @@ class Application:
             self.clock,
             parse=lambda source: parse_portfolio(source, "portfolio"),
             question_link=self._question_link,
+            problem_link=self._problem_link,
             rules=rules,
             recorder=self.telemetry,
         )
@@ -283,13 +285,22 @@ class Application:
     def _standing(self) -> Standing:
         now = self.clock.now()
         census = self.store.census(now)
-        behind = {t: self.log.backlog(t, self.telemetry.assessed.get(t, 0)) for t in census.tenants}
+        behind = {
+            t: self.log.backlog(t, self.telemetry.assessed.get(t, 0))
+            for t in census.tenants
+            if t not in self.turns.elsewhere
+        }
         sources = {} if self.sources is None else self.sources.standing()
         return Standing(now, census, behind, self.background.silences(), self.store.free(), sources)
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(
             Question(tenant=tenant, case_id=case.id, asked=case.asked, contact=contact)
+        )
+
+    def _problem_link(self, tenant: str) -> Callable[[Owed, int, str], str]:
+        return lambda owed, told, contact: self.links.question_url(
+            ProblemQuestion(tenant=tenant, problem=owed.problem, party=owed.party, told=told, contact=contact)
         )
 
 

@@ -5,9 +5,12 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.model import in_force as in_force_at
+from upheld.agreements.parties import Party
 from upheld.agreements.terms import Term, compile_terms
 from upheld.assessment.verdict import Verdict
 from upheld.ports import Adoption, Transaction
@@ -16,7 +19,7 @@ from upheld.reactions import Parties
 TermKey = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InForce:
     """A tenant's portfolio in a version, with what is derived from it. `terms` by (agreement, objective, service): one
     for an agreement and each of its amendments. `applied_by` is who put it in force."""
@@ -26,6 +29,27 @@ class InForce:
     terms: Mapping[TermKey, Sequence[Term]]
     series: frozenset[tuple[str, str]]
     applied_by: str | None = None
+
+    @cached_property
+    def customers(self) -> Mapping[str, Party]:
+        return {customer.id: customer for customer in self.portfolio.customers}
+
+    @cached_property
+    def _agreements(self) -> Mapping[str, Sequence[Agreement]]:
+        """Each agreement with its amendments, by its id."""
+        found: dict[str, list[Agreement]] = defaultdict(list)
+        for agreement in self.portfolio.agreements:
+            found[agreement.id].append(agreement)
+        return found
+
+    @cached_property
+    def carried_customers(self) -> Mapping[str, Sequence[str]]:
+        """The customers of each service, by name."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for agreement in self.portfolio.agreements:
+            for service in agreement.services:
+                found[service].add(agreement.customer)
+        return {service: sorted(customers) for service, customers in found.items()}
 
     @property
     def every_term(self) -> list[Term]:
@@ -43,11 +67,8 @@ class InForce:
     def parties(self, agreement: str, at: int) -> Parties | None:
         """The agreement of that id with its parties, as amended by `at` (microseconds UTC); None where the portfolio
         has it no more."""
-        found = self.portfolio.agreement(agreement, at)
-        if found is None:
-            return None
-        customer = next((c for c in self.portfolio.customers if c.id == found.customer), None)
-        return Parties(found, customer, self.portfolio.provider)
+        found = in_force_at(self._agreements.get(agreement, ()), agreement, at)
+        return None if found is None else Parties(found, self.customers.get(found.customer), self.portfolio.provider)
 
 
 class Portfolios:

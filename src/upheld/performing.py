@@ -19,6 +19,7 @@ from upheld.actions.steps import listed_ticket
 from upheld.agreements.model import Portfolio
 from upheld.announcing import JUDGE, REMIND_MAINTENANCE
 from upheld.cases.decide import CloseUnanswered, Remind, StepDone, StepFailed
+from upheld.notices.gathering import GATHER
 from upheld.notices.model import Notice
 from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Sendings that one worker claims at a time."""
+PROBLEMS_AT_ONCE = 100
+"""Problems that something is told of in one round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,21 @@ class Performer:
         return self._perform([SEND, ACT], AT_ONCE)
 
     def keep_time(self) -> int:
-        """Performs timers that have run out. They wait for no receiver."""
-        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT)], 100)
+        """Performs timers that have run out, and tells what was gathered. They wait for no receiver."""
+        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT)], 100) + self._tell()
+
+    def _tell(self) -> int:
+        """Tells some of what is owed of problems and was gathered long enough; of how many problems."""
+        owing = self._store.owing(self._clock.now() - GATHER, PROBLEMS_AT_ONCE)
+        for tenant, problem in owing:
+            with bound_contextvars(tenant=tenant, problem=problem):
+                try:
+                    with self._recorder.span("tell owed", tenant=tenant, problem=problem):
+                        self._process.tell_owed(tenant, problem)
+                except Exception:  # one problem that cannot be told of must not hold up the others
+                    log.exception("what is owed of a problem was not told")
+                    owing = [one for one in owing if one != (tenant, problem)]
+        return len(owing)
 
     def _perform(self, kinds: Sequence[str], limit: int) -> int:
         entries = self._store.claim(self._clock.now(), self._lease, limit, kinds)

@@ -16,11 +16,12 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.notices.model import Notice
+from upheld.notices.model import Notice, Owed
 
 
 class Conflict(Exception):
@@ -287,7 +288,40 @@ class Transaction(Protocol):
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
         """Every case, open or ended, of an objective of a service, newest first; none of kind `no_data`."""
 
+    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
+        """The open cases, newest first, without their documents (`verdict`, `periods`, `findings`): there may be very
+        many. With `alone` only those of no problem."""
+
+    def count_open(self) -> Mapping[str | None, tuple[int, int]]:
+        """How many cases are open, and of how many customers, by their problem (None: of none)."""
+
     def events(self, case_id: str) -> Sequence[Event]: ...
+
+    # problems: the cases of one cause
+    def save_problem(self, problem: Problem) -> None:
+        """Adds it, or replaces the row of the same id. Raises Conflict where another one of its cause is open."""
+
+    def problem(self, problem_id: str) -> Problem | None: ...
+    def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
+        """Newest first."""
+
+    def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
+        """Open ones first, then newest first, without their documents."""
+
+    def count_cases(self, problem_id: str) -> tuple[int, int]:
+        """How many of its cases are open, and how many there are."""
+
+    # what is to be told of the cases of problems
+    def owe(self, owed: Sequence[Owed]) -> None: ...
+    def take_owed(self, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
+        """What is owed to up to so many parties and not told yet, in the order in which it happened; from now on it
+        counts as told, at `told`."""
+
+    def owed_as_told(self, problem_id: str, party: str, told: int) -> Sequence[Owed]:
+        """What was told to a party at `told`."""
+
+    def is_owed(self, problem_id: str) -> bool:
+        """Whether anything of a problem is still to be told."""
 
     # actions and the built-in ticket list
     def save_action(self, action: Action) -> None:
@@ -306,9 +340,17 @@ class Transaction(Protocol):
 
     def notice(self, notice_id: str) -> Notice | None: ...
     def notices(
-        self, *, case_id: str | None = None, maintenance_id: str | None = None, limit: int = 500
+        self,
+        *,
+        case_id: str | None = None,
+        maintenance_id: str | None = None,
+        problem_id: str | None = None,
+        limit: int = 500,
     ) -> Sequence[Notice]:
-        """Newest first."""
+        """Newest first. Those of a problem tell of several cases: see `notices_of`."""
+
+    def notices_of(self, case: Case) -> Sequence[Notice]:
+        """Every notice that tells of a case, newest first: its own, and those of its problem."""
 
     # maintenance, exclusions, changes
     def save_maintenance(self, maintenance: Maintenance) -> None: ...
@@ -386,6 +428,10 @@ class Transaction(Protocol):
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         """What is still to do, soonest first."""
 
+    def agenda_of(self, kinds: Collection[str], subjects: Collection[str]) -> Sequence[AgendaEntry]:
+        """What is still to do of these kinds for these cases, problems or works: entries whose id begins with
+        `<kind>/<subject>/`."""
+
 
 class Store(Protocol):
     """Where all but measurements is kept."""
@@ -398,6 +444,13 @@ class Store(Protocol):
         """Takes up to `limit` due entries of any tenant for `lease` microseconds, by a conditional update: no two
         workers get the same one, and one whose worker died is free again when the lease is over. `kinds` limits it to
         entries of these kinds."""
+
+    def owing(self, before: int, limit: int) -> Sequence[tuple[str, str]]:
+        """(tenant, problem) of up to so many problems of which something that happened before that instant
+        (microseconds UTC) is still to be told."""
+
+    def leads(self, tenant: str) -> bool:
+        """Whether this process is the one that assesses the tenant: of several on one database, one at a time."""
 
     def add_tenant(self, tenant: str, name: str) -> None: ...
     def tenants(self) -> Sequence[str]: ...

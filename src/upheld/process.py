@@ -14,7 +14,7 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing
+from upheld import alarming, announcing, telling
 from upheld.actions.model import Action
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant
@@ -37,12 +37,14 @@ from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilte
 from upheld.pulse import Pulse, Rules, case_document, settled
 from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
+from upheld.telling import ProblemLink
 
 log = structlog.get_logger()
 
 
 class Process:
-    """The process over its ports. `parse` reads a portfolio's YAML text; `question_link(tenant)` signs links."""
+    """The process over its ports. `parse` reads a portfolio's YAML text; `question_link(tenant)` and
+    `problem_link(tenant)` sign links."""
 
     def __init__(
         self,
@@ -51,11 +53,12 @@ class Process:
         clock: Clock,
         parse: Callable[[str], Portfolio],
         question_link: Callable[[str], QuestionLink],
+        problem_link: Callable[[str], ProblemLink],
         rules: Rules = Rules(),
         recorder: Recorder = Recorder(),
     ) -> None:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
-        self._question_link = question_link
+        self._question_link, self._problem_link = question_link, problem_link
         self._portfolios = Portfolios(parse)
         self._as_known = AsKnown(store, measurements, self._portfolios)
         self._pulse = Pulse(
@@ -254,7 +257,8 @@ class Process:
         if parties is None:
             log.warning("no agreement in force for the case: nobody is told", tenant=tenant, case=case.id)
             return True
-        follows = reaction(after, events, parties, self._question_link(tenant))
+        follows = reaction(after, events, parties, self._question_link(tenant), arrived)
+        t.owe(follows.owed)
         for notice in follows.notices:
             t.save_notice(notice)
         for action in follows.actions:
@@ -264,6 +268,13 @@ class Process:
         for entry in follows.entries:
             t.schedule(replace(entry, data={**entry.data, **origin}))
         return True
+
+    def tell_owed(self, tenant: str, problem_id: str) -> bool:
+        """Tells some of those whom a problem hits what is owed to them; whether more are left."""
+        with self._store.transaction(tenant) as t:
+            current = self._portfolios.newest(t, tenant)
+            links = self._question_link(tenant), self._problem_link(tenant)
+            return telling.tell(t, problem_id, current, self._clock.now(), *links)
 
     def outlook(self, tenant: str, case: Case) -> Outlook | None:
         """What is to be expected of the period that an open case is about; None where there is no telling."""

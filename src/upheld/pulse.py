@@ -7,15 +7,16 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
+from upheld.actions.steps import problem_step
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
-from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, concerned, findings
+from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, Scene, findings, scene
 from upheld.arrivals import Arrivals
 from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict, to_document
@@ -29,10 +30,12 @@ from upheld.assessment.versions import (
     numbered,
 )
 from upheld.assessor import Assessor
-from upheld.cases.decide import Assessed, Command, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
-from upheld.cases.model import OPEN_STATES, Case
+from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
+from upheld.cases.model import Case
+from upheld.cases.problems import Problem, new_problem, problem_of, shared_causes
 from upheld.in_force import InForce
 from upheld.ports import Assessment, Clock, Conflict, LogFloor, MeasurementLog, Store, Told, Transaction, VerdictFilter
+from upheld.reactions import step_entry
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -44,6 +47,8 @@ AT_ONCE = 500
 TOGETHER = 25
 """Verdicts noted in one transaction, with all that follows from them."""
 EVIDENCE_CARRIED = 50
+RESTS, BRIEF = 10, 0.05
+"""Looking after all open cases takes a tenth of the time at most, once it takes longer than so many seconds."""
 ALARMS_CARRIED = 20
 """Alarms that a case names: the last raised."""
 
@@ -71,7 +76,8 @@ class News:
 @dataclass
 class Round:
     """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
-    made, and the one before it (None before the first)."""
+    made, and the one before it (None before the first); the cases that were open when it began to keep (without their
+    documents), and how all services were when it opened its first case."""
 
     tenant: str
     current: InForce
@@ -81,6 +87,8 @@ class Round:
     made: Assessment
     before: Assessment | None
     floor: LogFloor | None
+    open_cases: Sequence[Case] = ()
+    scene: Scene | None = None
 
 
 class Pulse:
@@ -103,6 +111,7 @@ class Pulse:
         self._news: dict[str, News] = {}
         self._behind: dict[str, int] = {}
         self._floors: dict[str, LogFloor | None] = {}
+        self._observe_at: dict[str, float] = {}
 
     def run(self, tenant: str, current: InForce, managed_since: int) -> Generator[None, None, int]:
         """Assesses what has come in and what time has brought; returns the number of verdicts that changed. What could
@@ -213,8 +222,8 @@ class Pulse:
         were."""
         news = pulse.news
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            cases = t.cases(OPEN_STATES, EVERY_CASE)
-            concerned = {(c.agreement, c.objective, c.service) for c in cases if c.kind != "no_data"}
+            pulse.open_cases = t.open_cases()
+            concerned = {(c.agreement, c.objective, c.service) for c in pulse.open_cases if c.kind != "no_data"}
             before = _before(t, pulse, list(news.verdicts.values()))
         changed = [v for v in news.verdicts.values() if _is_news(pulse, v, before.get(v.key))]
         if changed:
@@ -327,33 +336,88 @@ class Pulse:
         found = self._findings(t, pulse, verdict, now)
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
-        self._give(t, pulse.tenant, case, Open(document, found), self._due(pulse, verdict))
+        problem = self._problem(t, pulse, found, now)
+        self._give(t, pulse.tenant, case, Open(document, found, problem), self._due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
 
     def _findings(self, t: Transaction, pulse: Round, verdict: Verdict, now: int) -> Mapping[str, Any]:
         term = pulse.current.term(verdict)
-        around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
         members = () if term is None or term.members is None else term.services
-        # Of many services little is asked: those that were bad long ago are not looked for in the log.
-        conditions, resources = pulse.assessor.conditions(SAME_TIME), pulse.current.portfolio.resources
-        names = concerned({verdict.service, *members}, resources)
-        alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED)
         try:
-            return findings(verdict.service, conditions, resources, *around, now, members, alarms)
+            if pulse.scene is None:
+                # Of many services little is asked: those that were bad long ago are not looked for in the log.
+                conditions, resources = pulse.assessor.conditions(SAME_TIME), pulse.current.portfolio.resources
+                pulse.scene = scene(
+                    conditions, resources, t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK), now
+                )
+            names = pulse.scene.concerned({verdict.service, *members})
+            alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED)
+            return findings(pulse.scene, verdict.service, members, alarms)
         except Exception:
             # A case without findings is worth more than none: the customer waits for it.
             log.exception("analysis failed", tenant=pulse.tenant, service=verdict.service)
             return NOTHING_FOUND
 
+    def _problem(self, t: Transaction, pulse: Round, found: Mapping[str, Any], now: int) -> str | None:
+        """The problem that a case with these findings belongs to, opened with its ticket where it is the first to show
+        a shared cause; None where it shares none."""
+        causes = shared_causes(found)
+        if not causes:
+            return None
+        open_problems = t.problems(only_open=True, limit=EVERY_CASE)
+        problem = problem_of(causes, open_problems)
+        if problem is None:
+            problem = new_problem(pulse.tenant, causes[0], now)
+            t.save_problem(problem)
+            self._gather(t, pulse, problem, open_problems)
+            step = problem_step(problem, found, self._customers(pulse, problem.cause))
+            t.save_action(step)
+            t.schedule(step_entry(step))
+            log.info("problem opened", tenant=pulse.tenant, problem=problem.id, cause=problem.cause)
+        return problem.id
+
+    def _customers(self, pulse: Round, cause: str) -> Sequence[str]:
+        assert pulse.scene is not None, "a cause of no scene"
+        of_service = pulse.current.carried_customers
+        return sorted({c for service in pulse.scene.carried(cause) for c in of_service.get(service, ())})
+
+    def _gather(self, t: Transaction, pulse: Round, problem: Problem, others: Sequence[Problem]) -> None:
+        """Lets the open cases of services that the cause carries join its problem: those that had shown no shared cause
+        yet, and those of problems of a part of it, which are merged into it."""
+        assert pulse.scene is not None, "a cause of no scene"
+        carried = pulse.scene.carried(problem.cause)
+        parts = {p.id: p for p in others if problem.cause in pulse.scene.concerned([p.cause])}
+        for part in parts.values():
+            t.save_problem(replace(part, state="merged", merged_into=problem.id, closed_at=problem.opened_at))
+        for case in t.open_cases():
+            if case.problem in parts or (case.problem is None and case.service in carried and case.kind != "no_data"):
+                whole = t.case(case.id)
+                assert whole is not None, "an open case that is not there"
+                self._give(t, pulse.tenant, whole, Join(problem.id), None)
+
     def _observe(self, pulse: Round) -> None:
-        """Tells each open case how its service is; ends those whose promise is not in force any more."""
+        """Tells each open case how its service is; ends those whose promise is not in force any more, and problems
+        whose cases have all ended. Where many cases are open it rests in between for so long that it takes a small
+        part of the time."""
+        began = time.monotonic()
+        if began < self._observe_at.get(pulse.tenant, 0.0):
+            return
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            cases = t.cases(OPEN_STATES, limit=EVERY_CASE)
+            cases = t.open_cases()
             commands = [(case, self._observation(t, case, pulse)) for case in cases]
+            ending = [p for p in t.problems(only_open=True, limit=EVERY_CASE) if not t.count_cases(p.id)[0]]
         for case, command in commands:
             if command is not None and decide(case, command, self._clock.now())[1]:  # most often nothing happens
                 self._command(pulse.tenant, case.id, command)
+        for problem in ending:
+            settled(self._store, pulse.tenant, partial(self._end_problem, problem))
+        took = time.monotonic() - began
+        self._observe_at[pulse.tenant] = began + (RESTS * took if took > BRIEF else 0.0)
+
+    def _end_problem(self, problem: Problem, t: Transaction) -> None:
+        if not t.count_cases(problem.id)[0]:
+            t.save_problem(replace(problem, state="closed", closed_at=self._clock.now()))
 
     def _observation(self, t: Transaction, case: Case, pulse: Round) -> Command | None:
         key = (case.agreement, case.objective, case.service)
@@ -373,7 +437,7 @@ class Pulse:
     def _listen(self, pulse: Round) -> None:
         """Opens a case for each promise whose series have fallen silent since it is managed."""
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            cases = t.cases(OPEN_STATES, EVERY_CASE)
+            cases = t.open_cases()
         known = {(c.agreement, c.objective, c.service) for c in cases if c.kind == "no_data"}
         for key, silence in pulse.assessor.silent(known):
             if silence.at > pulse.managed_since:

@@ -1,14 +1,17 @@
 """What follows from a case's events: notices to send, steps to take, timers to set. Pure; committed with the events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from upheld.actions.model import Action
 from upheld.actions.steps import steps_for
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.cases.model import Case, Event
-from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.gathering import owed_of
+from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, promised_by
 from upheld.ports import AgendaEntry
 
@@ -24,6 +27,7 @@ class Reaction:
     """What to record and put on the agenda, in the transaction that records the events."""
 
     notices: list[Notice] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     entries: list[AgendaEntry] = field(default_factory=list)
 
@@ -53,40 +57,63 @@ _TOLD: dict[str, NoticeKind] = {
 }
 
 
-def reaction(case: Case, events: Sequence[Event], parties: Parties, question_link: QuestionLink) -> Reaction:
-    """What follows from `events`, which left `case` as it is."""
+def reaction(
+    case: Case, events: Sequence[Event], parties: Parties, question_link: QuestionLink, arrived: int | None = None
+) -> Reaction:
+    """What follows from `events`, which left `case` as it is. What is to be told of a case of a problem is owed, and
+    told with that of the others. `arrived`: see `arrivals`."""
     result = Reaction()
     for event in events:
-        result.notices += _notices(case, event, parties, question_link)
+        kind = _kind_told(case, event)
+        if kind is not None and case.problem is not None:
+            due_by = promised_by(kind, parties.agreement, event.at)
+            result.owed += owed_of(kind, case, parties.agreement, event.seq, event.at, due_by, arrived)
+        elif kind is not None:
+            result.notices += case_notices(kind, case, event.seq, event.at, parties, question_link)
         result.actions += steps_for(case, event)
         result.entries += _timers(case, event, parties.agreement)
     result.entries += [outbox_entry(notice) for notice in result.notices if notice.state == "recorded"]
-    result.entries += [
-        AgendaEntry(f"{ACT}/{action.id}", ACT, action.requested_at, {"action": action.id}) for action in result.actions
-    ]
+    result.entries += [step_entry(action) for action in result.actions]
     return result
 
 
-def outbox_entry(notice: Notice) -> AgendaEntry:
-    """The agenda's entry that sends a recorded notice."""
-    return AgendaEntry(f"{SEND}/{notice.id}", SEND, notice.recorded_at, {"notice": notice.id})
+def step_entry(action: Action) -> AgendaEntry:
+    """The agenda's entry that takes a recorded step."""
+    return AgendaEntry(f"{ACT}/{action.id}", ACT, action.requested_at, {"action": action.id})
 
 
-def _notices(case: Case, event: Event, parties: Parties, question_link: QuestionLink) -> list[Notice]:
-    kind = event.data["kind"] if event.type == "opened" else _TOLD.get(event.type)
-    if kind is None or (kind == "withdrawn" and case.kind == "no_data"):
-        return []  # that an agreement is watched no more is known to those who changed it
-    agreement = parties.agreement
+def outbox_entry(notice: Notice, origin: Mapping[str, Any] = MappingProxyType({})) -> AgendaEntry:
+    """The agenda's entry that sends a recorded notice. `origin`: what its data tells of where it comes from."""
+    return AgendaEntry(f"{SEND}/{notice.id}", SEND, notice.recorded_at, {"notice": notice.id, **origin})
+
+
+def _kind_told(case: Case, event: Event) -> NoticeKind | None:
+    kind: NoticeKind | None = event.data["kind"] if event.type == "opened" else _TOLD.get(event.type)
+    # That an agreement is watched no more is known to those who changed it.
+    return None if kind == "withdrawn" and case.kind == "no_data" else kind
+
+
+def case_notices(
+    kind: NoticeKind,
+    case: Case,
+    seq: int,
+    at: int,
+    parties: Parties,
+    question_link: QuestionLink,
+    roles: Sequence[str] | None = None,
+) -> list[Notice]:
+    """The notices of the event `seq` of a case to those whom its agreement names, or only to `roles`."""
     return plan_case_notices(
         kind,
         case,
-        agreement,
+        parties.agreement,
         parties.customer,
         parties.provider,
-        event.at,
-        due_by=promised_by(kind, agreement, event.at),
-        occasion=f"{kind}-{event.seq}",
+        at,
+        due_by=promised_by(kind, parties.agreement, at),
+        occasion=f"{kind}-{seq}",
         links=lambda contact: question_link(case, contact),
+        roles=roles,
     )
 
 

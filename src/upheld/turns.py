@@ -30,6 +30,8 @@ class Turns:
         self._rests_until: dict[str, float] = {}
         self._busy: set[str] = set()
         self._waited_for: set[str] | None = None
+        self.elsewhere: set[str] = set()
+        """The tenants that another process assesses."""
 
     @property
     def has_caught_up(self) -> bool:
@@ -48,6 +50,11 @@ class Turns:
                     continue
                 self._rests_until[tenant] = now + PAUSE
             self._busy.discard(tenant)
+            if not self._store.leads(tenant):
+                self.elsewhere.add(tenant)
+                self._waited_for.discard(tenant)
+                continue
+            self.elsewhere.discard(tenant)
             if self._turn(tenant):
                 self._busy.add(tenant)
             else:

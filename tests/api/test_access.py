@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from upheld.access import DELIVERIES, SESSION_COOKIE, Caller, Sessions, authenticate, digest, new_key, open_sessions
 from upheld.agreements.units import HOUR
+from upheld.cases.problems import new_problem
 from upheld.clock import SystemClock
 
 from .conftest import PORTFOLIO, House
@@ -291,7 +292,16 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     told = dict.fromkeys(("alarmType", "perceivedSeverity", "probableCause", "sourceSystemId"), "sleeper")
     alarm = {**told, "state": "raised", "alarmRaisedTime": instant(NOW), "alarmedObject": {"id": "fibre"}}
     alarm_id = client.post("/tmf-api/alarm/v4/alarm", json=alarm).json()["id"]
-    ids = {"maintenance_id": maintenance, "case_id": case["id"], "letter_id": letter["id"], "alarm_id": alarm_id}
+    problem = new_problem("north", "sleeper", NOW)
+    with house.application.store.transaction(house.tenant("north")) as t:
+        t.save_problem(problem)
+    ids = {
+        "problem_id": problem.id,
+        "maintenance_id": maintenance,
+        "case_id": case["id"],
+        "letter_id": letter["id"],
+        "alarm_id": alarm_id,
+    }
     return {**ids, "period_start": case["period_start"]}
 
 

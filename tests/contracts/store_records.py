@@ -8,11 +8,12 @@ from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.notices.model import Notice
+from upheld.notices.model import Notice, Owed
 from upheld.ports import AgendaEntry, Assessment, SourceFile
 
 DAY = 86_400_000_000
@@ -74,11 +75,40 @@ def a_case(mark: str = "", **changes: object) -> Case:
         reopened_at=JUNE + 3 * DAY,
         asked=2,
         level=1,
+        problem="P-1",
         outcome="confirmed",
         closed_at=JUNE + 4 * DAY,
         seq=1,
     )
     return replace(case, **changes)  # type: ignore[arg-type]
+
+
+def a_brief_case(mark: str = "") -> Case:
+    """As lists have it: without its documents."""
+    return replace(a_case(mark), verdict={}, periods={}, findings={})
+
+
+def a_problem(mark: str = "", **changes: object) -> Problem:
+    problem = Problem("P-1", f"switch{mark}", "open", JUNE + DAY, JUNE + 2 * DAY, "P-0")
+    return replace(problem, **changes)  # type: ignore[arg-type]
+
+
+def an_owed(mark: str = "", **changes: object) -> Owed:
+    owed = Owed(
+        problem="P-1",
+        case_id="case-1",
+        seq=1,
+        kind="violation",
+        party="acme",
+        customer=f"acme{mark}",
+        agreement="acme-gold",
+        roles=("customer.noc",),
+        at=JUNE,
+        due_by=JUNE + 1,
+        facts={"service": "vpn-1", "credit": None},
+        arrived=JUNE - 1,
+    )
+    return replace(owed, **changes)  # type: ignore[arg-type]
 
 
 def an_event(mark: str = "", **changes: object) -> Event:
@@ -113,6 +143,8 @@ def a_notice(mark: str = "", **changes: object) -> Notice:
         agreement="acme-gold",
         case_id="case-1",
         maintenance_id="work-1",
+        problem_id="P-1",
+        cases=("case-1", "case-2"),
         calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
         payload={"type": "violation", "data": {"bad": 44}},
         due_by=JUNE + 900_000_000,

@@ -17,6 +17,7 @@ from store_records import (
     a_change,
     a_maintenance,
     a_notice,
+    a_problem,
     a_service_event,
     a_ticket,
     a_verdict,
@@ -35,9 +36,10 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
-from upheld.notices.model import Notice
+from upheld.notices.model import Notice, Owed
 from upheld.ports import (
     Adoption,
     AgendaEntry,
@@ -107,6 +109,7 @@ def test_the_newest_version_of_each_of_many_verdicts_comes_at_once(store: SqlSto
 
 KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Transaction], Any]]] = {
     "case": (a_case(), lambda t, r: t.save_case(r, [an_event()]), lambda t: t.case("case-1")),
+    "problem": (a_problem(), lambda t, r: t.save_problem(r), lambda t: t.problem("P-1")),
     "action": (an_action(), lambda t, r: t.save_action(r), lambda t: t.action("action-1")),
     "ticket": (a_ticket(), lambda t, r: t.open_ticket(r), lambda t: t.tickets()[0]),
     "notice": (a_notice(), lambda t, r: t.save_notice(r), lambda t: t.notice("notice-1")),
@@ -116,6 +119,7 @@ KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Tran
 }
 BARE = {
     "case": Case("case-1", "degradation", "detected", "a", "o", "s", "c", JUNE, JUNE, seq=1),
+    "problem": Problem("P-1", "switch", "open", JUNE),
     "action": Action("action-1", "case-1", "ticket", "requested", JUNE),
     "ticket": Ticket("ticket-1", JUNE, "title"),
     "notice": Notice("notice-1", "closed", "noc", "none", "", "", "", "", "recorded", JUNE),
@@ -146,6 +150,8 @@ def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
     [
         (Case, tables.cases),
         (Event, tables.events),
+        (Problem, tables.problems),
+        (Owed, tables.owed),
         (Action, tables.actions),
         (Ticket, tables.tickets),
         (Notice, tables.notices),

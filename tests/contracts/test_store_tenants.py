@@ -9,11 +9,13 @@ from sqlalchemy import event
 from store_records import (
     JUNE,
     KEY,
+    a_brief_case,
     a_case,
     a_change,
     a_dead_letter,
     a_maintenance,
     a_notice,
+    a_problem,
     a_service_event,
     a_source_file,
     a_ticket,
@@ -25,6 +27,7 @@ from store_records import (
     an_entry,
     an_event,
     an_exclusion,
+    an_owed,
 )
 
 from upheld.assessment.versions import Version
@@ -65,6 +68,22 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "open_case": (lambda t: t.open_case(*KEY[:3]), a_case),
     "cases_of": (lambda t: t.cases_of(*KEY[:3]), lambda mark: [a_case(mark)]),
     "cases": (lambda t: t.cases(), lambda mark: [a_case(mark)]),
+    "open_cases": (lambda t: t.open_cases(), lambda mark: [a_brief_case(mark)]),
+    "count_open": (lambda t: t.count_open(), lambda mark: {"P-1": (1, 1)}),
+    "problem": (lambda t: t.problem("P-1"), a_problem),
+    "problems": (lambda t: t.problems(only_open=True), lambda mark: [a_problem(mark)]),
+    "cases_of_problem": (lambda t: t.cases_of_problem("P-1"), lambda mark: [a_brief_case(mark)]),
+    "count_cases": (lambda t: t.count_cases("P-1")[1] or None, lambda mark: 1),
+    "is_owed": (lambda t: t.is_owed("P-1"), lambda mark: True),
+    "owed_as_told": (
+        lambda t: t.owed_as_told("P-1", "told", JUNE),
+        lambda mark: [an_owed(mark, party="told", told=JUNE)],
+    ),
+    "notices_of": (lambda t: t.notices_of(a_case()), lambda mark: [a_notice(mark)]),
+    "agenda_of": (
+        lambda t: t.agenda_of(["send"], ["case-1"]),
+        lambda mark: [an_entry(mark, id="send/case-1/1", tenant=mark)],
+    ),
     "events": (lambda t: t.events("case-1"), lambda mark: [an_event(mark)]),
     "action": (lambda t: t.action("action-1"), an_action),
     "actions": (lambda t: t.actions("case-1"), lambda mark: [an_action(mark)]),
@@ -91,7 +110,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "alarms": (lambda t: t.alarms(), lambda mark: [an_alarm(mark, id=3)]),
     "count_alarms": (lambda t: t.count_alarms(), lambda mark: 1),
     "alarms_about": (lambda t: t.alarms_about(["router-7"], JUNE, 5), lambda mark: [an_alarm(mark, id=3)]),
-    "agenda": (lambda t: t.agenda(), lambda mark: [an_entry(mark, tenant=mark)]),
+    "agenda": (
+        lambda t: t.agenda(),
+        lambda mark: [an_entry(mark, tenant=mark), an_entry(mark, id="send/case-1/1", tenant=mark)],
+    ),
 }
 
 
@@ -104,6 +126,8 @@ def fill(t: Transaction, mark: str) -> None:
     t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
     t.add_assessment(an_assessment(mark))
     t.save_case(a_case(mark), [an_event(mark)])
+    t.save_problem(a_problem(mark))
+    t.owe([an_owed(mark), an_owed(mark, party="told", told=JUNE)])
     t.save_action(an_action(mark))
     t.open_ticket(a_ticket(mark))
     t.save_notice(a_notice(mark))
@@ -114,6 +138,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_change(a_change(mark))
     t.save_alarm(an_alarm(mark, id=0))
     t.schedule(an_entry(mark))
+    t.schedule(an_entry(mark, id="send/case-1/1"))
     t.raise_log_floor(a_floor(mark))
 
 
@@ -135,6 +160,8 @@ def touch_everything(t: Transaction) -> None:
     )
     t.add_assessment(an_assessment("-touched"))
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
+    t.save_problem(a_problem("-touched"))
+    t.take_owed("P-1", JUNE, 10)
     t.save_action(an_action("-touched"))
     t.save_notice(a_notice("-touched"))
     t.save_maintenance(a_maintenance("-touched"))
@@ -170,7 +197,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in vars(Transaction) if not name.startswith("_")}
     writing = re.compile(
-        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up"
+        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
     )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from store_records import JUNE, KEY, a_case, a_notice, a_verdict, an_entry, an_event
+from store_records import JUNE, KEY, a_case, a_notice, a_problem, a_verdict, an_entry, an_event, an_owed
 
 from upheld.cases.model import Case, Event
 from upheld.ports import Conflict, Told, Transaction
@@ -204,3 +204,31 @@ def test_a_deadlock_is_a_conflict_for_one_and_nothing_for_the_other(store: SqlSt
 
     with ThreadPoolExecutor(2) as threads:
         assert sorted(threads.map(swap, ["x", "y"], ["y", "x"])) == ["conflict", "saved"]
+
+
+def test_what_is_owed_is_taken_once_for_some_parties_at_a_time(store: SqlStore) -> None:
+    rows = [an_owed(case_id=f"case-{n}", party=party, at=JUNE - n) for n in range(3) for party in ("a", "b", "c")]
+    with store.transaction("acme") as t:
+        t.owe(rows)
+        taken = t.take_owed("P-1", JUNE + 5, parties=2)
+        assert [(row.party, row.case_id, row.told) for row in taken] == [
+            (party, f"case-{n}", JUNE + 5) for n in (2, 1, 0) for party in ("a", "b")
+        ]
+        assert t.is_owed("P-1")
+        assert {row.party for row in t.take_owed("P-1", JUNE + 6, parties=2)} == {"c"}
+        assert not t.is_owed("P-1")
+        assert not t.take_owed("P-1", JUNE + 7, parties=2)
+        assert len(t.owed_as_told("P-1", "a", JUNE + 5)) == 3
+        t.owe([an_owed(seq=2)])
+    assert store.owing(JUNE, 10) == [("acme", "P-1")]
+    assert not store.owing(JUNE - 1, 10)
+
+
+def test_of_one_cause_one_problem_is_open(store: SqlStore) -> None:
+    with store.transaction("acme") as t:
+        t.save_problem(a_problem())
+        with pytest.raises(Conflict):
+            t.save_problem(a_problem(id="P-2"))
+        t.save_problem(a_problem(state="closed"))
+        t.save_problem(a_problem(id="P-2"))
+        assert [problem.id for problem in t.problems(only_open=True)] == ["P-2"]

@@ -71,7 +71,13 @@ def test_an_analysis_that_fails_keeps_no_case_from_opening(world, monkeypatch):
     monkeypatch.setattr("upheld.pulse.findings", fails)
     world.deliver(*GOOD * 10, *BAD * 8)
     assert world.case().kind == "violation"
-    assert world.case().findings == {"affected": [], "cause_candidates": [], "changes": [], "alarms": []}
+    assert world.case().findings == {
+        "affected": [],
+        "affected_count": 0,
+        "cause_candidates": [],
+        "changes": [],
+        "alarms": [],
+    }
     assert len(world.mails("noc@acme.example")) == 1
 
 

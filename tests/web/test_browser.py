@@ -80,6 +80,7 @@ class Visit:
 
     def refresh(self) -> None:
         """What the page does by itself every few seconds, now."""
+        self.page.wait_for_function("window.htmx")  # its script is loaded after the page
         self.page.evaluate("htmx.trigger('#live', 'every')")
 
 

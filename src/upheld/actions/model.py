@@ -9,7 +9,8 @@ ActionState = Literal["requested", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`id` is the idempotency key under which the step is done once. `kind`: `ticket` or `escalation`.
+    """`id` is the idempotency key under which the step is done once. `kind`: `ticket` or `escalation`. `case_id` is the
+    case that it is a step of, or the problem.
     `reference` is what the outside names it by, once done (a ticket's number)."""
 
     id: str

@@ -15,10 +15,19 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A soft threshold was crossed or the target broken, and no case is open: open one, with what was found."""
+    """A soft threshold was crossed or the target broken, and no case is open: open one, with what was found, as one of
+    the cases of `problem` where its cause is shared."""
 
     verdict: Document
     findings: Document
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The case was found to be one of the cases of a problem."""
+
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,7 @@ class Answer:
 
 Command = (
     Open
+    | Join
     | Assessed
     | Observed
     | Resumed
@@ -113,6 +123,9 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
     match command:
         case Open():
             _open(steps, command)
+        case Join():
+            if case.state in OPEN_STATES and case.problem != command.problem:
+                steps.add("grouped", problem=command.problem)
         case Assessed():
             _assessed(steps, command)
         case Observed():
@@ -181,7 +194,11 @@ def _open(steps: _Steps, command: Open) -> None:
     assert steps.case.seq == 0, "a case is opened once"
     steps.add("opened", kind=steps.case.kind, verdict=command.verdict)
     steps.add("analysed", findings=command.findings)
-    steps.add("acted", step="ticket")
+    if command.problem is None:
+        steps.add("acted", step="ticket")
+    else:
+        steps.add("grouped", problem=command.problem)
+        steps.add("acted", step="problem")
 
 
 def _assessed(steps: _Steps, command: Assessed) -> None:

@@ -13,6 +13,7 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     # event: (states it may happen in, the state it leads to; None where it stays)
     "opened": ((), "detected"),
     "analysed": (("detected",), "analysed"),
+    "grouped": (OPEN_STATES, None),
     "acted": (("analysed", "reopened"), "acting"),
     "step_done": ((*OPEN_STATES, "closed", "withdrawn"), None),
     "step_failed": ((*OPEN_STATES, "closed", "withdrawn"), None),
@@ -47,6 +48,8 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, kind="violation")
         case "analysed":
             return replace(case, findings=data["findings"])
+        case "grouped":
+            return replace(case, problem=data["problem"])
         case "restored":
             return replace(case, restored_at=data["since"])
         case "broke_again":

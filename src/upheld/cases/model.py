@@ -26,7 +26,8 @@ class Case:
     holds the status of each period that it deals with, by the period's start, or under `ROLLING`;
     `findings` what the analysis attached; `restored_at` is when the service had
     last been bad; `asked` counts the rounds of asking the customer; `level` is the level of
-    escalation, 0 at first; `seq` is the number of its last event."""
+    escalation, 0 at first; `problem` is the one that it shares with others of the same cause (see `cases.problems`);
+    `seq` is the number of its last event."""
 
     id: str
     kind: Kind
@@ -44,6 +45,7 @@ class Case:
     reopened_at: int | None = None
     asked: int = 0
     level: int = 0
+    problem: str | None = None
     outcome: Outcome | None = None
     closed_at: int | None = None
     seq: int = 0

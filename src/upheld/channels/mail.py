@@ -120,8 +120,8 @@ def message_id(tenant: str, notice: Notice, domain: str) -> str:
 
 
 def thread_root(tenant: str, notice: Notice, domain: str) -> str:
-    """What all messages to one address about one case or work refer to; nothing is ever sent under this id itself."""
-    subject = notice.case_id or notice.maintenance_id or notice.id
+    """What all messages to one address about one case, problem or work refer to. Nothing is ever sent under this id."""
+    subject = notice.case_id or notice.problem_id or notice.maintenance_id or notice.id
     return f"<{_digest('thread', tenant, subject, notice.address)}@{domain}>"
 
 

@@ -10,8 +10,10 @@ from upheld.agreements.objectives import Objective
 from upheld.agreements.parties import Party
 from upheld.agreements.units import Bound, format_share, parse_instant
 from upheld.cases.model import Case
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
 from upheld.notices.formats import Reader, days, figure, one_line, percent
+from upheld.notices.model import Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,47 @@ def case_context(
         "link": link,
         "answer_by": answer_by,
     }
+
+
+def problem_context(
+    problem: Problem,
+    rows: Sequence[Owed],
+    customers: Mapping[str, Party],
+    provider: Party | None,
+    role: str,
+    reader: Reader,
+    link: str | None,
+) -> dict[str, Any]:
+    """What the text of a notice of several cases of one problem may name. What the cause is called is the provider's
+    affair: a customer is not told."""
+    to_customer = role.startswith("customer.")
+    until = [row.facts["answer_by"] for row in rows if row.facts.get("answer_by") is not None]
+    hit = dict.fromkeys(row.customer for row in rows)
+    names = [one_line(customers[name].name if name in customers else name) for name in hit]
+    return {
+        "reader": reader,
+        "role": one_line(role),
+        "reference": problem.id,
+        "opened_at": problem.opened_at,
+        "cause": None if to_customer else one_line(problem.cause),
+        "customers": names,
+        "provider": one_line(provider.name) if provider else None,
+        "to_customer": to_customer,
+        "services": len({row.facts["service"] for row in rows}),
+        "cases": len(rows),
+        "credits": _credits(rows),
+        "link": link,
+        "answer_by": min(until, default=None),
+    }
+
+
+def _credits(rows: Sequence[Owed]) -> list[tuple[Decimal, str]]:
+    """The credits of the rows, summed for each currency."""
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        if (credit := row.facts["credit"]) is not None:
+            sums[credit["currency"]] = sums.get(credit["currency"], Decimal(0)) + Decimal(credit["amount"])
+    return [(amount, currency) for currency, amount in sorted(sums.items())]
 
 
 def maintenance_context(

@@ -23,6 +23,18 @@ class Question:
     contact: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProblemQuestion:
+    """The question of all cases of a problem that one notice asks a contact about: what was told to a party (see
+    `notices.model.Owed`) at `told`."""
+
+    tenant: str
+    problem: str
+    party: str
+    told: int
+    contact: str
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -38,11 +50,11 @@ class Links:
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 
-    def question_url(self, question: Question) -> str:
+    def question_url(self, question: Question | ProblemQuestion) -> str:
         token = self._questions.dumps(astuple(question))
         return f"{self._public_url}/confirm/{token if isinstance(token, str) else token.decode()}"
 
-    def read_question(self, token: str) -> Question:
+    def read_question(self, token: str) -> Question | ProblemQuestion:
         """The question that a token was made for. Raises BadLink on any other text."""
         if len(token) > MAX_TOKEN:
             raise BadLink("the link is too long to be one of ours")
@@ -53,4 +65,6 @@ class Links:
         match fields:
             case [str(tenant), str(case_id), int(asked), str(contact)]:
                 return Question(tenant, case_id, asked, contact)
+            case [str(tenant), str(problem), str(party), int(told), str(contact)]:
+                return ProblemQuestion(tenant, problem, party, told, contact)
         raise BadLink("the link is not a question's")

@@ -1,7 +1,7 @@
 """A notice: one message to one contact, with its delivery record. Instants in microseconds UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 NoticeKind = Literal[
@@ -27,7 +27,8 @@ NoticeState = Literal["recorded", "sent", "failed", "stopped"]
 class Notice:
     """`id` is the idempotency key under which it is sent once. `role` is the agreement's word for whom (such as
     `customer.noc`). `due_by` is until when it was promised. `reason` says why it was stopped or has failed.
-    `calendar` is an iCalendar text to attach. `payload` is the body of a webhook. A contact's secret is never here."""
+    One of a problem tells of several of its `cases` at once. `calendar` is an iCalendar text to attach. `payload` is
+    the body of a webhook. A contact's secret is never here."""
 
     id: str
     kind: NoticeKind
@@ -43,9 +44,33 @@ class Notice:
     agreement: str | None = None
     case_id: str | None = None
     maintenance_id: str | None = None
+    problem_id: str | None = None
+    cases: tuple[str, ...] = ()
     calendar: str | None = None
     payload: Mapping[str, Any] | None = None
     due_by: int | None = None
     sent_at: int | None = None
     attempts: int = 0
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """That `roles` of one party are to be told of an event of a case that shares its problem with others: what is owed
+    to a party is gathered for a moment and told in one notice. `party` is a customer, or "" for the provider's own.
+    `facts` (JSON) is what the notice says of the case. `arrived`: see `arrivals`. `told` is when it was (None: not
+    yet)."""
+
+    problem: str
+    case_id: str
+    seq: int
+    kind: NoticeKind
+    party: str
+    customer: str
+    agreement: str
+    roles: tuple[str, ...]
+    at: int
+    due_by: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    arrived: int | None = None
+    told: int | None = None

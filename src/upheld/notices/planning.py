@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Contact, Party
@@ -30,16 +30,19 @@ def plan_case_notices(
     due_by: int | None,
     occasion: str,
     links: Callable[[str], str] | None,
+    roles: Sequence[str] | None = None,
 ) -> list[Notice]:
     """The notices of an occasion in the life of a case, one for each contact of each role, in the agreement's order;
-    none where the agreement promises none.
+    none where the agreement promises none. `roles`: only of those.
 
     A role without a contact gives one that is stopped, and so does a contact that has already been met under an earlier
     role of the list. The id, `<case>/<occasion>/<role>/<n>`, is the key under which it is sent once. `links` makes
     the link on which a contact (`<role>/<n>`) answers; it is asked for question and reminder only. Raises ValueError
     where those have none."""
     notices: list[Notice] = []
-    for role, number, contact in _contacts(case_roles(kind, case, agreement), customer, provider):
+    for role, number, contact in _contacts(
+        case_roles(kind, case, agreement) if roles is None else roles, customer, provider
+    ):
         key = f"{case.id}/{occasion}/{role}/{number}"
         common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id}
         if contact is None:
@@ -51,13 +54,13 @@ def plan_case_notices(
                 raise ValueError(f"a {kind} needs links")
             link = links(f"{role}/{number}")
         reader = _reader(role, contact, agreement, customer, provider)
-        answer_by = _answer_by(kind, agreement, at)
-        context = case_context(case, agreement, customer, provider, role, reader, link=link, answer_by=answer_by)
+        until = answer_by(kind, agreement, at)
+        context = case_context(case, agreement, customer, provider, role, reader, link=link, answer_by=until)
         data = {
             "case": _case_data(case),
             "verdict": dict(case.verdict),
             "link": link,
-            "answer_by": None if answer_by is None else format_instant(answer_by),
+            "answer_by": None if until is None else format_instant(until),
         }
         notices.append(_notice(key, kind, role, contact, at, due_by, common, context, data))
     return _once_each(notices)
@@ -152,6 +155,11 @@ def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tu
     return party.contacts.get(name, ()) if party is not None else ()
 
 
+def email_or_webhook(contact: Contact) -> tuple[Literal["email", "webhook"], str]:
+    """The channel of a contact, and its address there."""
+    return ("email", contact.email) if contact.email else ("webhook", contact.webhook or "")
+
+
 def signing_secret(notice: Notice, customer: Party | None, provider: Party | None) -> str | None:
     """The secret that signs a webhook's notice; None where the contact is no longer there."""
     contacts = contacts_of(notice.role, customer, provider)
@@ -212,6 +220,7 @@ def _notice(
     data: Mapping[str, Any],
 ) -> Notice:
     text = render(kind, context)
+    channel, address = email_or_webhook(contact)
     about = {
         "id": key,
         "kind": kind,
@@ -226,8 +235,8 @@ def _notice(
         id=key,
         kind=kind,
         role=role,
-        channel="email" if contact.email else "webhook",
-        address=contact.email or contact.webhook or "",
+        channel=channel,
+        address=address,
         subject=text.subject,
         text=text.text,
         html=text.html,
@@ -270,7 +279,7 @@ def _once_each(notices: Sequence[Notice]) -> list[Notice]:
     return kept
 
 
-def _answer_by(kind: NoticeKind, agreement: Agreement, at: int) -> int | None:
+def answer_by(kind: NoticeKind, agreement: Agreement, at: int) -> int | None:
     """Until when an answer is waited for: a reminder goes out `remind_after` after its question."""
     terms = agreement.confirmation
     if kind == "question":

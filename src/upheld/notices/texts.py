@@ -36,7 +36,16 @@ class Text:
 def render(kind: NoticeKind, context: Mapping[str, Any]) -> Text:
     """The notice of `kind` for `context["reader"]` (a `formats.Reader`). What else the context holds is made by
     `facts.case_context` or `facts.maintenance_context`; a missing name is a defect and raises."""
-    name = f"{context['reader'].language}/{kind}.jinja"
+    return _render(kind, kind, context)
+
+
+def render_gathered(kind: NoticeKind, context: Mapping[str, Any]) -> Text:
+    """The notice of `kind` of several cases of one problem, of a context that `facts.problem_context` made."""
+    return _render("problem", kind, context)
+
+
+def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text:
+    name = f"{context['reader'].language}/{template}.jinja"
     plain = _environment(False).get_template(name)
     values = {**context, "kind": kind}
     text = plain.render(values, layout="layout.txt", parts="parts.txt")
@@ -59,6 +68,7 @@ def _environment(html: bool) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["squeeze"] = _squeeze
+    environment.filters["one_line"] = one_line
     environment.filters["close_gaps"] = _close_gaps
     for name in ("moment", "span", "span_utc", "duration", "whole", "money"):
         environment.filters[name] = _for_reader(getattr(formats, name))

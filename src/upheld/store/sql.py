@@ -14,13 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
 from upheld.recorder import Recorder
-from upheld.store import log, manifest, tables
+from upheld.store import log, manifest, problems, tables
 from upheld.store.appending import Appending
 from upheld.store.census import census
 from upheld.store.claiming import claiming
 from upheld.store.columnar import Wanted
 from upheld.store.compacting import Compactor
 from upheld.store.folder import Folder
+from upheld.store.leading import Leading
 from upheld.store.reading import Reading
 from upheld.store.rows import add, from_row, put, to_row
 from upheld.store.transactions import SqlTransaction
@@ -47,6 +48,7 @@ class SqlStore:
         # which sleeps for up to a tenth of a second at a time.
         self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._appending = Appending(lambda: self._begin(writing=True), recorder)
+        self._leading = Leading(engine)
         self._reading = Reading(lambda: self._begin(writing=False), folder)
         self.compactor = (
             None if folder is None else Compactor(lambda writing: self._begin(writing=writing), engine, folder)
@@ -54,6 +56,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Closes the connections. The store must not be used any more."""
+        self._leading.close()
         self._engine.dispose()
 
     # -- units of work
@@ -110,6 +113,13 @@ class SqlStore:
         return sorted(taken, key=lambda entry: (entry.due_at, entry.tenant, entry.id))
 
     # -- the installation
+
+    def owing(self, before: int, limit: int) -> Sequence[tuple[str, str]]:
+        with self._begin(writing=False) as connection:
+            return problems.owing(connection, before, limit)
+
+    def leads(self, tenant: str) -> bool:
+        return self._leading.leads(tenant)
 
     def add_tenant(self, tenant: str, name: str) -> None:
         """Adds it; the same tenant again changes nothing."""

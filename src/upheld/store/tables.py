@@ -171,6 +171,7 @@ cases = Table(
     _column("reopened_at", BigInteger, optional=True),
     _column("asked", Integer),
     _column("level", Integer),
+    _column("problem", Text, optional=True),
     _column("outcome", Text, optional=True),
     _column("closed_at", BigInteger, optional=True),
     _column("seq", Integer),
@@ -190,7 +191,68 @@ cases = Table(
         postgresql_where=text("is_open"),
     ),
     Index("cases_by_age", "tenant", "opened_at"),
+    Index(
+        "open_cases_by_age",
+        "tenant",
+        "opened_at",
+        "id",
+        sqlite_where=text("is_open = 1"),
+        postgresql_where=text("is_open"),
+    ),
+    Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at"),
     Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("cause", Text),
+    _column("state", Text),
+    _column("opened_at", BigInteger),
+    _column("closed_at", BigInteger, optional=True),
+    _column("merged_into", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index(
+        "one_open_problem",
+        "tenant",
+        "cause",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("problems_by_age", "tenant", "opened_at"),
+)
+
+# What is to be told of the cases of problems, gathered for a moment before it is.
+owed = Table(
+    "owed",
+    metadata,
+    _column("tenant", Text),
+    _column("problem", Text),
+    _column("case_id", Text),
+    _column("seq", Integer),
+    _column("kind", Text),
+    _column("party", Text),
+    _column("customer", Text),
+    _column("agreement", Text),
+    _column("roles", _DOCUMENT),
+    _column("at", BigInteger),
+    _column("due_by", BigInteger, optional=True),
+    _column("facts", _DOCUMENT),
+    _column("arrived", BigInteger, optional=True),
+    _column("told", BigInteger, optional=True),
+    PrimaryKeyConstraint("tenant", "case_id", "seq", "kind", "party"),
+    Index(
+        "owed_to_tell",
+        "tenant",
+        "problem",
+        "party",
+        sqlite_where=text("told IS NULL"),
+        postgresql_where=text("told IS NULL"),
+    ),
+    Index("owed_told", "tenant", "problem", "party", "told"),
 )
 
 events = Table(
@@ -255,6 +317,8 @@ notices = Table(
     _column("agreement", Text, optional=True),
     _column("case_id", Text, optional=True),
     _column("maintenance_id", Text, optional=True),
+    _column("problem_id", Text, optional=True),
+    _column("cases", _DOCUMENT),
     _column("calendar", Text, optional=True),
     _column("payload", _DOCUMENT, optional=True),
     _column("due_by", BigInteger, optional=True),
@@ -264,6 +328,7 @@ notices = Table(
     PrimaryKeyConstraint("tenant", "id"),
     Index("notices_by_age", "tenant", "recorded_at"),
     Index("notices_by_case", "tenant", "case_id", "recorded_at"),
+    Index("notices_by_problem", "tenant", "problem_id", "customer"),
     Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
 )
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -29,11 +30,12 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import OPEN_STATES, Case, Event, State
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
-from upheld.notices.model import Notice
+from upheld.notices.model import Notice, Owed
 from upheld.ports import (
     Adoption,
     AgendaEntry,
@@ -46,10 +48,12 @@ from upheld.ports import (
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, dead_letters, log, tables
+from upheld.store import alarms, dead_letters, log, problems, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 _LOG_FLOOR = "log_floor"
+RANGES_AT_ONCE = 200
+"""Ranges of ids in one statement: a database takes no more than so many hundreds of terms."""
 
 
 class SqlTransaction:
@@ -295,7 +299,7 @@ class SqlTransaction:
 
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
         t = tables.cases.c
-        wanted = [] if states is None else [t.state.in_(states)]
+        wanted = [] if states is None else [t.is_open if set(states) == set(OPEN_STATES) else t.state.in_(states)]
         return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
 
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
@@ -307,6 +311,41 @@ class SqlTransaction:
     def events(self, case_id: str) -> Sequence[Event]:
         t = tables.events.c
         return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
+
+    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
+        return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
+
+    def count_open(self) -> Mapping[str | None, tuple[int, int]]:
+        return problems.count_open(self._connection, self._tenant)
+
+    # -- problems
+
+    def save_problem(self, problem: Problem) -> None:
+        problems.save(self._connection, self._tenant, problem)
+
+    def problem(self, problem_id: str) -> Problem | None:
+        return self._find(Problem, tables.problems, tables.problems.c.id == problem_id)
+
+    def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
+        return problems.many(self._connection, self._tenant, only_open, limit)
+
+    def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
+        return problems.cases_of(self._connection, self._tenant, problem_id, limit, offset)
+
+    def count_cases(self, problem_id: str) -> tuple[int, int]:
+        return problems.count_cases(self._connection, self._tenant, problem_id)
+
+    def owe(self, owed: Sequence[Owed]) -> None:
+        problems.owe(self._connection, self._tenant, owed)
+
+    def take_owed(self, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
+        return problems.take(self._connection, self._tenant, problem_id, told, parties)
+
+    def owed_as_told(self, problem_id: str, party: str, told: int) -> Sequence[Owed]:
+        return problems.as_told(self._connection, self._tenant, problem_id, party, told)
+
+    def is_owed(self, problem_id: str) -> bool:
+        return problems.is_owed(self._connection, self._tenant, problem_id)
 
     # -- actions and tickets
 
@@ -336,14 +375,23 @@ class SqlTransaction:
         return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)
 
     def notices(
-        self, *, case_id: str | None = None, maintenance_id: str | None = None, limit: int = 500
+        self,
+        *,
+        case_id: str | None = None,
+        maintenance_id: str | None = None,
+        problem_id: str | None = None,
+        limit: int = 500,
     ) -> Sequence[Notice]:
         t = tables.notices.c
         wanted = [] if case_id is None else [t.case_id == case_id]
+        wanted += [] if problem_id is None else [t.problem_id == problem_id]
         wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
         return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
 
     # -- maintenance, exclusions, changes
+
+    def notices_of(self, case: Case) -> Sequence[Notice]:
+        return problems.notices_of(self._connection, self._tenant, case)
 
     def save_maintenance(self, maintenance: Maintenance) -> None:
         self._put(tables.maintenances, to_row(maintenance))
@@ -449,6 +497,15 @@ class SqlTransaction:
         return alarms.about(self._connection, self._tenant, names, since, limit)
 
     # -- the agenda
+
+    def agenda_of(self, kinds: Collection[str], subjects: Collection[str]) -> Sequence[AgendaEntry]:
+        t = tables.agenda.c
+        begins = [f"{kind}/{subject}/" for kind in kinds for subject in subjects]
+        found: list[AgendaEntry] = []
+        for first in range(0, len(begins), RANGES_AT_ONCE):
+            some = [(t.id >= begin) & (t.id < begin[:-1] + "0") for begin in begins[first : first + RANGES_AT_ONCE]]
+            found += self._list(AgendaEntry, tables.agenda, t.ended_as.is_(None), or_(*some))
+        return sorted(found, key=lambda entry: (entry.due_at, entry.id))
 
     def schedule(self, entry: AgendaEntry) -> None:
         self._add(tables.agenda, to_row(entry))

@@ -10,7 +10,7 @@ from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.versions import Version
-from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event
+from upheld.cases.model import ENDED_STATES, Case, Event
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
 from upheld.reactions import ACT, CLOSE, REMIND, SEND
@@ -19,6 +19,7 @@ from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, member
 from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
+_STEPS = (ACT, REMIND, CLOSE, SEND)
 _DONE = {"ticket": "Ticket opened", "escalation": "Escalation delivered"}
 _FAILED = {"ticket": "The ticket could not be opened", "escalation": "The escalation could not be delivered"}
 
@@ -84,16 +85,23 @@ class Page:
     said_by: str | None
 
 
-def rows(t: Transaction, portfolio: Portfolio | None) -> tuple[list[Row], list[Row]]:
-    """The open cases and the recently ended ones, newest first."""
-    agenda = t.agenda()
-    waiting = {n.id: n for n in t.notices() if n.state == "recorded"}
-    found = [t.cases(OPEN_STATES), t.cases(ENDED_STATES, limit=RECENTLY_ENDED)]
-    open_, ended = (
-        [Row(case, customer_name(portfolio, case.customer), _next_step(case, agenda, waiting)) for case in cases]
-        for cases in found
-    )
-    return open_, ended
+def rows(t: Transaction, portfolio: Portfolio | None, cases: Sequence[Case]) -> list[Row]:
+    """Cases as a list shows them, each with what is due next."""
+    due: dict[str, list[AgendaEntry]] = {}
+    for entry in t.agenda_of(_STEPS, [case.id for case in cases]):
+        due.setdefault(entry.id.split("/")[1], []).append(entry)
+    sending = [entry.data["notice"] for entries in due.values() for entry in entries if entry.kind == SEND]
+    waiting = waiting_of(notice for name in sending if (notice := t.notice(name)) is not None)
+    names = customer_names(portfolio)
+    return [
+        Row(case, names.get(case.customer, case.customer), _next_step(case, due.get(case.id, ()), waiting))
+        for case in cases
+    ]
+
+
+def waiting_of(notices: Iterable[Notice]) -> dict[str, Notice]:
+    """Those that are still to be sent, by their ids."""
+    return {notice.id: notice for notice in notices if notice.state == "recorded"}
 
 
 def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio: Portfolio | None, now: int) -> Page:
@@ -105,8 +113,8 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     kept = _verdict_now(t, case)
     verdict = kept or last_told
     events = t.events(case.id)
-    notices = t.notices(case_id=case.id)
-    waiting = {n.id: n for n in notices if n.state == "recorded"}
+    notices = t.notices_of(case)
+    agenda = t.agenda_of(_STEPS, [case.id])
     evidence = {*last_told.evidence, *verdict.evidence}
     members = agreement.services if agreement else ()
     chart = _chart(log, tenant, case, objective, members, evidence, events, now)
@@ -125,7 +133,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         actions=tuple(t.actions(case.id)),
         told=tuple(Told(n, _promise(n, now)) for n in notices),
         versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else (Version(last_told, told_at, "last told"),),
-        next_step=_next_step(case, t.agenda(), waiting),
+        next_step=_next_step(case, agenda, waiting_of(notices)),
         may_ask=may_ask(case),
         said_by=said_by(events),
     )
@@ -143,8 +151,11 @@ def said_by(events: Iterable[Event]) -> str | None:
 
 
 def customer_name(portfolio: Portfolio | None, customer: str) -> str:
-    parties = portfolio.customers if portfolio is not None else ()
-    return next((party.name for party in parties if party.id == customer), customer)
+    return customer_names(portfolio).get(customer, customer)
+
+
+def customer_names(portfolio: Portfolio | None) -> dict[str, str]:
+    return {party.id: party.name for party in portfolio.customers} if portfolio is not None else {}
 
 
 def _verdict_now(t: Transaction, case: Case) -> Verdict | None:
@@ -237,8 +248,10 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
             return f"Case opened: {words.CASE_KIND[data['kind']].lower()}", _figures(data["verdict"])
         case "analysed":
             return "Related information attached", _found(data["findings"])
+        case "grouped":
+            return "Belongs to a problem with a shared cause", str(data["problem"])
         case "acted":
-            return "Ticket requested", ""
+            return ("Ticket requested", "") if data["step"] == "ticket" else ("Handled with its problem", "")
         case "step_done":
             return _DONE[_step(data["action"])], f"Reference {data['reference']}"
         case "step_failed":
@@ -295,7 +308,7 @@ def _figures(verdict: Mapping[str, Any]) -> str:
 
 def _found(findings: Mapping[str, Any]) -> str:
     counted = (
-        (len(findings.get("affected", ())), "other affected service"),
+        (findings.get("affected_count", 0), "other affected service"),
         (len(findings.get("cause_candidates", ())), "cause candidate"),
         (len(findings.get("changes", ())), "recent change"),
     )

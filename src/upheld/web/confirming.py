@@ -12,12 +12,13 @@ from fastapi.responses import HTMLResponse
 from upheld.agreements.units import parse_instant
 from upheld.cases.model import Case
 from upheld.notices.formats import Reader, moment
-from upheld.notices.links import BadLink, Question
+from upheld.notices.links import BadLink, ProblemQuestion, Question
+from upheld.web import confirming_many
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
+from upheld.web.confirming_many import LONGEST_COMMENT
 from upheld.web.site import Site
 
-LONGEST_COMMENT = 2_000
 _HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 
 
@@ -30,6 +31,8 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             question = site.application.links.read_question(token)
         except BadLink:
             return show(request, 404, standing="invalid")
+        if isinstance(question, ProblemQuestion):
+            return show(request, 200, "confirm_many.html", **confirming_many.facts(site, question))
         return show(request, 200, **_facts(site, question))
 
     @routes.post("/confirm/{token}")
@@ -38,27 +41,31 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         token: str,
         solved: Annotated[str, Form()] = "",
         comment: Annotated[str, Form()] = "",
+        unsolved: Annotated[tuple[str, ...], Form()] = (),
     ) -> Response:
         try:
             question = site.application.links.read_question(token)
         except BadLink:
             return show(request, 404, standing="invalid")
+        if isinstance(question, ProblemQuestion):
+            said = confirming_many.answer(site, question, solved, comment.strip(), unsolved)
+            return show(request, 400 if said.get("fault") else 200, "confirm_many.html", **said)
         if solved not in ("yes", "no"):
             return show(request, 400, **_facts(site, question), fault="Please choose one of the two answers.")
         if len(comment) > LONGEST_COMMENT:
             fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
             return show(request, 400, **_facts(site, question), fault=fault, comment=comment)
-        said = site.application.process.answer(
+        taken = site.application.process.answer(
             question.tenant, question.case_id, question.asked, question.contact, solved == "yes", comment.strip()
         )
         facts = _facts(site, question)
-        if said == "taken":
+        if taken == "taken":
             facts["standing"] = "thanks_yes" if solved == "yes" else "thanks_no"
         return show(request, 200, **facts)
 
-    def show(request: Request, status: int, **facts: Any) -> HTMLResponse:
+    def show(request: Request, status: int, template: str = "confirm.html", **facts: Any) -> HTMLResponse:
         known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": ""}
-        answer = site.page(request, "confirm.html", None, status, **{**known, **facts})
+        answer = site.page(request, template, None, status, **{**known, **facts})
         answer.headers.update(_HEADERS)
         return answer
 

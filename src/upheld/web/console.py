@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upheld.agreements.model import Portfolio
@@ -13,10 +13,11 @@ from upheld.assessment.verdict import Verdict
 from upheld.channels.mail import message_id
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
-from upheld.web import casework, mails, planned, standing
+from upheld.web import casework, mails, planned, problems, standing
 from upheld.web.expected import expected
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
+MOST_PAGES = 1_000_000
 PERIODS_SHOWN, PERIODS_UNFOLDED = 24, 7
 MAILS_KNOWN = 5_000
 _SHOWN = {"at_risk": ("at_risk",), "violated": ("violated",), "no_data": ("no_data",)}
@@ -84,11 +85,29 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
     visit, submit = signed_in(site), form_of(site)
 
     @routes.get("/cases")
-    def cases(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+    def cases(
+        request: Request,
+        visitor: Annotated[Visitor, Depends(visit)],
+        page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+    ) -> Response:
         portfolio = _portfolio(site, visitor)
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            opened, ended = casework.rows(t, portfolio)
-        return site.page(request, "cases.html", visitor, opened=opened, ended=ended)
+            listed = problems.cases_page(t, portfolio, page)
+        return site.page(request, "cases.html", visitor, listed=listed)
+
+    @routes.get("/problems/{problem_id}")
+    def problem(
+        request: Request,
+        problem_id: str,
+        visitor: Annotated[Visitor, Depends(visit)],
+        page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+    ) -> Response:
+        portfolio = _portfolio(site, visitor)
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            found = problems.problem_page(t, portfolio, problem_id, page)
+        if found is None:
+            raise HTTPException(404, "There is no such problem.")
+        return site.page(request, "problem.html", visitor, page=found, problem=found.problem)
 
     @routes.get("/cases/{case_id}")
     def case(request: Request, case_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:

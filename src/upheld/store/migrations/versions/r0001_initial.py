@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("reopened_at", sa.BigInteger(), nullable=True),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -100,6 +101,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="cases_pk"),
     )
     op.create_index("cases_by_age", "cases", ["tenant", "opened_at"], unique=False)
+    op.create_index(
+        "open_cases_by_age",
+        "cases",
+        ["tenant", "opened_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("is_open = 1"),
+        postgresql_where=sa.text("is_open"),
+    )
+    op.create_index("cases_by_problem", "cases", ["tenant", "problem", "is_open", "opened_at"], unique=False)
     op.create_index(
         "cases_by_objective", "cases", ["tenant", "agreement", "objective", "service", "opened_at"], unique=False
     )
@@ -111,6 +121,53 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_open = 1"),
         postgresql_where=sa.text("is_open"),
     )
+    op.create_table(
+        "problems",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("merged_into", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="problems_pk"),
+    )
+    op.create_index(
+        "one_open_problem",
+        "problems",
+        ["tenant", "cause"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index("problems_by_age", "problems", ["tenant", "opened_at"], unique=False)
+    op.create_table(
+        "owed",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("party", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("roles", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("due_by", sa.BigInteger(), nullable=True),
+        sa.Column("facts", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("arrived", sa.BigInteger(), nullable=True),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "case_id", "seq", "kind", "party", name="owed_pk"),
+    )
+    op.create_index(
+        "owed_to_tell",
+        "owed",
+        ["tenant", "problem", "party"],
+        unique=False,
+        sqlite_where=sa.text("told IS NULL"),
+        postgresql_where=sa.text("told IS NULL"),
+    )
+    op.create_index("owed_told", "owed", ["tenant", "problem", "party", "told"], unique=False)
     op.create_table(
         "alarms",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -300,6 +357,8 @@ def upgrade() -> None:
         sa.Column("agreement", sa.Text(), nullable=True),
         sa.Column("case_id", sa.Text(), nullable=True),
         sa.Column("maintenance_id", sa.Text(), nullable=True),
+        sa.Column("problem_id", sa.Text(), nullable=True),
+        sa.Column("cases", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("calendar", sa.Text(), nullable=True),
         sa.Column("payload", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("due_by", sa.BigInteger(), nullable=True),
@@ -310,6 +369,7 @@ def upgrade() -> None:
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
     op.create_index("notices_by_case", "notices", ["tenant", "case_id", "recorded_at"], unique=False)
+    op.create_index("notices_by_problem", "notices", ["tenant", "problem_id", "customer"], unique=False)
     op.create_index("notices_by_maintenance", "notices", ["tenant", "maintenance_id", "recorded_at"], unique=False)
     op.create_table(
         "portfolios",

@@ -11,6 +11,7 @@ from upheld.agreements.units import format_instant
 from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
@@ -40,7 +41,7 @@ NOT_SHOWN = "(not shown)"
 
 
 def record_document(
-    record: Case | Event | Action | Ticket | Maintenance | Announcement | Exclusion | Change,
+    record: Case | Problem | Event | Action | Ticket | Maintenance | Announcement | Exclusion | Change,
 ) -> Document:
     """A record with its own field names."""
     return {field.name: _shown(field.name, getattr(record, field.name)) for field in fields(record)}

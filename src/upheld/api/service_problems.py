@@ -1,0 +1,61 @@
+"""Problems: the cases of one cause."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from upheld.api.documents import notice_document, record_document
+from upheld.api.inputs import Asking, Input, Name
+from upheld.api.problems import Problem
+from upheld.app import Application
+
+
+class ProblemQuery(Input):
+    """`open`: only those that have not ended."""
+
+    open: bool = False
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 500
+
+
+class CasesQuery(Input):
+    """A part of a problem's cases, the open ones first, then newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 500
+    offset: Annotated[int, Field(ge=0)] = 0
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/problems`."""
+    routes = APIRouter(prefix="/v1", tags=["cases"])
+
+    @routes.get("/problems")
+    def many(caller: Asking, query: Annotated[ProblemQuery, Query()]) -> dict[str, Any]:
+        """Problems, newest first, each with how many of its cases are open."""
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            found, counted = t.problems(only_open=query.open, limit=query.limit), t.count_open()
+        return {"problems": [record_document(one) | {"open_cases": counted.get(one.id, (0, 0))[0]} for one in found]}
+
+    @routes.get("/problems/{problem_id}")
+    def one(caller: Asking, problem_id: Name, query: Annotated[CasesQuery, Query()]) -> dict[str, Any]:
+        """One problem with its cases, its steps and the notices that told of several of its cases at once."""
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            problem = t.problem(problem_id)
+            if problem is None:
+                raise Problem(404, "there is no problem of that id")
+            still, every = t.count_cases(problem_id)
+            return record_document(problem) | {
+                "open_cases": still,
+                "all_cases": every,
+                "cases": [
+                    _brief(record_document(c)) for c in t.cases_of_problem(problem_id, query.limit, query.offset)
+                ],
+                "actions": [record_document(action) for action in t.actions(problem_id)],
+                "notices": [notice_document(notice) for notice in t.notices(problem_id=problem_id)],
+            }
+
+    return routes
+
+
+def _brief(case: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in case.items() if name not in ("verdict", "periods", "findings")}

@@ -1,0 +1,144 @@
+"""What is told of the cases of one problem: owed case by case, gathered for a moment, and told each contact once. Pure.
+
+Four hundred services behind one switch are four hundred cases, each with its own verdict and promise to tell; whoever
+has twenty of them reads one notice that lists them. Where only one case is to be told of, it is told as any other.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from upheld.agreements.model import Agreement
+from upheld.agreements.parties import Contact, Party
+from upheld.agreements.units import SECOND, format_instant
+from upheld.cases.model import Case
+from upheld.cases.problems import Problem
+from upheld.notices.facts import problem_context
+from upheld.notices.formats import Reader
+from upheld.notices.model import Notice, NoticeKind, Owed
+from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_of, email_or_webhook
+from upheld.notices.texts import render_gathered
+
+GATHER = 10 * SECOND
+"""For how long what is owed is gathered before it is told."""
+CASES_LISTED = 50
+"""Cases that a notice lists at most; it says how many there are."""
+
+ProblemLink = Callable[[Owed, str], str]
+"""(one of the rows, contact) -> the signed link on which that contact answers for all cases of the notice."""
+
+
+def owed_of(
+    kind: NoticeKind, case: Case, agreement: Agreement, seq: int, at: int, due_by: int | None, arrived: int | None
+) -> list[Owed]:
+    """What an event of a case of a problem asks to be told: a row for the customer's roles, one for the provider's."""
+    assert case.problem is not None, "a case of no problem is told by itself"
+    roles = case_roles(kind, case, agreement)
+    facts = {
+        "service": case.service,
+        "objective": case.objective,
+        "status": case.verdict["status"],
+        "credit": case.verdict["credit"],
+        "asked": case.asked,
+        "answer_by": answer_by(kind, agreement, at),
+    }
+    found = []
+    for party in (case.customer, ""):
+        theirs = tuple(role for role in roles if role.startswith(CUSTOMER) == bool(party))
+        if theirs:
+            names = case.problem, case.id, seq, kind, party, case.customer, case.agreement
+            found.append(Owed(*names, theirs, at, due_by, facts, arrived))
+    return found
+
+
+def gathered_notices(
+    problem: Problem,
+    rows: Sequence[Owed],
+    customers: Mapping[str, Party],
+    provider: Party | None,
+    at: int,
+    link: ProblemLink,
+) -> list[Notice]:
+    """The notices of several rows of one kind that are owed to one party: one for each of its contacts, of all that it
+    is to be told."""
+    kind, party = rows[0].kind, rows[0].party
+    assert all((row.kind, row.party) == (kind, party) for row in rows), "rows of another notice"
+    notices = []
+    for contact, role, number, theirs in _by_contact(rows, customers, provider):
+        reader_of = customers.get(party) if party else provider
+        url = link(theirs[0], f"{role}/{number}") if kind in ("question", "reminder") else None
+        assert reader_of is not None, "a contact of nobody"
+        reader = Reader(contact.language, reader_of.time_zone)
+        context = problem_context(problem, theirs, customers, provider, role, reader, url)
+        text = render_gathered(kind, {**context, "listed": theirs[:CASES_LISTED]})
+        key = f"{problem.id}/{kind}-{at}/{party or 'provider'}/{role}/{number}"
+        due_by = min((row.due_by for row in theirs if row.due_by is not None), default=None)
+        channel, address = email_or_webhook(contact)
+        notices.append(
+            Notice(
+                id=key,
+                kind=kind,
+                role=role,
+                channel=channel,
+                address=address,
+                subject=text.subject,
+                text=text.text,
+                html=text.html,
+                state="recorded",
+                recorded_at=at,
+                customer=party or None,
+                problem_id=problem.id,
+                cases=tuple(row.case_id for row in theirs),
+                payload=_payload(key, kind, role, problem, theirs, text.subject, text.text, at, due_by, url),
+                due_by=due_by,
+            )
+        )
+    return notices
+
+
+def nobody_told(rows: Sequence[Owed], notices: Sequence[Notice]) -> list[Owed]:
+    """The rows that none of the notices tells: whoever they are owed to has no contact for the role."""
+    told = {case for notice in notices for case in notice.cases}
+    return [row for row in rows if row.case_id not in told]
+
+
+def _by_contact(
+    rows: Sequence[Owed], customers: Mapping[str, Party], provider: Party | None
+) -> list[tuple[Contact, str, int, list[Owed]]]:
+    """Each contact, under the first role that it is found by, with what it is to be told; each case once."""
+    found: dict[tuple[str, str], tuple[Contact, str, int, dict[str, Owed]]] = {}
+    for row in rows:
+        for role in row.roles:
+            for number, contact in enumerate(contacts_of(role, customers.get(row.customer), provider)):
+                _, _, _, theirs = found.setdefault(email_or_webhook(contact), (contact, role, number, {}))
+                theirs[row.case_id] = row
+    return [(contact, role, number, list(theirs.values())) for contact, role, number, theirs in found.values()]
+
+
+def _payload(
+    key: str,
+    kind: NoticeKind,
+    role: str,
+    problem: Problem,
+    rows: Sequence[Owed],
+    subject: str,
+    text: str,
+    at: int,
+    due_by: int | None,
+    link: str | None,
+) -> Mapping[str, Any]:
+    data = {
+        "id": key,
+        "kind": kind,
+        "role": role,
+        "problem": problem.id,
+        "due_by": None if due_by is None else format_instant(due_by),
+        "subject": subject,
+        "text": text,
+        "link": link,
+        "cases": [
+            {"id": row.case_id, "customer": row.customer, "agreement": row.agreement}
+            | {name: row.facts[name] for name in ("service", "objective", "status", "credit")}
+            for row in rows
+        ],
+    }
+    return {"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": data}

@@ -1,0 +1,114 @@
+"""Problems as rows, their cases, and what is owed to those whom they hit. What each function promises is said in
+`ports.Transaction`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from sqlalchemy import Connection, case, exists, func, insert, or_, select, update
+
+from upheld.cases.model import Case
+from upheld.cases.problems import Problem
+from upheld.notices.model import Notice, Owed
+from upheld.ports import Conflict
+from upheld.store.rows import from_row, put, to_row
+from upheld.store.tables import cases, notices, owed, problems
+
+_DOCUMENTS = ("verdict", "periods", "findings")
+_BRIEF = [cases.c[f.name] for f in fields(Case) if f.name not in _DOCUMENTS]
+
+
+def save(connection: Connection, tenant: str, problem: Problem) -> None:
+    p = problems.c
+    another = select(p.id).where(p.tenant == tenant, p.cause == problem.cause, p.state == "open", p.id != problem.id)
+    if problem.state == "open" and connection.execute(another).first() is not None:
+        raise Conflict(f"another problem of {problem.cause} is open")
+    put(connection, problems, [to_row(problem) | {"tenant": tenant}])
+
+
+def many(connection: Connection, tenant: str, only_open: bool, limit: int | None) -> Sequence[Problem]:
+    p = problems.c
+    query = select(problems).where(p.tenant == tenant).order_by(p.opened_at.desc(), p.id).limit(limit)
+    rows = connection.execute(query.where(p.state == "open") if only_open else query).mappings()
+    return [from_row(Problem, row) for row in rows]
+
+
+def open_cases(connection: Connection, tenant: str, alone: bool, limit: int | None, offset: int) -> Sequence[Case]:
+    c = cases.c
+    query = select(*_BRIEF).where(c.tenant == tenant, c.is_open).order_by(c.opened_at.desc(), c.id.desc())
+    if alone:
+        query = query.where(c.problem.is_(None))
+    if limit is not None:
+        query = query.limit(limit).offset(offset)
+    return [Case(**row) for row in connection.execute(query).mappings()]
+
+
+def count_open(connection: Connection, tenant: str) -> Mapping[str | None, tuple[int, int]]:
+    c = cases.c
+    counted = select(c.problem, func.count(), func.count(c.customer.distinct())).where(c.tenant == tenant, c.is_open)
+    return {name: (count, customers) for name, count, customers in connection.execute(counted.group_by(c.problem))}
+
+
+def cases_of(connection: Connection, tenant: str, problem_id: str, limit: int, offset: int) -> Sequence[Case]:
+    c = cases.c
+    query = select(*_BRIEF).where(c.tenant == tenant, c.problem == problem_id)
+    query = query.order_by(c.is_open.desc(), c.opened_at.desc(), c.id.desc()).limit(limit).offset(offset)
+    return [Case(**row) for row in connection.execute(query).mappings()]
+
+
+def count_cases(connection: Connection, tenant: str, problem_id: str) -> tuple[int, int]:
+    c = cases.c
+    counted = select(func.coalesce(func.sum(case((c.is_open, 1), else_=0)), 0), func.count())
+    still, all_ = connection.execute(counted.where(c.tenant == tenant, c.problem == problem_id)).one()
+    return int(still), int(all_)
+
+
+def notices_of(connection: Connection, tenant: str, case_: Case) -> Sequence[Notice]:
+    n, p = notices.c, problems.c
+    own = select(notices).where(n.tenant == tenant, n.case_id == case_.id)
+    found = [from_row(Notice, row) for row in connection.execute(own).mappings()]
+    if case_.problem is not None:
+        merged = select(p.id).where(p.tenant == tenant, p.merged_into == case_.problem)
+        of_problem = or_(n.problem_id == case_.problem, n.problem_id.in_(merged))
+        theirs = or_(n.customer == case_.customer, n.customer.is_(None))
+        gathered = select(notices).where(n.tenant == tenant, n.case_id.is_(None), of_problem, theirs)
+        told = (from_row(Notice, row) for row in connection.execute(gathered).mappings())
+        found += [notice for notice in told if case_.id in notice.cases]
+    return sorted(found, key=lambda notice: (-notice.recorded_at, notice.id))
+
+
+def owe(connection: Connection, tenant: str, rows: Sequence[Owed]) -> None:
+    if rows:
+        connection.execute(insert(owed), [to_row(row) | {"tenant": tenant} for row in rows])
+
+
+def take(connection: Connection, tenant: str, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
+    o, first = owed.c, owed.alias("first").c
+    here = (o.tenant == tenant) & (o.problem == problem_id) & o.told.is_(None)
+    waiting = (first.tenant == tenant) & (first.problem == problem_id) & first.told.is_(None)
+    chosen = select(first.party).where(waiting).group_by(first.party).order_by(first.party).limit(parties)
+    taking = update(owed).where(here, o.party.in_(chosen)).values(told=told).returning(*o)
+    found = [from_row(Owed, row) for row in connection.execute(taking).mappings()]
+    return sorted(found, key=_in_order)
+
+
+def as_told(connection: Connection, tenant: str, problem_id: str, party: str, told: int) -> Sequence[Owed]:
+    o = owed.c
+    query = select(owed).where(o.tenant == tenant, o.problem == problem_id, o.party == party, o.told == told)
+    return sorted((from_row(Owed, row) for row in connection.execute(query).mappings()), key=_in_order)
+
+
+def is_owed(connection: Connection, tenant: str, problem_id: str) -> bool:
+    o = owed.c
+    query = select(exists().where(o.tenant == tenant, o.problem == problem_id, o.told.is_(None)))
+    return bool(connection.execute(query).scalar())
+
+
+def _in_order(one: Owed) -> tuple[int, str, int]:
+    return one.at, one.case_id, one.seq
+
+
+def owing(connection: Connection, before: int, limit: int) -> Sequence[tuple[str, str]]:
+    """Of every tenant: for the worker that tells it."""
+    o = owed.c
+    query = select(o.tenant, o.problem).where(o.told.is_(None), o.at <= before).distinct().limit(limit)
+    return [(tenant, problem) for tenant, problem in connection.execute(query)]

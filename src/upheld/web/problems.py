@@ -1,0 +1,89 @@
+"""Problems and the list of cases as the pages show them: what has one cause stands together."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from upheld.actions.model import Action
+from upheld.agreements.model import Portfolio
+from upheld.cases.model import ENDED_STATES
+from upheld.cases.problems import Problem
+from upheld.ports import Transaction
+from upheld.web import casework, words
+from upheld.web.casework import RECENTLY_ENDED, Row
+
+CASES_A_PAGE = 50
+EVERY_NOTICE = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A page of a list of `count` rows, and how many pages there are."""
+
+    rows: Sequence[Row]
+    count: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An open problem with how many of its cases are open, and of how many customers."""
+
+    problem: Problem
+    cases: int
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class CasesPage:
+    """`open_cases` counts all that are open; `alone` are those of no problem."""
+
+    open_cases: int
+    groups: Sequence[Group]
+    alone: Paged
+    ended: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPage:
+    """`told`: how many notices of each kind are in which state, in words."""
+
+    problem: Problem
+    open_cases: int
+    all_cases: int
+    cases: Paged
+    steps: Sequence[Action]
+    told: Mapping[str, Sequence[str]]
+
+
+def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesPage:
+    counted = t.count_open()
+    groups = [Group(p, *counted.get(p.id, (0, 0))) for p in t.problems(only_open=True)]
+    alone = t.open_cases(alone=True, limit=CASES_A_PAGE, offset=(page - 1) * CASES_A_PAGE)
+    ended = t.cases(ENDED_STATES, limit=RECENTLY_ENDED)
+    return CasesPage(
+        sum(count for count, _ in counted.values()),
+        groups,
+        _paged(casework.rows(t, portfolio, alone), counted.get(None, (0, 0))[0], page),
+        casework.rows(t, portfolio, ended),
+    )
+
+
+def problem_page(t: Transaction, portfolio: Portfolio | None, problem_id: str, page: int) -> ProblemPage | None:
+    """None where there is no such problem."""
+    problem = t.problem(problem_id)
+    if problem is None:
+        return None
+    still, every = t.count_cases(problem_id)
+    cases = t.cases_of_problem(problem_id, CASES_A_PAGE, (page - 1) * CASES_A_PAGE)
+    counted = Counter((n.kind, n.state) for n in t.notices(problem_id=problem_id, limit=EVERY_NOTICE))
+    told: dict[str, list[str]] = {}
+    for (kind, state), count in sorted(counted.items()):
+        told.setdefault(words.NOTICE_KIND[kind], []).append(f"{count:,} {words.NOTICE_STATE[state].lower()}")
+    rows = casework.rows(t, portfolio, cases)
+    return ProblemPage(problem, still, every, _paged(rows, every, page), t.actions(problem_id), told)
+
+
+def _paged(rows: Sequence[Row], count: int, page: int) -> Paged:
+    return Paged(rows, count, page, max(1, -(-count // CASES_A_PAGE)))
