@@ -37,6 +37,7 @@ from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.reported import Reports
 from upheld.retaining import Retention
+from upheld.senders import Senders
 from upheld.sources.declared import read_declaration
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
@@ -57,6 +58,8 @@ _SECRETS = (
 
 DEFAULT_TENANT = "default"
 MEBIBYTE = 1024 * 1024
+TALLY_PAUSE = 5.0
+"""Seconds between two times that what was counted of the senders is kept."""
 SENDERS = 4
 """Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
 COMPACTION_PAUSE = 30.0
@@ -178,7 +181,8 @@ class Application:
         self.retention, self._removes_at = Retention(self.process, self.store, self.log, self.clock, keep), 0.0
         self.turns = Turns(self.process, self.store, self.telemetry)
         ahead = _microseconds(settings.ahead)
-        self.ingestion = Ingestion(self.store, self.log, self.process, self.clock, self.telemetry, ahead)
+        self.senders, self._tallies_at = Senders(self.store), 0.0
+        self.ingestion = Ingestion(self.store, self.log, self.process, self.clock, self.telemetry, ahead, self.senders)
         self.admission = Admission(
             settings.tenant_limits,
             settings.requests_at_once,
@@ -214,6 +218,7 @@ class Application:
             "assessment": self.turns.go_round,
             "timers": self.performer.keep_time,
             "compaction": lambda: self.compact() or self.remove(),
+            "tally": self.tally,
             **senders,
         }
         self.background = Background(steps, settings.stuck_after)
@@ -241,6 +246,7 @@ class Application:
         if self.sources is not None:
             self.sources.stop()
         self.background.stop()
+        self.senders.flush()
         self.telemetry.close()
 
     def compact(self) -> int:
@@ -251,6 +257,13 @@ class Application:
         if not count:
             self._compacts_at = time.monotonic() + COMPACTION_PAUSE
         return count
+
+    def tally(self) -> int:
+        """Keeps what was counted of the senders, and then rests a while."""
+        if time.monotonic() >= self._tallies_at:
+            self._tallies_at = time.monotonic() + TALLY_PAUSE
+            self.senders.flush()
+        return 0
 
     def failing(self) -> dict[str, str]:
         """The threads that do not keep going, and why."""

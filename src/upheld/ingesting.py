@@ -13,14 +13,14 @@ import structlog
 
 from upheld.agreements.units import HOUR
 from upheld.counting import Counting
-from upheld.measurements.counters import Count
+from upheld.measurements.counters import SUFFIX, Count
 from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.measurements.mapping import Mapping as SampleMapping
 from upheld.measurements.mapping import Place, Unmapped
-from upheld.measurements.model import AHEAD
+from upheld.measurements.model import AHEAD, Measurement, to_table
 from upheld.ports import Clock, MeasurementLog, Store
 from upheld.process import Process
-from upheld.readers.bodies import JSON_LINES, Batch, MalformedBody, read_body, rejected_part
+from upheld.readers.bodies import JSON_LINES, TOO_EARLY, Batch, MalformedBody, RowFault, read_body, rejected_part
 from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
 from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder, from_json
@@ -29,6 +29,7 @@ from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines, to_lines
 from upheld.readers.tables import forms_read
 from upheld.recorder import Recorder
+from upheld.senders import Senders
 
 Protocol = Literal["remote write", "remote write 2.0", "OTLP", "labelled samples"]
 """How labelled samples come; the last are those that were set aside."""
@@ -73,9 +74,11 @@ class Ingestion:
         clock: Clock,
         recorder: Recorder = Recorder(),
         ahead: int = AHEAD,
+        senders: Senders | None = None,
     ) -> None:
         self._store, self._process, self._clock, self._recorder = store, process, clock, recorder
         self.ahead, self._counting = ahead, Counting(log)
+        self.senders = Senders(store) if senders is None else senders
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
         self._receivers: dict[tuple[str, Protocol], Receiver] = {}
@@ -108,6 +111,9 @@ class Ingestion:
             self.set_aside(tenant, [_unreadable(now, sender, protocol, form, str(error), body)])
             raise
         self.set_aside(tenant, too_early(now, sender, received))
+        if received.future:
+            why = f"{received.future:,} samples of a request: {TOO_EARLY}"
+            self.senders.failed(tenant, sender, now, why, future=received.future)
         if rows := self.keep(tenant, received.table, received.counts, sender):
             self._recorder.measurements_taken(tenant, protocol, rows)
         self._recorder.measurements_left_out(tenant, protocol, received.left_out)
@@ -137,11 +143,19 @@ class Ingestion:
             together = pa.concat_tables([table, rises]).unify_dictionaries()
             self._process.take_measurements(tenant, together, sender)
 
+        now = self._clock.now()
         if counts:
-            self._counting.take(tenant, counts, self._clock.now(), kept)
+            self._counting.take(tenant, counts, now, kept)
         elif table.num_rows:
             self._process.take_measurements(tenant, table, sender)
+        self.senders.delivered(tenant, sender, table if not counts else _with_counts(table, counts, now))
         return int(table.num_rows) + len(counts)
+
+    def keep_rows(self, tenant: str, table: pa.Table, sender: str) -> int:
+        """Makes at least one measurement durable, and returns the position of the batch. Raises NotKept."""
+        position = self._process.take_measurements(tenant, table, sender)
+        self.senders.delivered(tenant, sender, table)
+        return position
 
     # -- bodies of measurements
 
@@ -150,6 +164,13 @@ class Ingestion:
         MalformedBody and WrongContentType."""
         known = self._process.known_series(tenant)
         return read_body(form, body, known=known, received_at=received_at, ahead=self.ahead)
+
+    def note_faults(self, tenant: str, sender: str, faults: Sequence[RowFault], received_at: int) -> None:
+        """Counts the rows of a sender that cannot be taken."""
+        if faults:
+            future, refused = counted(faults)
+            error = f"row {faults[0].row}: {faults[0].field}: {faults[0].message}"
+            self.senders.failed(tenant, sender, received_at, error, future=future, refused=refused)
 
     def set_rows_aside(
         self, tenant: str, form: str, body: bytes, batch: Batch, received_at: int, sender: str | None
@@ -204,6 +225,18 @@ class Ingestion:
             read = frozenset(series for series, wanted in forms.items() if "values" in wanted)
             known = self._in_force[tenant] = _InForce(versions, parse_mapping(newest[1], "mapping"), read)
         return known
+
+
+def _with_counts(table: pa.Table, counts: Sequence[Count], known_at: int) -> pa.Table:
+    """What was delivered: the samples of counters, and not what they rose by."""
+    rows = [Measurement(c.service, c.metric + SUFFIX, c.time, c.value, known_at=known_at) for c in counts]
+    return pa.concat_tables([table, to_table(rows)])
+
+
+def counted(faults: Sequence[RowFault]) -> tuple[int, int]:
+    """How many rows lie too far ahead, and how many have another fault alone."""
+    early = {fault.row for fault in faults if fault.message == TOO_EARLY}
+    return len(early), len({fault.row for fault in faults} - early)
 
 
 def _unreadable(

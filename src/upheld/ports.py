@@ -21,6 +21,7 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 
 
@@ -229,6 +230,14 @@ class Transaction(Protocol):
     def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
         """Replaces the row of one that waits, but not its body. Raises Conflict where it is not waiting with so many
         attempts."""
+
+    # who delivers
+    def add_to_senders(self, more: Sequence[Sender]) -> None:
+        """Adds to what is known of each sender. Where a tenant has more of them than are kept, those heard of longest
+        ago are dropped."""
+
+    def senders(self) -> Sequence[Sender]:
+        """Heard of last first."""
 
     # files that sources came upon
     def save_source_file(self, file: SourceFile) -> None:

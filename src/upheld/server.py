@@ -17,6 +17,7 @@ from upheld.api import problems
 from upheld.api.admitting import Admitting
 from upheld.api.edge import BodyLimit, Protection, Traced, Witness
 from upheld.api.gate import Gate
+from upheld.api.noting import Noting
 from upheld.api.routers import routers
 from upheld.api.tmf_errors import TmfErrors
 from upheld.app import Application
@@ -39,6 +40,7 @@ def create_app(application: Application) -> FastAPI:
     problems.install(app, pages.error_page(application))
     # What is added last stands outermost.
     app.add_middleware(Admitting, admission=application.admission, limit=application.settings.max_body)
+    app.add_middleware(Noting, senders=application.senders, clock=application.clock)
     app.add_middleware(Traced, recorder=application.telemetry)
     app.add_middleware(Gate, store=application.store, sessions=open_sessions(application.store))
     app.add_middleware(BodyLimit, limit=application.settings.max_body)

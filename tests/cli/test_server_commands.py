@@ -211,3 +211,20 @@ def test_what_was_set_aside_is_listed_replayed_and_discarded(place):
     assert upheld(place, "ingest", "replay", "--all").stdout == "none waits\n"
     assert upheld(place, "ingest", "discard", letter).returncode == 2
     assert upheld(place, "ingest", "replay", letter, "--all").returncode == 2
+
+
+def test_senders_are_listed_in_eighty_columns(place):
+    directory, environment = place
+    (directory / "portfolio.yaml").write_text(PORTFOLIO)
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    headers = {"Authorization": f"Bearer {environment['UPHELD_KEY']}", "Content-Type": "application/x-ndjson"}
+    url = f"{environment['UPHELD_URL']}/v1/measurements?mode=rows"
+    line = '{"service": "line-1", "metric": "up", "time": "2026-06-02T00:00:00Z", "value": 1}\n'
+    for sent in (line, line, line.replace("1}", "0}"), line + line.replace("line-1", "line-[bold]-of-a-long-name")):
+        assert httpx.post(url, content=sent, headers=headers).status_code == 202
+    listed = upheld(place, "ingest", "senders")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert max(map(len, listed.stdout.splitlines())) <= 80
+    words = " ".join(listed.stdout.split())
+    for told in ("first key", "1 repeated", "2 in conflict", "refused", "d behind", "row 2: service:", "names it"):
+        assert told in words, listed.stdout

@@ -13,6 +13,7 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 from upheld.ports import AgendaEntry, Assessment, SourceFile
 
@@ -169,6 +170,10 @@ def an_announcement(mark: str = "", **changes: object) -> Announcement:
 
 def a_source_file(mark: str = "") -> SourceFile:
     return SourceFile("drop", "/in/a.csv", "1-a", JUNE, f"begun{mark}", 3)
+
+
+def a_sender(mark: str = "") -> Sender:
+    return Sender("collector", JUNE, JUNE, 3, 1, 1, 2, 4, 500, JUNE, 400, None, f"malformed{mark}", JUNE)
 
 
 def a_dead_letter(mark: str = "", **changes: object) -> DeadLetter:

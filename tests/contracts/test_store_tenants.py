@@ -16,6 +16,7 @@ from store_records import (
     a_maintenance,
     a_notice,
     a_problem,
+    a_sender,
     a_service_event,
     a_source_file,
     a_ticket,
@@ -43,6 +44,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
     "dead_letters": (lambda t: t.dead_letters(), lambda mark: [a_dead_letter(mark, body=b"")]),
     "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
+    "senders": (lambda t: t.senders(), lambda mark: [a_sender(mark)]),
     "source_file": (lambda t: t.source_file("drop", "/in/a.csv", "1-a"), a_source_file),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
     "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
@@ -120,6 +122,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
     t.save_mapping(f"# {mark}\n", JUNE, mark)
+    t.add_to_senders([a_sender(mark)])
     t.save_source_file(a_source_file(mark))
     t.set_aside(a_dead_letter(mark))
     t.put_verdicts([Told(a_verdict(mark), "first", mark)], JUNE)
@@ -151,6 +154,7 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.save_mapping("# touched\n", JUNE)
+    t.add_to_senders([a_sender("-touched")])
     t.save_source_file(a_source_file("-touched"))
     t.set_aside(a_dead_letter("-touched"))
     t.change_dead_letter(a_dead_letter("-touched", state="discarded"), 2)

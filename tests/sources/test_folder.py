@@ -256,6 +256,10 @@ def test_bad_rows_are_set_aside_and_the_others_taken_or_none_as_is_declared(hous
     house.put("b.csv", house.csv(0) + f"line-8,reachable,{house.time(1)},1\n")
     house.take(bad_rows="whole")
     assert (house.values(), house.names("failed"), house.reasons()) == ([1], ["b.csv"], ["refused", "refused"])
+    [sender] = house.application.senders.of("default")
+    assert (sender.name, sender.measurements, sender.refused, sender.future) == ("drop", 1, 2, 0)
+    assert sender.error is not None
+    assert sender.error.startswith("refused: b.csv: "), sender.error
     house.put("c.csv", house.csv(0) + f"line-7,reachable,{house.time(1)},1\n")
     house.take(unread="leave_out")
     assert (house.values(), house.names("done"), len(house.reasons())) == ([0], ["a.csv", "c.csv"], 2)

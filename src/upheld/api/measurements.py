@@ -47,7 +47,7 @@ class SeriesQuery(Window):
 def router(application: Application) -> APIRouter:
     """`/v1/measurements`."""
     routes = APIRouter(prefix="/v1/measurements", tags=["measurements"])
-    process, ingestion = application.process, application.ingestion
+    ingestion = application.ingestion
 
     @routes.post("", status_code=202, openapi_extra=_body_schema())
     def deliver(caller: Asking, body: RawBody, mode: Literal["whole", "rows"] = "whole") -> JSONResponse:
@@ -62,6 +62,7 @@ def router(application: Application) -> APIRouter:
             raise Problem(400, str(error)) from None
         except WrongContentType as error:
             raise Problem(415, str(error)) from None
+        ingestion.note_faults(caller.tenant, caller.name, batch.faults, now)
         bad_rows = len({fault.row for fault in batch.faults})
         application.admission.charge(caller.tenant, samples=batch.table.num_rows + bad_rows)
         rejected = _rejected(batch.faults)
@@ -74,7 +75,7 @@ def router(application: Application) -> APIRouter:
             ingestion.set_rows_aside(caller.tenant, content_type, content, batch, now, caller.name)
         position = None
         if batch.table.num_rows:
-            position = process.take_measurements(caller.tenant, batch.table, caller.name)
+            position = ingestion.keep_rows(caller.tenant, batch.table, caller.name)
             application.telemetry.measurements_taken(caller.tenant, protocol, batch.table.num_rows)
         return JSONResponse(
             {"accepted": batch.table.num_rows, "rejected": rejected, "position": position}, status_code=202

@@ -16,6 +16,7 @@ from upheld.api import (
     otlp,
     records,
     remote_write,
+    senders,
     service_problems,
     tmf642,
     verdicts,
@@ -25,6 +26,6 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, otlp, mapping, dead_letters, events, alarms, tmf642)
+    delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642)
     parts = (health, metrics, *delivering, agreements, verdicts, cases, service_problems, maintenance, records)
     return [part.router(application) for part in parts]

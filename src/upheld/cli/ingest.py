@@ -113,6 +113,21 @@ def series(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     Console().print(mapped_table(rows))
 
 
+@commands.command()
+def senders(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
+    """List who delivers: when last, how much, how far their clocks are from the server's, what repeated or contradicted
+    what came before, and the last error."""
+    from rich.console import Console
+
+    from upheld.reports.senders import senders_table
+
+    found = ask("GET", url, key, "/v1/senders")["senders"]
+    if not found:
+        typer.echo("nobody has delivered anything yet")
+        return
+    Console().print(senders_table(found))
+
+
 @commands.command("dead-letters")
 def dead_letters(
     key: ServerKey,

@@ -51,6 +51,10 @@ class MalformedBody(Exception):
     """The body as a whole cannot be read; `str()` says why."""
 
 
+TOO_EARLY = "lies too far in the future"
+"""What is said of a time that is further ahead than may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowFault:
     """What is wrong with a row: its number (the line of JSON lines and of CSV; 1 is the first; 0 means every row)."""
@@ -456,7 +460,7 @@ def _findings(rows: _Rows, received_at: int, ahead: int) -> Iterator[tuple[Mask,
     good, has_good = rows.good
     total, has_total = rows.total
     counted = has_good | has_total
-    yield rows.timed & (rows.time > received_at + ahead), "time", "lies too far in the future"
+    yield rows.timed & (rows.time > received_at + ahead), "time", TOO_EARLY
     yield rows.timed & (rows.time < 0), "time", "lies before 1970"
     yield has_value & ~np.isfinite(value), "value", _ALLOWED["value"]
     yield has_value & counted, "value", "give value, or good and total, and not both"

@@ -128,6 +128,7 @@ class Consumer:
                 self.standing.set_aside += len(readings.letters)
                 return True
             if self.standing.error != why:
+                self._taking.failed(self._source, why)
                 log.warning("source waits", source=self._source.id, reason=why)
             self.standing.state, self.standing.error = "waiting", why
             if not await self._hold(feed, messages, patience):
@@ -161,6 +162,7 @@ class Consumer:
     async def _wait_after(self, error: Exception) -> None:
         self.standing.state, self.standing.error = "lost", told(error)
         self.standing.lost += 1
+        self._taking.failed(self._source, told(error))
         wait = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 16)
         log.warning("source lost", source=self._source.id, reason=self.standing.error, again_in=round(wait, 1))

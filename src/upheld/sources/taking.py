@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import structlog
 
 from upheld.admission import Admission, Refused
-from upheld.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, too_early
+from upheld.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, counted, too_early
 from upheld.ingesting import Protocol as Labelled
 from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter, dead_letter
@@ -52,12 +52,15 @@ class NotYet(Exception):
 @dataclass(slots=True)
 class Readings:
     """What messages came to: measurements, samples of counters, what is set aside, and how many rows were left out, by
-    their reason. `size` is the bytes that they had, `kept` how many measurements were made durable, once they are."""
+    their reason; `future` and `refused` count those too far ahead, and those of another fault. `size` is the bytes that
+    they had, `kept` how many measurements were made durable, once they are."""
 
     tables: list[pa.Table] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    future: int = 0
+    refused: int = 0
     size: int = 0
     kept: int | None = None
 
@@ -132,12 +135,15 @@ class Taking:
             found.tables.append(received.table)
             found.counts += received.counts
             found.left_out.update(received.left_out)
+            found.future += received.future
             return
         leaving = source.unread == "leave_out"
         wanted = None if leaving else known
         batch = read_body(media_type(kind, body), body, known=wanted, received_at=at, ahead=self._ingestion.ahead)
         if batch.faults:
             found.left_out["refused"] += len({fault.row for fault in batch.faults})
+            future, refused = counted(batch.faults)
+            found.future, found.refused = found.future + future, found.refused + refused
             found.letters.append(_refused(source, kind, body, at, batch))
         if batch.faults and source.bad_rows == "whole":
             return
@@ -153,16 +159,26 @@ class Taking:
             if found.kept:
                 self._recorder.measurements_taken(source.tenant, source.kind, found.kept)
             self._recorder.measurements_left_out(source.tenant, source.kind, +found.left_out)
+            if found.future or found.refused:
+                error = f"{found.future + found.refused:,} measurements could not be taken"
+                counts = {"future": found.future, "refused": found.refused}
+                self._ingestion.senders.failed(source.tenant, source.id, self._clock.now(), error, **counts)
             if self._admission is not None:
                 samples = found.kept + found.left_out.total()
                 self._admission.charge(source.tenant, samples=samples, size=found.size)
         self.set_aside(source, found.letters)
         return found.kept
 
+    def failed(self, source: Source, why: str) -> None:
+        """Takes note of why nothing can be fetched or taken."""
+        self._ingestion.senders.failed(source.tenant, source.id, self._clock.now(), why)
+
     def set_aside(self, source: Source, letters: Sequence[DeadLetter]) -> None:
         """Keeps what could not be taken."""
         self._ingestion.set_aside(source.tenant, letters)
         for one in letters:
+            error = f"{one.reason}: {one.detail[0]['message']}" if one.detail else one.reason
+            self.failed(source, error)
             log.warning("set aside", source=source.id, tenant=source.tenant, letter=one.id, reason=one.reason)
 
 

@@ -152,6 +152,7 @@ class Watcher:
     def _is_amiss(self, file: Found, why: str) -> None:
         told = f"{file.name}: {why}"
         if self._amiss.get((file.path, file.mark)) != told:
+            self._taking.failed(self._source, told)
             log.warning("file held up", source=self._source.id, file=file.name, reason=why)
         self._amiss[file.path, file.mark] = told
 
@@ -161,6 +162,7 @@ class Watcher:
 
     def _waits(self, why: str, seconds: float) -> float:
         if self.standing.error != why:
+            self._taking.failed(self._source, why)
             log.warning("source waits", source=self._source.id, reason=why)
         self.standing.state, self.standing.error = "waiting", why
         return seconds
@@ -169,6 +171,7 @@ class Watcher:
         self._folder = None
         self.standing.state, self.standing.error = "lost", told(error)
         self.standing.lost += 1
+        self._taking.failed(self._source, told(error))
         wait: float = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 16)
         log.warning("source lost", source=self._source.id, reason=self.standing.error, again_in=round(wait, 1))

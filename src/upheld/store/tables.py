@@ -106,6 +106,28 @@ source_files = Table(
     PrimaryKeyConstraint("tenant", "source", "path", "mark"),
 )
 
+senders = Table(
+    "senders",
+    metadata,
+    _column("tenant", Text),
+    _column("name", Text),
+    _column("heard_at", BigInteger),
+    _column("delivered_at", BigInteger, optional=True),
+    _column("measurements", BigInteger),
+    _column("duplicates", BigInteger),
+    _column("conflicts", BigInteger),
+    _column("future", BigInteger),
+    _column("refused", BigInteger),
+    _column("lag", BigInteger, optional=True),
+    _column("hour", BigInteger, optional=True),
+    _column("least_lag", BigInteger, optional=True),
+    _column("least_before", BigInteger, optional=True),
+    _column("error", Text, optional=True),
+    _column("error_at", BigInteger, optional=True),
+    PrimaryKeyConstraint("tenant", "name"),
+    Index("senders_by_hearing", "tenant", "heard_at"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

@@ -35,6 +35,7 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
+from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 from upheld.ports import (
     Adoption,
@@ -48,7 +49,7 @@ from upheld.ports import (
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, dead_letters, log, problems, tables
+from upheld.store import alarms, dead_letters, log, problems, senders, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 _LOG_FLOOR = "log_floor"
@@ -122,6 +123,14 @@ class SqlTransaction:
 
     def change_dead_letter(self, letter: DeadLetter, attempts: int) -> None:
         dead_letters.change(self._connection, self._tenant, letter, attempts)
+
+    # -- senders
+
+    def add_to_senders(self, more: Sequence[Sender]) -> None:
+        senders.add_to(self._connection, self._tenant, more)
+
+    def senders(self) -> Sequence[Sender]:
+        return senders.known(self._connection, self._tenant)
 
     # -- files of sources
 

@@ -382,6 +382,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "version", name="portfolios_pk"),
     )
     op.create_table(
+        "senders",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("heard_at", sa.BigInteger(), nullable=False),
+        sa.Column("delivered_at", sa.BigInteger(), nullable=True),
+        sa.Column("measurements", sa.BigInteger(), nullable=False),
+        sa.Column("duplicates", sa.BigInteger(), nullable=False),
+        sa.Column("conflicts", sa.BigInteger(), nullable=False),
+        sa.Column("future", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("lag", sa.BigInteger(), nullable=True),
+        sa.Column("hour", sa.BigInteger(), nullable=True),
+        sa.Column("least_lag", sa.BigInteger(), nullable=True),
+        sa.Column("least_before", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "name", name="senders_pk"),
+    )
+    op.create_index("senders_by_hearing", "senders", ["tenant", "heard_at"], unique=False)
+    op.create_table(
         "service_events",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("place", sa.BigInteger(), nullable=False),
