@@ -12,6 +12,7 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import contacts_of, maintenance_promised_by, plan_maintenance_notices, told
 from upheld.notices.stages import stop_reason
+from upheld.outgoing.happened import of_maintenance
 from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import outbox_entry
 
@@ -28,6 +29,7 @@ def plan(t: Transaction, maintenance: Maintenance, portfolio: Portfolio | None, 
         earlier = [n for n in _notices(t, known) if n.kind == "maintenance"]
         return [*earlier, *_catch_up_with(t, known, portfolio, now)]
     t.save_maintenance(maintenance)
+    t.add_outgoing([of_maintenance(maintenance, "announced", now)])
     announced = _announce(t, maintenance, portfolio, now)
     t.schedule(AgendaEntry(f"{JUDGE}/{maintenance.id}", JUDGE, maintenance.start, {"maintenance": maintenance.id}))
     judge(t, maintenance.id, portfolio, now)
@@ -51,6 +53,7 @@ def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now
         return []
     cancelled = replace(known, state="cancelled", sequence=known.sequence + 1)
     t.save_maintenance(cancelled)
+    t.add_outgoing([of_maintenance(cancelled, "cancelled", now)])
     for granted in t.exclusions_earned(maintenance_id):
         t.revoke_exclusion(granted, now, f"maintenance {maintenance_id}")
     for decision in t.announcements(maintenance_id):

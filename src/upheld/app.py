@@ -36,7 +36,7 @@ from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.reported import Reports
-from upheld.retaining import Retention
+from upheld.retaining import Forgetting, Retention
 from upheld.senders import Senders
 from upheld.sources.declared import read_declaration
 from upheld.sources.running import Sources
@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     """Seconds after which measurements are compacted."""
     retention: float | None = Field(default=None, gt=0)
     """Days for which measurements are kept at least; then they go, once no verdict needs them. All are kept without."""
+    events_kept: float = Field(default=90, gt=0)
+    """Days for which events for other systems are kept, whether they were fetched or not."""
     host: str = "127.0.0.1"
     """The address to listen on; loopback unless told otherwise."""
     port: int = Field(default=8470, ge=0, le=65535)
@@ -179,6 +181,7 @@ class Application:
         )
         keep = None if settings.retention is None else round(settings.retention * DAY)
         self.retention, self._removes_at = Retention(self.process, self.store, self.log, self.clock, keep), 0.0
+        self.forgetting = Forgetting(self.store, self.clock, round(settings.events_kept * DAY))
         self.turns = Turns(self.process, self.store, self.telemetry)
         ahead = _microseconds(settings.ahead)
         self.senders, self._tallies_at = Senders(self.store), 0.0
@@ -270,11 +273,12 @@ class Application:
         return self.background.failing() | ({} if self.sources is None else self.sources.failing())
 
     def remove(self) -> int:
-        """Removes what is not needed any more of the log of measurements, and then rests a while: how many rows."""
+        """Removes what is old of the log of measurements and of the events for other systems, and then rests a while:
+        how many rows and events."""
         if time.monotonic() < self._removes_at:
             return 0
         self._removes_at = time.monotonic() + RETENTION_PAUSE
-        return self.retention.run()
+        return self.retention.run() + self.forgetting.run()
 
     def unready(self) -> dict[str, str]:
         """What keeps the server from working, by the part: nothing where it can."""

@@ -23,6 +23,8 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
+from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.model import OutgoingEvent
 
 
 class Conflict(Exception):
@@ -184,6 +186,39 @@ class Census:
     agenda: Mapping[tuple[str, str], tuple[int, int]]
     dead_letters: Mapping[tuple[str, str], int]
     dead_letters_dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Someone who wants to be told at an address, `callback`: of events of these `types` (all where there are none), as
+    `query` had it. Since `created_at`, in microseconds UTC."""
+
+    id: str
+    callback: str
+    query: str | None
+    types: Sequence[str]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPlace:
+    """Up to which position a destination has what it is told. Until `held_until` (microseconds UTC) nobody but `holder`
+    sends to it, so that what it is told keeps its order."""
+
+    sink: str
+    position: int
+    holder: str = ""
+    held_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outflow:
+    """What is told in the whole installation: the position of each tenant's last event, the position of each
+    destination by (tenant, sink), and the hubs, each with its tenant."""
+
+    heads: Mapping[str, int]
+    places: Mapping[tuple[str, str], int]
+    hubs: Sequence[tuple[str, Hub]]
 
 
 class NoLongerKnown(Exception):
@@ -427,6 +462,42 @@ class Transaction(Protocol):
         """The alarms of these services, resources or objects that were still raised at `since` or later,
         raised last first."""
 
+    # events for other systems
+    def add_outgoing(self, events: Sequence[OutgoingEvent]) -> None:
+        """Adds them behind all others when the transaction is committed: their positions have no gaps, and who has seen
+        one never later finds a lower one."""
+
+    def outgoing_events(self, after: int, limit: int) -> Sequence[OutgoingEvent]:
+        """The next events behind position `after`, in order."""
+
+    def outgoing_event(self, position: int) -> OutgoingEvent | None: ...
+    def outgoing_span(self) -> tuple[int, int]:
+        """Up to which position events were removed, 0 where none was, and the last position, 0 before the first."""
+
+    def forget_outgoing(self, before: int) -> int:
+        """Removes the oldest events up to the first that did not happen before that (microseconds UTC); how many."""
+
+    def add_adjustments(self, found: Sequence[Adjustment]) -> None:
+        """Raises Conflict where one is there."""
+
+    def adjustments(self, since: int | None = None, until: int | None = None) -> Sequence[Adjustment]:
+        """Those that were told in [since, until), None does not limit; oldest first."""
+
+    def add_hub(self, hub: Hub) -> None: ...
+    def hub(self, hub_id: str) -> Hub | None: ...
+    def hubs(self) -> Sequence[Hub]:
+        """Oldest first."""
+
+    def forget_hub(self, hub_id: str) -> None:
+        """Removes it, and its place."""
+
+    def add_sink(self, place: SinkPlace) -> None:
+        """Adds the place of a destination; one that is there already stays as it is."""
+
+    def sink(self, sink: str) -> SinkPlace | None: ...
+    def change_sink(self, was: SinkPlace, now: SinkPlace) -> bool:
+        """Changes a place. False, and nothing changes, where it is not any more as it was."""
+
     # the agenda
     def schedule(self, entry: AgendaEntry) -> None:
         """Adds it; an id that is already there changes nothing."""
@@ -480,6 +551,9 @@ class Store(Protocol):
 
     def free(self) -> int | None:
         """The free bytes where it is kept; None where that cannot be known from here."""
+
+    def outflow(self) -> Outflow:
+        """How far what is told has come."""
 
     def census(self, now: int) -> Census:
         """How things stand at `now`."""

@@ -33,10 +33,12 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.mapping import Mapping
 from upheld.notices.model import Notice
+from upheld.outgoing.happened import of_case
 from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
-from upheld.pulse import Pulse, Rules, case_document, settled
+from upheld.pulse import Pulse, Rules, settled
 from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
+from upheld.reports.records import case_document
 from upheld.telling import ProblemLink
 
 log = structlog.get_logger()
@@ -253,6 +255,7 @@ class Process:
         if not events:
             return False
         t.save_case(after, events)
+        t.add_outgoing(of_case(after, events))
         parties = current.parties(case.agreement, now) if current is not None else None
         if parties is None:
             log.warning("no agreement in force for the case: nobody is told", tenant=tenant, case=case.id)

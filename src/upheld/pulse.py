@@ -19,7 +19,7 @@ from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
 from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, Scene, findings, scene
 from upheld.arrivals import Arrivals
 from upheld.assessment.silence import Silence
-from upheld.assessment.verdict import Condition, Verdict, to_document
+from upheld.assessment.verdict import Condition, Verdict
 from upheld.assessment.versions import (
     AMENDED,
     FIRST_ASSESSED,
@@ -34,9 +34,12 @@ from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem, new_problem, problem_of, shared_causes
 from upheld.in_force import InForce
+from upheld.outgoing.billing import adjustments, of_adjustment
+from upheld.outgoing.happened import of_restatement
 from upheld.ports import Assessment, Clock, Conflict, LogFloor, MeasurementLog, Store, Told, Transaction, VerdictFilter
 from upheld.reactions import step_entry
 from upheld.recorder import Recorder
+from upheld.reports.records import case_document
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -46,7 +49,6 @@ AT_ONCE = 500
 """Quiet verdicts kept in one transaction."""
 TOGETHER = 25
 """Verdicts noted in one transaction, with all that follows from them."""
-EVIDENCE_CARRIED = 50
 RESTS, BRIEF = 10, 0.05
 """Looking after all open cases takes a tenth of the time at most, once it takes longer than so many seconds."""
 ALARMS_CARRIED = 20
@@ -291,7 +293,20 @@ class Pulse:
             told.append(Told(numbered_verdict, in_words(causes), who, _rolling_from(term)))
             found.append((numbered_verdict, causes))
         t.put_verdicts(told, pulse.made.known_at)
+        for one in told:
+            self._tell_others(t, pulse, before.get(one.verdict.key), one)
         return found
+
+    def _tell_others(self, t: Transaction, pulse: Round, before: Verdict | None, told: Told) -> None:
+        """Puts down what other systems are told of a verdict that is kept: that it was restated, and what billing has
+        to adjust."""
+        reason = told.cause, told.approver, pulse.made.known_at
+        if before is not None and before.version != told.verdict.version:
+            t.add_outgoing([of_restatement(before, told.verdict, *reason)])
+        owed = adjustments(pulse.tenant, before, told.verdict, *reason)
+        if owed:
+            t.add_adjustments(owed)
+            t.add_outgoing([of_adjustment(one) for one in owed])
 
     def _approver(
         self, t: Transaction, pulse: Round, term: Term, verdict: Verdict, found: Sequence[Cause]
@@ -537,17 +552,6 @@ def asks_for_case(verdict: Verdict, cases: Sequence[Case], condition: Condition,
     if rolling and crossed is not None and crossed > ended:
         return True
     return condition.bad_until is not None and ended < condition.bad_until <= verdict.period_end + term.indicator.slot
-
-
-def case_document(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as a case, its events and its notices carry it: of long evidence only the newest part, so that they
-    stay readable. The verdict itself keeps all."""
-    document = to_document(verdict)
-    omitted = len(document["evidence"]) - EVIDENCE_CARRIED
-    if omitted > 0:
-        document["evidence"] = document["evidence"][omitted:]
-        document["evidence_omitted"] = omitted
-    return document
 
 
 def case_number(tenant: str, verdict: Verdict, opened_at: int, *, silent: bool = False) -> str:

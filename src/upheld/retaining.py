@@ -1,4 +1,5 @@
-"""What is old of the log of measurements is removed, once no verdict needs it (`assessment.retention`).
+"""What is old is removed: events for other systems after a time, and of the log of measurements what no verdict needs
+any more (`assessment.retention`).
 
     find the floor -> commit it: from now on nothing before it is looked at, taken or restated -> remove the files
 
@@ -66,6 +67,26 @@ class Retention:
         judged = [(term, v) for v in verdicts if (term := current.term(v)) is not None]
         found = floor(current.every_term, judged, disputed, made.as_of, now, keep)
         return None if found is None else LogFloor(found.kept_from, found.settled, now)
+
+
+class Forgetting:
+    """Removes events for other systems that are older than `keep` (microseconds), whether they were fetched or not: a
+    destination that is away for ever must not fill the store."""
+
+    def __init__(self, store: Store, clock: Clock, keep: int) -> None:
+        self._store, self._clock, self._keep = store, clock, keep
+
+    def run(self) -> int:
+        """A round over all tenants; returns how many events were removed."""
+        count = 0
+        before = self._clock.now() - self._keep
+        for tenant in self._store.tenants():
+            try:
+                with self._store.transaction(tenant) as t:
+                    count += t.forget_outgoing(before)
+            except Exception:  # as above
+                log.exception("removal of old events failed", tenant=tenant)
+        return count
 
 
 def _disputed(t: Transaction) -> set[VerdictKey]:

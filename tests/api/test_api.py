@@ -306,9 +306,9 @@ def test_what_is_not_there_is_a_404_problem(north: TestClient, address: str) -> 
 
 
 def test_the_customers_signed_link_is_not_shown_to_the_operator(house: House, north: TestClient) -> None:
-    from upheld.api.documents import notice_document
     from upheld.notices.links import Question
     from upheld.notices.model import Notice
+    from upheld.reports.records import notice_document
 
     link = house.application.links.question_url(Question("north", "C-1", 1, "noc@acme.example"))
     notice = Notice(

@@ -15,7 +15,9 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
-from upheld.ports import AgendaEntry, Assessment, SourceFile
+from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.model import OutgoingEvent
+from upheld.ports import AgendaEntry, Assessment, Hub, SinkPlace, SourceFile
 
 DAY = 86_400_000_000
 JUNE = 1_780_272_000_000_000  # 2026-06-01T00:00:00Z
@@ -50,6 +52,41 @@ def a_verdict(mark: str = "", **changes: object) -> Verdict:
         version=1,
     )
     return replace(verdict, **changes)  # type: ignore[arg-type]
+
+
+def an_outgoing_event(mark: str = "", **changes: object) -> OutgoingEvent:
+    event = OutgoingEvent("org.upheld.case.opened", f"case{mark}", JUNE, {"a": [1, mark]}, position=1)
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def an_adjustment(mark: str = "", **changes: object) -> Adjustment:
+    adjustment = Adjustment(
+        id="A-1",
+        told_at=JUNE,
+        customer=f"acme{mark}",
+        agreement=KEY[0],
+        objective=KEY[1],
+        service=KEY[2],
+        period_start=JUNE - DAY,
+        period_end=JUNE,
+        amount="-20.00",
+        currency="EUR",
+        credit="120.00",
+        reason="changed",
+        verdict_version=2,
+        cause="late data",
+        approver="prober",
+    )
+    return replace(adjustment, **changes)  # type: ignore[arg-type]
+
+
+def a_hub(mark: str = "", **changes: object) -> Hub:
+    hub = Hub("hub-1", f"https://{mark}.example.net/", "eventType=x", ("org.upheld.case.*",), JUNE)
+    return replace(hub, **changes)  # type: ignore[arg-type]
+
+
+def a_sink_place(mark: str = "", **changes: object) -> SinkPlace:
+    return replace(SinkPlace("crm", 7, f"holder{mark}", JUNE), **changes)  # type: ignore[arg-type]
 
 
 def an_assessment(mark: str = "", **changes: object) -> Assessment:

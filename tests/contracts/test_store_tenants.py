@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,21 +14,25 @@ from store_records import (
     a_case,
     a_change,
     a_dead_letter,
+    a_hub,
     a_maintenance,
     a_notice,
     a_problem,
     a_sender,
     a_service_event,
+    a_sink_place,
     a_source_file,
     a_ticket,
     a_verdict,
     an_action,
+    an_adjustment,
     an_alarm,
     an_announcement,
     an_assessment,
     an_entry,
     an_event,
     an_exclusion,
+    an_outgoing_event,
     an_owed,
 )
 
@@ -112,6 +117,13 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "alarms": (lambda t: t.alarms(), lambda mark: [an_alarm(mark, id=3)]),
     "count_alarms": (lambda t: t.count_alarms(), lambda mark: 1),
     "alarms_about": (lambda t: t.alarms_about(["router-7"], JUNE, 5), lambda mark: [an_alarm(mark, id=3)]),
+    "outgoing_events": (lambda t: t.outgoing_events(0, 5), lambda mark: [an_outgoing_event(mark)]),
+    "outgoing_event": (lambda t: t.outgoing_event(1), an_outgoing_event),
+    "outgoing_span": (lambda t: t.outgoing_span() if t.outgoing_span()[1] else None, lambda mark: (0, 1)),
+    "adjustments": (lambda t: t.adjustments(0, JUNE + 1), lambda mark: [an_adjustment(mark)]),
+    "hub": (lambda t: t.hub("hub-1"), a_hub),
+    "hubs": (lambda t: t.hubs(), lambda mark: [a_hub(mark)]),
+    "sink": (lambda t: t.sink("crm"), a_sink_place),
     "agenda": (
         lambda t: t.agenda(),
         lambda mark: [an_entry(mark, tenant=mark), an_entry(mark, id="send/case-1/1", tenant=mark)],
@@ -143,6 +155,10 @@ def fill(t: Transaction, mark: str) -> None:
     t.schedule(an_entry(mark))
     t.schedule(an_entry(mark, id="send/case-1/1"))
     t.raise_log_floor(a_floor(mark))
+    t.add_outgoing([an_outgoing_event(mark, position=0)])
+    t.add_adjustments([an_adjustment(mark)])
+    t.add_hub(a_hub(mark))
+    t.add_sink(a_sink_place(mark))
 
 
 def a_floor(mark: str) -> LogFloor:
@@ -176,6 +192,15 @@ def touch_everything(t: Transaction) -> None:
     t.retry("entry-1", JUNE + 1, "touched")
     t.give_up("entry-1", "touched")
     t.finish("entry-1")
+    t.add_outgoing([an_outgoing_event("-touched", position=0)])
+    t.add_adjustments([an_adjustment("-touched", id="A-2")])
+    t.add_hub(a_hub("-touched", id="hub-2"))
+    t.forget_hub("hub-1")
+    t.add_sink(a_sink_place("-touched", sink="hub-1"))
+    place = t.sink("crm")
+    assert place is not None
+    assert t.change_sink(place, replace(place, position=8))
+    t.forget_outgoing(JUNE + 1)
     t.raise_log_floor(LogFloor(kept_from=JUNE, settled=JUNE, raised_at=1))
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from upheld.api.documents import as_written
 from upheld.api.inputs import Asking, RawBody, check_media_type
 from upheld.api.problems import Problem, input_problem
 from upheld.app import Application
 from upheld.readers.faults import InputError
 from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.yaml_source import parse_yaml
+from upheld.reports.records import as_written
 
 YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 

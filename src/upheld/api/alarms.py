@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from upheld.api.documents import alarm_document
 from upheld.api.inputs import Asking, Input, Name, RawBody, check_media_type
 from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
@@ -16,6 +15,7 @@ from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
 from upheld.readers.bodies import MalformedBody
 from upheld.reported import ALERTMANAGER
+from upheld.reports.records import alarm_document
 
 log = structlog.get_logger("upheld.alarms")
 

@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from upheld.analysis.outlook import to_document
-from upheld.api.documents import notice_document, record_document
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.cases.model import OPEN_STATES, State
+from upheld.reports.records import notice_document, record_document
 
 
 class CaseQuery(Input):

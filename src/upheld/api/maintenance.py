@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
-from upheld.api.documents import notice_document, record_document
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.window import window_fault
+from upheld.reports.records import notice_document, record_document
 
 
 class MaintenanceInput(Window):

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from upheld.analysis.model import Change
-from upheld.api.documents import record_document
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_service, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
+from upheld.reports.records import record_document
 
 
 class ExclusionInput(Window):

@@ -14,6 +14,7 @@ from upheld.api import (
     measurements,
     metrics,
     otlp,
+    outgoing_events,
     records,
     remote_write,
     senders,
@@ -27,5 +28,6 @@ from upheld.app import Application
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
     delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642)
-    parts = (health, metrics, *delivering, agreements, verdicts, cases, service_problems, maintenance, records)
+    handling = (agreements, verdicts, cases, service_problems, maintenance, outgoing_events, records)
+    parts = (health, metrics, *delivering, *handling)
     return [part.router(application) for part in parts]

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from upheld.api.documents import notice_document, record_document
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
+from upheld.reports.records import notice_document, record_document
 
 
 class ProblemQuery(Input):

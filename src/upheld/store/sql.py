@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
-from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, StoreFailed
+from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, Outflow, StoreFailed
 from upheld.recorder import Recorder
 from upheld.store import log, manifest, problems, tables
 from upheld.store.appending import Appending
@@ -22,6 +22,7 @@ from upheld.store.columnar import Wanted
 from upheld.store.compacting import Compactor
 from upheld.store.folder import Folder
 from upheld.store.leading import Leading
+from upheld.store.outgoing import outflow
 from upheld.store.reading import Reading
 from upheld.store.rows import add, from_row, put, to_row
 from upheld.store.transactions import SqlTransaction
@@ -68,7 +69,9 @@ class SqlStore:
         With `writing=False` it sees the database as it is at its first read, waits for no writer, and whatever it
         tries to write fails."""
         with self._begin(writing=writing) as connection:
-            yield SqlTransaction(connection, tenant)
+            work = SqlTransaction(connection, tenant)
+            yield work
+            work.end()
 
     @contextmanager
     def _begin(self, *, writing: bool) -> Iterator[Connection]:
@@ -190,6 +193,11 @@ class SqlStore:
         """How things stand at `now` (microseconds UTC)."""
         with self._begin(writing=False) as connection:
             return census(connection, now)
+
+    def outflow(self) -> Outflow:
+        """How far what is told has come, of all tenants."""
+        with self._begin(writing=False) as connection:
+            return outflow(connection)
 
     # -- the measurement log
 

@@ -516,6 +516,77 @@ agenda = Table(
     ),
 )
 
+# What other systems are told, in order and without gaps; `outgoing_heads` has the last position of each tenant, and up
+# to which position events were removed because they were old.
+outgoing_events = Table(
+    "outgoing_events",
+    metadata,
+    _column("tenant", Text),
+    _column("position", BigInteger),
+    _column("type", Text),
+    _column("subject", Text),
+    _column("at", BigInteger),
+    _column("data", _DOCUMENT),
+    PrimaryKeyConstraint("tenant", "position"),
+)
+
+outgoing_heads = Table(
+    "outgoing_heads",
+    metadata,
+    _column("tenant", Text),
+    _column("position", BigInteger),
+    _column("removed", BigInteger),
+    PrimaryKeyConstraint("tenant"),
+)
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("told_at", BigInteger),
+    _column("customer", Text),
+    _column("agreement", Text),
+    _column("objective", Text),
+    _column("service", Text),
+    _column("period_start", BigInteger),
+    _column("period_end", BigInteger),
+    # Decimals, exactly as they were told.
+    _column("amount", Text),
+    _column("currency", Text),
+    _column("credit", Text),
+    _column("reason", Text),
+    _column("verdict_version", Integer),
+    _column("cause", Text),
+    _column("approver", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("adjustments_by_time", "tenant", "told_at", "id"),
+)
+
+# Up to which position each destination has what it is told, and which process sends to it until when.
+sinks = Table(
+    "sinks",
+    metadata,
+    _column("tenant", Text),
+    _column("sink", Text),
+    _column("position", BigInteger),
+    _column("holder", Text),
+    _column("held_until", BigInteger),
+    PrimaryKeyConstraint("tenant", "sink"),
+)
+
+hubs = Table(
+    "hubs",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("callback", Text),
+    _column("query", Text, optional=True),
+    _column("types", _DOCUMENT),
+    _column("created_at", BigInteger),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -37,19 +37,23 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
+from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.model import OutgoingEvent
 from upheld.ports import (
     Adoption,
     AgendaEntry,
     AlarmFilter,
     Assessment,
     Conflict,
+    Hub,
     Kept,
     LogFloor,
+    SinkPlace,
     SourceFile,
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, dead_letters, log, problems, senders, tables
+from upheld.store import alarms, dead_letters, log, outgoing, problems, senders, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 _LOG_FLOOR = "log_floor"
@@ -64,6 +68,13 @@ class SqlTransaction:
     def __init__(self, connection: Connection, tenant: str) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._outgoing: list[OutgoingEvent] = []
+
+    def end(self) -> None:
+        """Does what is to be done last, before the transaction is committed."""
+        if self._outgoing:
+            outgoing.append(self._connection, self._tenant, self._outgoing)
+            self._outgoing = []
 
     # -- agreements
 
@@ -504,6 +515,54 @@ class SqlTransaction:
 
     def alarms_about(self, names: Collection[str], since: int, limit: int) -> Sequence[Alarm]:
         return alarms.about(self._connection, self._tenant, names, since, limit)
+
+    # -- events for other systems
+
+    def add_outgoing(self, events: Sequence[OutgoingEvent]) -> None:
+        self._outgoing += events
+
+    def outgoing_events(self, after: int, limit: int) -> Sequence[OutgoingEvent]:
+        return outgoing.behind(self._connection, self._tenant, after, limit)
+
+    def outgoing_event(self, position: int) -> OutgoingEvent | None:
+        return outgoing.one(self._connection, self._tenant, position)
+
+    def outgoing_span(self) -> tuple[int, int]:
+        return outgoing.span(self._connection, self._tenant)
+
+    def forget_outgoing(self, before: int) -> int:
+        return outgoing.forget(self._connection, self._tenant, before)
+
+    def add_adjustments(self, found: Sequence[Adjustment]) -> None:
+        for adjustment in found:
+            if not self._add(tables.adjustments, to_row(adjustment)):
+                raise Conflict(f"the adjustment {adjustment.id} was added by someone else")
+
+    def adjustments(self, since: int | None = None, until: int | None = None) -> Sequence[Adjustment]:
+        return outgoing.adjusted(self._connection, self._tenant, since, until)
+
+    def add_hub(self, hub: Hub) -> None:
+        self._add(tables.hubs, to_row(hub))
+
+    def hub(self, hub_id: str) -> Hub | None:
+        return self._find(Hub, tables.hubs, tables.hubs.c.id == hub_id)
+
+    def hubs(self) -> Sequence[Hub]:
+        t = tables.hubs.c
+        return self._list(Hub, tables.hubs, by=[t.created_at, t.id])
+
+    def forget_hub(self, hub_id: str) -> None:
+        self._connection.execute(delete(tables.hubs).where(self._where(tables.hubs, tables.hubs.c.id == hub_id)))
+        outgoing.drop(self._connection, self._tenant, hub_id)
+
+    def add_sink(self, place: SinkPlace) -> None:
+        self._add(tables.sinks, to_row(place))
+
+    def sink(self, sink: str) -> SinkPlace | None:
+        return outgoing.place(self._connection, self._tenant, sink)
+
+    def change_sink(self, was: SinkPlace, now: SinkPlace) -> bool:
+        return outgoing.move(self._connection, self._tenant, was, now)
 
     # -- the agenda
 

@@ -462,6 +462,63 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "adjustments",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.BigInteger(), nullable=False),
+        sa.Column("period_end", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("credit", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("verdict_version", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("approver", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="adjustments_pk"),
+    )
+    op.create_index("adjustments_by_time", "adjustments", ["tenant", "told_at", "id"], unique=False)
+    op.create_table(
+        "hubs",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("callback", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=True),
+        sa.Column("types", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="hubs_pk"),
+    )
+    op.create_table(
+        "outgoing_events",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "position", name="outgoing_events_pk"),
+    )
+    op.create_table(
+        "outgoing_heads",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("removed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name="outgoing_heads_pk"),
+    )
+    op.create_table(
+        "sinks",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("sink", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("held_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "sink", name="sinks_pk"),
+    )
+    op.create_table(
         "announcements",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("maintenance_id", sa.Text(), nullable=False),

@@ -10,6 +10,7 @@ from upheld.actions.model import Action, Ticket
 from upheld.agreements.units import format_instant
 from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
+from upheld.assessment.verdict import Verdict, to_document
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
@@ -38,6 +39,7 @@ _INSTANTS = {
 }
 _SIGNED_LINK = re.compile(r"(/confirm/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"
+EVIDENCE_CARRIED = 50
 
 
 def record_document(
@@ -71,6 +73,17 @@ def notice_document(notice: Notice) -> Document:
     left_out = ("html", "calendar", "payload")
     document = {f.name: _shown(f.name, getattr(notice, f.name)) for f in fields(notice) if f.name not in left_out}
     return {**document, "text": _SIGNED_LINK.sub(rf"\1{NOT_SHOWN}", notice.text)}
+
+
+def case_document(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as a case, its events and its notices carry it: of long evidence only the newest part, so that they
+    stay readable. The verdict itself keeps all."""
+    document = to_document(verdict)
+    omitted = len(document["evidence"]) - EVIDENCE_CARRIED
+    if omitted > 0:
+        document["evidence"] = document["evidence"][omitted:]
+        document["evidence_omitted"] = omitted
+    return document
 
 
 def as_written(value: Any) -> Any:

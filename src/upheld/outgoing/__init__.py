@@ -1,0 +1,1 @@
+"""What other systems are told: events of cases, verdicts, credits and maintenance, and what billing takes."""

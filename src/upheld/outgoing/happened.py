@@ -1,0 +1,51 @@
+"""Which events of cases, verdicts and maintenance other systems are told, and with what. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from upheld.agreements.units import format_instant
+from upheld.assessment.verdict import Verdict
+from upheld.cases.model import Case, Event
+from upheld.maintenance.model import Maintenance
+from upheld.outgoing.model import PREFIX, OutgoingEvent
+from upheld.reports.records import case_document, record_document
+
+_OF_CASES: Mapping[str, str] = {
+    "opened": "opened",
+    "worsened": "worsened",
+    "violated_again": "violated_again",
+    "figures_changed": "figures_changed",
+    "restored": "restored",
+    "broke_again": "broke_again",
+    "reopened": "reopened",
+    "closed": "closed",
+    "resumed": "closed",
+    "withdrawn": "withdrawn",
+}
+"""By the event of a case (`cases.lifecycle`): what others are told. Of the rest, the case itself tells."""
+
+
+def of_case(case: Case, events: Sequence[Event]) -> list[OutgoingEvent]:
+    """What is told of `events`, which left `case` as it is; each with the case as the API shows it."""
+    document = record_document(case)
+    return [
+        OutgoingEvent(f"{PREFIX}case.{_OF_CASES[event.type]}", case.id, event.at, document)
+        for event in events
+        if event.type in _OF_CASES
+    ]
+
+
+def of_restatement(before: Verdict, after: Verdict, cause: str, approver: str | None, at: int) -> OutgoingEvent:
+    """A new version of a verdict beside the one that it takes the place of."""
+    data = {"verdict": case_document(after), "before": case_document(before), "cause": cause, "approver": approver}
+    return OutgoingEvent(f"{PREFIX}verdict.restated", verdict_name(after), at, data)
+
+
+def of_maintenance(work: Maintenance, what: Literal["announced", "cancelled"], at: int) -> OutgoingEvent:
+    """A planned work, as the API shows it."""
+    return OutgoingEvent(f"{PREFIX}maintenance.{what}", work.id, at, record_document(work))
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """What a verdict goes by: the path under which the API has it."""
+    return "/".join((*verdict.key[:3], format_instant(verdict.period_start)))

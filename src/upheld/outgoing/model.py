@@ -1,0 +1,99 @@
+"""An event for other systems, and what it looks like: CloudEvents 1.0, or the Event of TMF688. docs/events.md has an
+example of each type."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from upheld.agreements.units import format_instant
+
+PREFIX = "org.upheld."
+TYPES: Mapping[str, str] = {
+    "org.upheld.case.opened": "a degradation or violation was found, or a series has fallen silent",
+    "org.upheld.case.worsened": "what was in danger is broken: the degradation is a violation",
+    "org.upheld.case.violated_again": "another period, or the window anew, is violated too",
+    "org.upheld.case.figures_changed": "what the case is about has other figures than were told",
+    "org.upheld.case.restored": "the service is good again",
+    "org.upheld.case.broke_again": "it is not: the service is bad again",
+    "org.upheld.case.reopened": "the customer says that the problem is not solved",
+    "org.upheld.case.closed": "the case has ended; its `outcome` says how",
+    "org.upheld.case.withdrawn": "nothing was broken after all, or it is not promised any more",
+    "org.upheld.verdict.restated": "a verdict has a new version: what is known of the past has changed",
+    "org.upheld.credit.adjusted": "a credit is due, has changed, or was withdrawn",
+    "org.upheld.maintenance.announced": "a planned work was taken in and is announced to whom it hits",
+    "org.upheld.maintenance.cancelled": "a planned work was cancelled",
+}
+"""Every type, and what has happened then."""
+
+MEDIA_TYPE = "application/cloudevents+json"
+PLACES = 19
+"""Digits of the extension `sequence`, so that it sorts as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """Something that other systems are told: one of `TYPES`, what it is about, when it happened (microseconds UTC), and
+    a document. `position` is its place among all of its tenant, without gaps, from 1 on; 0 before it has one."""
+
+    type: str
+    subject: str
+    at: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+    position: int = 0
+
+
+def event_id(tenant: str, event: OutgoingEvent) -> str:
+    """What an event goes by, however often it is sent: it is that event's and no other's in the whole installation."""
+    return f"{quote(tenant, safe='')}/{event.position}"
+
+
+def cloud_event(event: OutgoingEvent, tenant: str, origin: str) -> dict[str, Any]:
+    """The event as CloudEvents 1.0 has it (JSON, structured). `origin` is the installation's public address. The
+    extension `sequence` orders the events of a tenant, `partitionkey` says which must stay in order."""
+    return {
+        "specversion": "1.0",
+        "id": event_id(tenant, event),
+        "source": f"{origin.rstrip('/')}/tenants/{quote(tenant, safe='')}",
+        "type": event.type,
+        "subject": event.subject,
+        "time": format_instant(event.at),
+        "datacontenttype": "application/json",
+        "sequence": f"{event.position:0{PLACES}}",
+        "partitionkey": event.subject,
+        "data": event.data,
+    }
+
+
+def tmf_event(event: OutgoingEvent, tenant: str) -> dict[str, Any]:
+    """The same event as TMF688 4.0.0 has it."""
+    return {
+        "eventId": event_id(tenant, event),
+        "eventTime": format_instant(event.at),
+        "timeOcurred": format_instant(event.at),  # so spelt in the specification
+        "eventType": event.type,
+        "correlationId": event.subject,
+        "domain": event.type.removeprefix(PREFIX).partition(".")[0],
+        "title": TYPES.get(event.type, event.type),
+        "event": event.data,
+        "source": {"id": event.subject, "@referredType": event.type.removeprefix(PREFIX).partition(".")[0]},
+        "@type": "Event",
+    }
+
+
+def check_types(wanted: Iterable[str]) -> tuple[str, ...]:
+    """Types, or beginnings of types as `org.upheld.case.*`. Raises ValueError where one is none."""
+    found = tuple(wanted)
+    for one in found:
+        if not any(_is(type_, one) for type_ in TYPES):
+            raise ValueError(f"{one!r} is no type of event, and no beginning of one as {PREFIX}case.*")
+    return found
+
+
+def is_wanted(event: OutgoingEvent, types: Sequence[str]) -> bool:
+    """Whether an event is of one of these types; of no types: of any."""
+    return not types or any(_is(event.type, one) for one in types)
+
+
+def _is(type_: str, wanted: str) -> bool:
+    return type_.startswith(wanted[:-1]) if wanted.endswith(".*") else type_ == wanted
