@@ -14,12 +14,13 @@ import pytest
 from brokers import NO_AMQP, Amqp, Kafka, Nats, until
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import Application, Settings
+from upheld.brokers.servers import Lost
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Busy
 from upheld.readers.portfolio import parse_portfolio
 from upheld.sources.consuming import Consumer
 from upheld.sources.declared import Broker, Declaration
-from upheld.sources.feeds import Feed, Lost, Message, open_feed, probe
+from upheld.sources.feeds import Feed, Message, open_feed, probe
 from upheld.sources.taking import Taking
 
 PORTFOLIO = """

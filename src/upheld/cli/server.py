@@ -45,10 +45,10 @@ def serve(
     from pydantic import ValidationError
 
     from upheld.app import Application, Settings, configure_logging
+    from upheld.brokers.servers import MissingClient
     from upheld.readers.faults import InputError
     from upheld.server import CannotListen, listen
     from upheld.server import serve as answer
-    from upheld.sources.feeds import MissingClient
     from upheld.store import UnusableStore
 
     given = {"database_url": database_url, "host": host, "port": port}

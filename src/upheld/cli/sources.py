@@ -30,9 +30,9 @@ def check(
     A server fetches from them when it is started with UPHELD_SOURCES=SOURCES.yaml. Exit status: 0 all is well, 2 the
     file is wrong, 3 a source cannot be reached.
     """
+    from upheld.brokers.servers import MissingClient
     from upheld.readers.faults import InputError
     from upheld.sources.declared import place_of, read_declaration
-    from upheld.sources.feeds import MissingClient
     from upheld.sources.running import check_installed
 
     try:

@@ -1,27 +1,22 @@
 """AMQP 0-9-1: a queue of RabbitMQ, or of another broker that speaks it, which is consumed with acknowledgements."""
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
-from yarl import URL
 
+from upheld.brokers.amqp_server import PATIENCE, connected
+from upheld.brokers.servers import Lost
 from upheld.sources.declared import AmqpSource
-from upheld.sources.feeds import Lost, Message
-from upheld.sources.secrets import resolved
+from upheld.sources.feeds import Message
 
-PATIENCE = 10
-"""Seconds that the broker may take to answer."""
 LOOK = 10
 """After so many seconds without a message it is looked whether the queue is still there."""
 
 
 async def open_feed(source: AmqpSource) -> "AmqpFeed":
-    connection = await _connected(source)
+    connection = await connected(source, f"upheld {source.id}")
     try:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=min(source.in_flight, 65_535))
@@ -34,7 +29,7 @@ async def open_feed(source: AmqpSource) -> "AmqpFeed":
 
 
 async def probe(source: AmqpSource) -> str:
-    connection = await _connected(source)
+    connection = await connected(source, f"upheld {source.id}")
     try:
         channel = await connection.channel()
         queue = await channel.get_queue(source.queue)
@@ -42,20 +37,6 @@ async def probe(source: AmqpSource) -> str:
         return f"queue {source.queue} holds {found.message_count:,} messages for {found.consumer_count:,} consumers"
     finally:
         await connection.close()
-
-
-async def _connected(source: AmqpSource) -> AbstractConnection:
-    url = URL(source.url)
-    if source.username is not None:
-        url = url.with_user(source.username)
-    if source.password is not None:
-        url = url.with_password(resolved(source.password))
-    given: dict[str, Any] = {}
-    if source.ca is not None:
-        given["ssl_context"] = ssl.create_default_context(cafile=str(source.ca))
-    url = url.update_query(name=f"upheld {source.id}", heartbeat="20")
-    connection: AbstractConnection = await aio_pika.connect(url, timeout=PATIENCE, **given)
-    return connection
 
 
 class AmqpFeed:

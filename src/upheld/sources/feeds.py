@@ -1,20 +1,15 @@
 """What a consumer needs of a broker. Each kind of broker passes one suite, tests/contracts/test_feeds.py."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
-from upheld.sources.declared import AmqpSource, Broker, KafkaSource, NatsSource
+from upheld.brokers.servers import BrokerKind, check_client
+from upheld.sources.declared import Broker
 
-
-class MissingClient(Exception):
-    """What is needed to speak to a kind of source is not installed; `str()` says how to install it."""
-
-
-class Lost(Exception):
-    """The connection is gone, or what is asked for is not there; `str()` says which."""
+_ADAPTERS: Mapping[BrokerKind, str] = {"nats": "nats_stream", "amqp": "amqp_queue", "kafka": "kafka_topic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +42,8 @@ class Feed(Protocol):
 
 def module_of(source: Broker) -> ModuleType:
     """The adapter of a source's kind of broker: `open_feed(source)` and `probe(source)`. Raises MissingClient."""
-    match source:
-        case NatsSource():
-            name, client, extra = "nats_stream", "nats", "nats"
-        case AmqpSource():
-            name, client, extra = "amqp_queue", "aio_pika", "amqp"
-        case KafkaSource():
-            name, client, extra = "kafka_topic", "confluent_kafka", "kafka"
-    try:
-        importlib.import_module(client)
-    except ImportError:
-        how = f"a client that is not installed: pip install 'upheld[{extra}]'"
-        raise MissingClient(f"source {source.id}: kind {source.kind} needs {how}") from None
-    return importlib.import_module(f"upheld.sources.{name}")
+    check_client(source.kind, f"source {source.id}")
+    return importlib.import_module(f"upheld.sources.{_ADAPTERS[source.kind]}")
 
 
 async def open_feed(source: Broker) -> Feed:

@@ -13,9 +13,9 @@ from typing import Any
 
 import fsspec
 
+from upheld.brokers.secrets import resolved
+from upheld.brokers.servers import Lost, MissingClient
 from upheld.sources.declared import FolderSource
-from upheld.sources.feeds import Lost, MissingClient
-from upheld.sources.secrets import resolved
 
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", "~")
 """Names that end so, or begin with a dot, are of files that are still being written."""

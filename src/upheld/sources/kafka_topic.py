@@ -1,22 +1,16 @@
 """Kafka: a topic, consumed by a group whose offsets are committed once what they count is on disk."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Record
 
+from upheld.brokers.kafka_servers import PATIENCE, settings
+from upheld.brokers.servers import Lost
 from upheld.sources.declared import KafkaSource
-from upheld.sources.feeds import Lost, Message
-from upheld.sources.secrets import resolved
-
-PATIENCE = 10.0
-"""Seconds that the brokers may take to answer."""
-_quiet = logging.getLogger("upheld.sources.librdkafka")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+from upheld.sources.feeds import Message
 
 
 async def open_feed(source: KafkaSource) -> "KafkaFeed":
@@ -40,16 +34,13 @@ async def probe(source: KafkaSource) -> str:
 
 def _settings(source: KafkaSource) -> dict[str, Any]:
     return {
-        "client.id": f"upheld-{source.id}",
         "auto.offset.reset": "earliest",
         "queued.max.messages.kbytes": 16 * 1024,
         "queued.min.messages": source.in_flight,
-        **{name: resolved(value) for name, value in source.options.items()},
-        "bootstrap.servers": ",".join(source.servers),
+        **settings(source, f"upheld-{source.id}"),
         "group.id": source.group or f"upheld-{source.id}",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "logger": _quiet,
     }
 
 

@@ -3,11 +3,8 @@
 Lost connections are not mended by the client: the consumer opens a new one, as for every broker.
 """
 
-import ssl
 from collections.abc import Sequence
-from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingCame
@@ -15,18 +12,17 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 
 from upheld.agreements.units import SECOND
+from upheld.brokers.nats_server import PATIENCE, connected
+from upheld.brokers.servers import Lost
 from upheld.sources.declared import NatsSource
-from upheld.sources.feeds import Lost, Message
-from upheld.sources.secrets import resolved
+from upheld.sources.feeds import Message
 
 AT_ONCE = 256
 """Messages that one request to the server asks for."""
-PATIENCE = 10
-"""Seconds that the server may take to answer."""
 
 
 async def open_feed(source: NatsSource) -> "NatsFeed":
-    client = await _connected(source)
+    client = await connected(source, f"upheld {source.id}")
     try:
         stream = client.jetstream(timeout=PATIENCE)
         config = ConsumerConfig(
@@ -43,7 +39,7 @@ async def open_feed(source: NatsSource) -> "NatsFeed":
 
 
 async def probe(source: NatsSource) -> str:
-    client = await _connected(source)
+    client = await connected(source, f"upheld {source.id}")
     try:
         stream = client.jetstream(timeout=PATIENCE)
         name = source.stream or await stream.find_stream_name_by_subject(source.subject)
@@ -51,30 +47,6 @@ async def probe(source: NatsSource) -> str:
         return f"stream {name} holds {state.messages:,} messages"
     finally:
         await client.close()
-
-
-async def _connected(source: NatsSource) -> Client:
-    secrets: dict[str, Any] = {
-        "user": source.username,
-        "password": resolved(source.password) if source.password else None,
-        "token": resolved(source.token) if source.token else None,
-        "user_credentials": str(source.credentials) if source.credentials else None,
-        "tls": ssl.create_default_context(cafile=str(source.ca)) if source.ca else None,
-    }
-    return await nats.connect(
-        source.url,
-        name=f"upheld {source.id}",
-        allow_reconnect=False,
-        connect_timeout=PATIENCE,
-        ping_interval=10,
-        max_outstanding_pings=2,
-        error_cb=_said,
-        **{name: value for name, value in secrets.items() if value is not None},
-    )
-
-
-async def _said(_: Exception) -> None:
-    """The client tells here what it also raises where it matters."""
 
 
 class NatsFeed:

@@ -13,10 +13,11 @@ from dataclasses import replace
 import structlog
 
 from upheld.agreements.units import SECOND
+from upheld.brokers.servers import Lost
 from upheld.ports import NotKept, SourceFile, Store
 from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, NOT_YET, Standing, told
 from upheld.sources.declared import SUFFIXES, FolderSource, Format
-from upheld.sources.feeds import Lost, Message
+from upheld.sources.feeds import Message
 from upheld.sources.files import Folder, Found
 from upheld.sources.taking import NotYet, Taking, letter
 
