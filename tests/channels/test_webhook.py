@@ -15,7 +15,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from upheld.channels import webhook
-from upheld.channels.webhook import SignedWebhooks, permitted
+from upheld.channels.public_addresses import permitted
+from upheld.channels.webhook import SignedWebhooks
 from upheld.ports import DeliveryError, Webhooks
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
