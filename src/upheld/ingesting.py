@@ -18,6 +18,8 @@ from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.measurements.mapping import Mapping as SampleMapping
 from upheld.measurements.mapping import Place, Unmapped
 from upheld.measurements.model import AHEAD, Measurement, to_table
+from upheld.measurements.parts import PARTS, faults, named
+from upheld.pairing import Pairing
 from upheld.ports import Clock, MeasurementLog, Store
 from upheld.process import Process
 from upheld.readers.bodies import JSON_LINES, TOO_EARLY, Batch, MalformedBody, RowFault, read_body, rejected_part
@@ -27,7 +29,7 @@ from upheld.readers.otlp import OtlpDecoder, from_json
 from upheld.readers.remote_write import Decoder, Labels
 from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines, to_lines
-from upheld.readers.tables import forms_read
+from upheld.readers.tables import Form, forms_read
 from upheld.recorder import Recorder
 from upheld.senders import Senders
 
@@ -77,7 +79,7 @@ class Ingestion:
         senders: Senders | None = None,
     ) -> None:
         self._store, self._process, self._clock, self._recorder = store, process, clock, recorder
-        self.ahead, self._counting = ahead, Counting(log)
+        self.ahead, self._counting, self._pairing = ahead, Counting(log), Pairing(log, clock)
         self.senders = Senders(store) if senders is None else senders
         self._lock = Lock()
         self._in_force: dict[str, _InForce] = {}
@@ -137,17 +139,24 @@ class Ingestion:
             log.warning("more series than are remembered: they are learnt anew", tenant=tenant, protocol=protocol)
 
     def keep(self, tenant: str, table: pa.Table, counts: Sequence[Count], sender: str | None) -> int:
-        """Makes measurements durable, and what counters rose by; returns how many samples that were. Raises NotKept."""
+        """Makes measurements durable, what counters rose by, and what parts of ratios count together; returns how many
+        samples that were. Raises NotKept."""
 
-        def kept(rises: pa.Table) -> None:
-            together = pa.concat_tables([table, rises]).unify_dictionaries()
-            self._process.take_measurements(tenant, together, sender)
+        now, kept = self._clock.now(), table
 
-        now = self._clock.now()
+        def keep(rows: pa.Table) -> None:
+            self._process.take_measurements(tenant, rows, sender)
+
+        def keep_all(rises: pa.Table) -> None:
+            nonlocal kept
+            kept = pa.concat_tables([table, rises]).unify_dictionaries()
+            keep(kept)
+
         if counts:
-            self._counting.take(tenant, counts, now, kept)
+            self._counting.take(tenant, counts, now, keep_all)
         elif table.num_rows:
-            self._process.take_measurements(tenant, table, sender)
+            keep(table)
+        self._pairing.pair(tenant, kept, keep)
         self.senders.delivered(tenant, sender, table if not counts else _with_counts(table, counts, now))
         return int(table.num_rows) + len(counts)
 
@@ -197,14 +206,21 @@ class Ingestion:
 
     # -- what came
 
-    def series(self, tenant: str) -> list[tuple[Labels, Place | Unmapped, bool]]:
-        """The first series that are known, what each becomes, and whether an objective reads that. Raises NoMapping."""
+    def series(self, tenant: str) -> list[tuple[Labels, Place | Unmapped, str]]:
+        """The first series that are known, what each becomes, and why no objective reads that; nothing where one does.
+        Raises NoMapping."""
         current = self._current(tenant)
-        came = [self._receiver(tenant, protocol).series(current.mapping, SHOWN) for protocol in DECODERS]
-        return [
-            (labels, found, isinstance(found, Place) and (found.service, found.metric) in current.read)
-            for labels, found in islice(chain.from_iterable(came), SHOWN)
-        ]
+        known = [self._receiver(tenant, protocol).series(current.mapping, SHOWN) for protocol in DECODERS]
+        came = list(islice(dict(chain.from_iterable(known)).items(), SHOWN))
+        reasons = {} if len(came) == SHOWN else faults((p.service, p.metric) for _, p in came if isinstance(p, Place))
+
+        def reason(found: Place | Unmapped) -> str:
+            if isinstance(found, Unmapped):
+                return found.reason
+            key = found.service, found.metric
+            return reasons.get(key, "") if key in current.read else "no objective reads it"
+
+        return [(labels, found, reason(found)) for labels, found in came]
 
     def _receiver(self, tenant: str, protocol: Protocol) -> Receiver:
         with self._lock:
@@ -222,7 +238,7 @@ class Ingestion:
         known = self._in_force.get(tenant)
         if known is None or known.versions != versions:
             forms = {} if portfolio is None else forms_read(portfolio.every_term)
-            read = frozenset(series for series, wanted in forms.items() if "values" in wanted)
+            read = values_read(forms)
             known = self._in_force[tenant] = _InForce(versions, parse_mapping(newest[1], "mapping"), read)
         return known
 
@@ -237,6 +253,13 @@ def counted(faults: Sequence[RowFault]) -> tuple[int, int]:
     """How many rows lie too far ahead, and how many have another fault alone."""
     early = {fault.row for fault in faults if fault.message == TOO_EARLY}
     return len(early), len({fault.row for fault in faults} - early)
+
+
+def values_read(forms: Mapping[SeriesKey, Set[Form]]) -> frozenset[SeriesKey]:
+    """The series whose values are read, of those that objectives read (`forms_read`): also the parts of counts."""
+    values = {series for series, wanted in forms.items() if "values" in wanted}
+    counts = {series for series, wanted in forms.items() if "counts" in wanted}
+    return frozenset(values | {(service, named(metric, part)) for service, metric in counts for part in PARTS})
 
 
 def _unreadable(

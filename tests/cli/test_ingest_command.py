@@ -86,3 +86,31 @@ def test_a_wrong_input_is_named(tmp_path: Path, files: dict[str, str], said: str
     result = check(tmp_path, **files)
     assert result.exit_code == 2
     assert said in result.output
+
+
+PARTS = """
+series:
+  - {labels: {__name__: good_total}, service: "{line}", metric: requests, part: good, counter: true}
+  - {labels: {__name__: all_total}, service: "{line}", metric: requests, part: total, counter: true}
+  - {labels: {__name__: bad_total}, service: "{line}", metric: reachable, part: bad}
+"""
+
+
+def test_parts_of_a_ratio_are_read_in_pairs_and_one_that_is_alone_is_told(tmp_path: Path) -> None:
+    samples = 'good_total{line="line-1"} 9\nall_total{line="line-1"} 10\nall_total{line="line-2"} 10\n'
+    result = check(tmp_path, mapping=PARTS, samples=samples + 'bad_total{line="line-1"} 1\n')
+    rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:6]] for line in _lines(result)}
+    alone = "is not paired: no series is its"
+    assert rows == {
+        'good_total{line="line-1"}': ["line-1", "requests (good)", "9", "gold/errors"],
+        'all_total{line="line-1"}': ["line-1", "requests (total)", "10", "gold/errors"],
+        'all_total{line="line-2"}': ["line-2", "requests (total)", "10", f"- ({alone} good or bad part)"],
+        'bad_total{line="line-1"}': ["line-1", "reachable (bad)", "1", f"- ({alone} good or total part)"],
+    }
+    assert result.exit_code == 1
+    assert "no sample is for gold/errors (line-2 requests)" in result.output
+    assert "(line-1 requests)" not in result.output
+    twice = check(tmp_path, mapping=PARTS, samples=samples + 'good_total{line="line-1",code="204"} 4\n')
+    assert "2 series are its good part: let their sender add them up" in twice.output
+    wrong = check(tmp_path, mapping=PARTS.replace("part: bad", "part: worst"))
+    assert (wrong.exit_code, "series[2].part" in wrong.output) == (2, True), wrong.output

@@ -48,10 +48,13 @@ def router(application: Application) -> APIRouter:
             raise Problem(409, NO_MAPPING) from None
         return {
             "series": [
-                {"labels": dict(labels), "reason": became.reason, "read": False}
-                if isinstance(became, Unmapped)
-                else {"labels": dict(labels), "service": became.service, "metric": became.metric, "read": read}
-                for labels, became, read in found
+                {
+                    "labels": dict(labels),
+                    **({} if isinstance(became, Unmapped) else {"service": became.service, "metric": became.metric}),
+                    **({"reason": reason} if reason else {}),
+                    "read": not reason,
+                }
+                for labels, became, reason in found
             ]
         }
 

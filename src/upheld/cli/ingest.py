@@ -69,7 +69,7 @@ def check(
         raise input_exit(error) from None
     rows = list(_mapped(rules, terms, found))
     Console().print(mapped_table(rows))
-    came = {(row.service, row.metric) for row in rows if row.read_by}
+    came = {measured for row in rows if row.read_by for measured in _measured(row)}
     measured = [term for term in terms if term.indicator.kind != "duration"]
     without = sorted({f"{called(term)} ({s} {m})" for term in measured for s, m in term.series if (s, m) not in came})
     for objective in without:
@@ -106,7 +106,7 @@ def series(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
             metric=one.get("metric"),
             value=None,
             read_by=("objectives in force",) if one["read"] else (),
-            reason=one.get("reason", "no objective reads it"),
+            reason=one.get("reason", ""),
         )
         for one in ask("GET", url, key, "/v1/mapping/series")["series"]
     ]
@@ -187,6 +187,15 @@ def discard(
         typer.echo(f"{letter}: discarded")
 
 
+def _measured(row: "Mapped") -> "Iterator[tuple[str, str]]":
+    """What a row that is read measures: of a part of a ratio the ratio itself."""
+    from upheld.measurements.parts import part_of
+
+    if row.service is not None and row.metric is not None:
+        part = part_of(row.metric)
+        yield row.service, row.metric if part is None else part[0]
+
+
 def _chosen(key: str, url: str, ids: list[str] | None, every: bool, reason: str | None) -> list[str]:
     """The ids that are meant, oldest first."""
     if [bool(ids), every, reason is not None].count(True) != 1:
@@ -205,20 +214,27 @@ def _mapped(
 ) -> "Iterator[Mapped]":
     from upheld.cli.alarm_check import called
     from upheld.measurements.mapping import Unmapped, place
+    from upheld.measurements.parts import faults, part_of
     from upheld.readers.tables import forms_read
     from upheld.reports.mapped import Mapped
 
     forms = forms_read(terms)
-    for labels, value in samples:
-        found = place(mapping, labels)
+    found_of = [place(mapping, labels) for labels, _ in samples]
+    unpaired = faults((found.service, found.metric) for found in found_of if not isinstance(found, Unmapped))
+    for (labels, value), found in zip(samples, found_of, strict=True):
         if isinstance(found, Unmapped):
             yield Mapped(labels, None, None, None, (), found.reason)
             continue
         key = found.service, found.metric
         text = format((Decimal(repr(value)) * found.scale).normalize(), "f")
-        if "values" in forms.get(key, ()):
-            readers = tuple(dict.fromkeys(called(term) for term in terms if key in term.series))
+        part = part_of(found.metric)
+        measured = key if part is None else (found.service, part[0])
+        if key in unpaired:
+            yield Mapped(labels, *key, text, (), unpaired[key])
+        elif ("values" if part is None else "counts") in forms.get(measured, ()):
+            readers = tuple(dict.fromkeys(called(term) for term in terms if measured in term.series))
             yield Mapped(labels, *key, text, readers)
         else:
-            reason = "objectives read good and total counts of it" if key in forms else "no objective reads it"
+            said = "objectives read good and total counts of it" if part is None else "objectives read values of it"
+            reason = said if measured in forms else "no objective reads it"
             yield Mapped(labels, *key, text, (), reason)

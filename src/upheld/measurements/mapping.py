@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Name
+from upheld.measurements.parts import Part, named
 
 TEMPORALITY, DELTA = "__temporality__", "delta"
 """The label of OTLP's sums that tell by how much they rose, and not how much they have come to."""
@@ -76,11 +77,13 @@ class Matching(Document):
 
 class Rule(Matching):
     """How some series are read. Values are multiplied by `scale`. Of a `counter`, which counts up and begins anew now
-    and then, what is measured is by how much it rose since the sample before (`measurements.counters`)."""
+    and then, what is measured is by how much it rose since the sample before (`measurements.counters`). What is but a
+    `part` of a ratio is paired with another part of the same service, metric and instant (`measurements.parts`)."""
 
     metric: Template
     scale: Annotated[Decimal, BeforeValidator(_check_scale)] = Decimal(1)
     counter: bool = False
+    part: Part | None = None
 
 
 class AlarmRule(Matching):
@@ -125,7 +128,8 @@ class Mapping(Document):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the samples of a series go, what their values are multiplied by, and whether they are a counter's."""
+    """Where the samples of a series go (a part of a ratio under its own name, see `measurements.parts`), what their
+    values are multiplied by, and whether they are a counter's."""
 
     service: str
     metric: str
@@ -155,7 +159,10 @@ def place(mapping: Mapping, labels: Labels[str, str]) -> Place | Unmapped:
         if rule.matches(labels):
             found = _names(rule, number, (rule.service, rule.metric), labels, "the series")
             counter = rule.counter and labels.get(TEMPORALITY) != DELTA
-            return found if isinstance(found, Unmapped) else Place(found[0], found[1], rule.scale, counter)
+            if isinstance(found, Unmapped):
+                return found
+            metric = found[1] if rule.part is None else named(found[1], rule.part)
+            return Place(found[0], metric, rule.scale, counter)
     return Unmapped("no rule matches")
 
 
