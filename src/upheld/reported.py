@@ -15,7 +15,8 @@ from upheld.ports import Clock, Store
 from upheld.process import Process
 from upheld.readers.alertmanager import read_webhook, webhook_of
 from upheld.readers.bodies import MalformedBody, RowFault
-from upheld.readers.tmf642 import EVENT_KINDS, Unfit, read_change, read_created, read_event
+from upheld.readers.tmf642 import EVENT_KINDS, read_change, read_created, read_event
+from upheld.readers.tmf_bodies import Unfit
 from upheld.recorder import Recorder
 
 ALERTMANAGER, CREATED, CHANGED = "Alertmanager", "TMF642 alarm", "TMF642 change"

@@ -43,7 +43,8 @@ from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.remote_write import Decoder
 from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines
-from upheld.readers.tmf642 import Unfit, read_created, read_event
+from upheld.readers.tmf642 import read_created, read_event
+from upheld.readers.tmf_bodies import Unfit
 
 RENEWED = 200
 """So many inputs are given to one decoder that remembers its series, before it is made anew."""

@@ -1,20 +1,20 @@
 """Alarm Management API, TMF642 4.0.0: alarms created, changed and listed, and the notifications of another system's hub
 taken in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field
 
 from upheld.access import ALARM_API, Caller
 from upheld.agreements.units import format_instant
 from upheld.analysis.alarms import CLEARED, Alarm
-from upheld.api.inputs import Asking, Input, RawBody, check_media_type
+from upheld.api.inputs import Asking, RawBody, check_media_type
 from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
+from upheld.api.tmf_resources import JSON, PATCHES, ManyQuery, OneQuery, listed, number_of, only, takes
 from upheld.app import Application
 from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
@@ -24,22 +24,7 @@ from upheld.reported import CREATED, NOTIFIED, Came
 
 log = structlog.get_logger("upheld.alarms")
 
-JSON, PATCHES = ("application/json",), ("application/json", "application/merge-patch+json")
-Fields = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 AlarmId = Annotated[str, Path(max_length=200)]
-
-
-class OneQuery(Input):
-    """The attributes that are wanted, with commas; all where nothing is said."""
-
-    fields: Fields | None = None
-
-
-class ManyQuery(OneQuery):
-    """And which part of all alarms."""
-
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 def router(application: Application) -> APIRouter:
@@ -47,7 +32,7 @@ def router(application: Application) -> APIRouter:
     routes = APIRouter(prefix=ALARM_API, tags=["TMF642"])
     document = _documents(application.settings.public_url)
 
-    @routes.post("/alarm", openapi_extra=_takes("Alarm_Create", JSON))
+    @routes.post("/alarm", openapi_extra=takes("Alarm_Create", JSON))
     def create(caller: Asking, body: RawBody) -> JSONResponse:
         """Takes an alarm in. It, and the events that it opens by the mapping's `alarms`, are on disk before this
         answers. The same alarm again is the same resource."""
@@ -55,7 +40,7 @@ def router(application: Application) -> APIRouter:
         created = document(alarm)
         return JSONResponse(created, 201, headers={"Location": created["href"]})
 
-    @routes.patch("/alarm/{alarm_id}", openapi_extra=_takes("Alarm_Update", PATCHES))
+    @routes.patch("/alarm/{alarm_id}", openapi_extra=takes("Alarm_Update", PATCHES))
     def change(caller: Asking, alarm_id: AlarmId, body: RawBody) -> JSONResponse:
         """Changes an alarm (JSON merge patch), such as `{"state": "cleared"}`. What is cleared without a time is
         cleared when that is received; a change that is older than what is known (`alarmChangedTime`) only adds to
@@ -63,7 +48,7 @@ def router(application: Application) -> APIRouter:
         kind, received = body
         check_media_type(kind, PATCHES)
         try:
-            came = application.reports.change(caller.tenant, _number(alarm_id), received)
+            came = application.reports.change(caller.tenant, number_of(alarm_id, _unknown(alarm_id)), received)
         except NoMapping:
             raise _no_mapping() from None
         except MalformedBody as error:
@@ -78,22 +63,20 @@ def router(application: Application) -> APIRouter:
         where = AlarmFilter(limit=query.limit, offset=query.offset)
         with application.store.transaction(caller.tenant, writing=False) as t:
             found, total = t.alarms(where), t.count_alarms(where)
-        answer.headers["X-Total-Count"] = str(total)
-        answer.headers["X-Result-Count"] = str(len(found))
-        return [_only(document(alarm), query.fields) for alarm in found]
+        return listed(answer, [document(alarm) for alarm in found], total, query.fields)
 
     @routes.get("/alarm/{alarm_id}")
     def one(caller: Asking, alarm_id: AlarmId, query: Annotated[OneQuery, Query()]) -> dict[str, Any]:
         """One alarm."""
         with application.store.transaction(caller.tenant, writing=False) as t:
-            alarm = t.alarm(_number(alarm_id))
+            alarm = t.alarm(number_of(alarm_id, _unknown(alarm_id)))
         if alarm is None:
             raise _unknown(alarm_id)
-        return _only(document(alarm), query.fields)
+        return only(document(alarm), query.fields)
 
     for kind in EVENT_KINDS:
         listener = _listener(application, kind)
-        described = _takes(kind[0].upper() + kind[1:], JSON)
+        described = takes(kind[0].upper() + kind[1:], JSON)
         routes.post(f"/listener/{kind}", openapi_extra=described, name=kind, status_code=201)(listener)
     return routes
 
@@ -132,17 +115,6 @@ def _unknown(alarm_id: str) -> Problem:
     return Problem(404, f"there is no alarm {alarm_id}")
 
 
-def _number(alarm_id: str) -> int:
-    if not alarm_id.isascii() or not alarm_id.isdecimal() or len(alarm_id) > 18:
-        raise _unknown(alarm_id)
-    return int(alarm_id)
-
-
-def _takes(name: str, kinds: Sequence[str]) -> dict[str, Any]:
-    schema = {"type": "object", "title": name}
-    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
-
-
 # -- the resource ----------------------------------------------------------------------------------------------------
 
 
@@ -174,10 +146,3 @@ def _documents(public_url: str) -> Callable[[Alarm], dict[str, Any]]:
         return {name: value for name, value in shown.items() if value is not None}
 
     return document
-
-
-def _only(document: dict[str, Any], fields: str | None) -> dict[str, Any]:
-    if fields is None:
-        return document
-    wanted = {"id", "href", *(name.strip() for name in fields.split(","))}
-    return {name: value for name, value in document.items() if name in wanted}

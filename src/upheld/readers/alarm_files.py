@@ -11,7 +11,8 @@ from upheld.analysis.alarms import Report
 from upheld.readers.alertmanager import read_webhook
 from upheld.readers.bodies import MalformedBody, RowFault
 from upheld.readers.faults import Fault, InputError
-from upheld.readers.tmf642 import EVENT_KINDS, EventKind, Unfit, created, notified
+from upheld.readers.tmf642 import EVENT_KINDS, EventKind, created, notified
+from upheld.readers.tmf_bodies import Unfit
 from upheld.readers.yaml_source import read_text
 
 

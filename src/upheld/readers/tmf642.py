@@ -7,18 +7,16 @@ are kept as they come.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import CLEARED, Alarm, Report
-from upheld.readers.bodies import MalformedBody, RowFault
-from upheld.readers.yaml_source import field_text
+from upheld.readers.bodies import RowFault
+from upheld.readers.tmf_bodies import Part, Unfit, check_kept, read_object, validated
 
-M = TypeVar("M", bound=BaseModel)
 EventKind = Literal["alarmCreateEvent", "alarmStateChangeEvent", "alarmAttributeValueChangeEvent", "alarmDeleteEvent"]
 EVENT_KINDS: tuple[EventKind, ...] = (
     "alarmCreateEvent",
@@ -39,40 +37,26 @@ REQUIRED = (
 UNCHANGEABLE = ("id", "href", "alarmRaisedTime", "sourceSystemId")
 """What Alarm_Update does not have."""
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 20
-MAX_NUMBER = 10**18
 
 Instant = Annotated[int, BeforeValidator(parse_instant)]
 Identity = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Unfit(Exception):
-    """An alarm cannot be taken as it is; `faults` say why."""
-
-    def __init__(self, faults: Sequence[RowFault]) -> None:
-        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults[:3]))
-        self.faults = list(faults)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Named(_Part):
+class Named(Part):
     id: Identity | None = None
     href: str | None = None
 
 
-class Reference(_Part):
+class Reference(Part):
     id: Identity | int
     href: str | None = None
 
 
-class Placed(_Part):
+class Placed(Part):
     role: str
 
 
-class Attributes(_Part):
+class Attributes(Part):
     """The attributes of Alarm, each with its type."""
 
     id: Identity | int | None = None
@@ -116,7 +100,7 @@ class Attributes(_Part):
         return CLEARED in words or self.alarmClearedTime is not None
 
 
-class Notification(_Part):
+class Notification(Part):
     """What all notifications have around their alarm."""
 
     eventTime: Instant | None = None
@@ -127,7 +111,7 @@ class Notification(_Part):
 def read_created(body: bytes, latest: int) -> Report:
     """The body of `POST /alarm`. No time in it is later than `latest` (microseconds UTC). Raises MalformedBody and
     Unfit."""
-    return created(_document(body), latest)
+    return created(read_object(body, "an alarm", MAX_BYTES), latest)
 
 
 def created(document: Mapping[str, Any], latest: int) -> Report:
@@ -144,7 +128,7 @@ def created(document: Mapping[str, Any], latest: int) -> Report:
 def read_change(known: Alarm, now: int, body: bytes, latest: int) -> Report:
     """The body of `PATCH /alarm/{id}`, a JSON merge patch of what is `known`, received `now`. Raises MalformedBody and
     Unfit."""
-    document = _document(body)
+    document = read_object(body, "an alarm", MAX_BYTES)
     faults = [RowFault(1, name, "cannot be changed") for name in UNCHANGEABLE if name in document]
     faults += [RowFault(1, name, "cannot be taken away") for name, value in document.items() if value is None]
     if faults:
@@ -156,13 +140,13 @@ def read_change(known: Alarm, now: int, body: bytes, latest: int) -> Report:
 def read_event(kind: EventKind, body: bytes, latest: int) -> Report:
     """The body of a notification: the alarm in it as it is from then on, or those of its attributes that are told.
     Raises MalformedBody and Unfit."""
-    return notified(_document(body), kind, latest)
+    return notified(read_object(body, "an alarm", MAX_BYTES), kind, latest)
 
 
 def notified(document: Mapping[str, Any], kind: EventKind, latest: int) -> Report:
     """As `read_event`, of what the body holds. The system that sends it calls the alarm by its `id`. One that is
     deleted is over, if it was not before."""
-    note = _validated(Notification, document)
+    note = validated(Notification, document)
     told = note.event.get("alarm")
     if not isinstance(told, dict):
         raise Unfit([RowFault(1, "event.alarm", "is missing: the alarm that the notification is about")])
@@ -211,49 +195,11 @@ def _number_of(alarm: Attributes) -> str:
 # -- the body -------------------------------------------------------------------------------------------------------
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_BYTES:
-        raise MalformedBody(f"an alarm has at most {MAX_BYTES:,} bytes")
-    try:
-        document: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBody(f"the body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise MalformedBody("the body is not an object of JSON")
-    return document
-
-
 def _attributes(document: Mapping[str, Any], latest: int, before: str = "") -> Attributes:
-    _check_kept(document)
-    alarm = _validated(Attributes, document, before)
+    check_kept(document)
+    alarm = validated(Attributes, document, before)
     times = ("alarmRaisedTime", "alarmClearedTime", "alarmChangedTime")
     ahead = [name for name in times if (getattr(alarm, name) or 0) > latest]
     if ahead:
         raise Unfit([RowFault(1, before + name, "lies too far ahead") for name in ahead])
     return alarm
-
-
-def _check_kept(value: object, depth: int = 0) -> None:
-    """Refuses what a database cannot keep, and what nothing should have to walk through."""
-    if depth > MAX_DEPTH:
-        raise MalformedBody(f"the body is nested more than {MAX_DEPTH} deep")
-    if isinstance(value, str) and "\0" in value:
-        raise MalformedBody("a text in the body has a NUL character")
-    if isinstance(value, int) and abs(value) >= MAX_NUMBER:
-        raise MalformedBody("a number in the body has more than 18 digits")
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            _check_kept(name, depth)
-            _check_kept(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_kept(inner, depth + 1)
-
-
-def _validated(model: type[M], document: Mapping[str, Any], before: str = "") -> M:
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        said = [(field_text(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in found]
-        raise Unfit([RowFault(1, before + field, message[:500]) for field, message in said]) from None
