@@ -18,6 +18,7 @@ from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
@@ -279,6 +280,22 @@ class Transaction(Protocol):
         """Adds it, or replaces the row of the same source, path and mark."""
 
     def source_file(self, source: str, path: str, mark: str) -> SourceFile | None: ...
+    def source_file_states(self, source: str) -> Mapping[str, int]:
+        """How many files of a source are in each state that any is in."""
+
+    # measurement collection jobs
+    def save_collection_job(self, job: CollectionJob) -> CollectionJob:
+        """Adds it under an id of its own where its id is 0, or replaces the row of that id; returns it with its id."""
+
+    def collection_job(self, job_id: int, *, changing: bool = False) -> CollectionJob | None:
+        """With `changing`, nobody else changes it before the transaction ends."""
+
+    def collection_jobs(self, limit: int = 100, offset: int = 0) -> Sequence[CollectionJob]:
+        """Created last first."""
+
+    def count_collection_jobs(self) -> int: ...
+    def forget_collection_job(self, job: CollectionJob) -> None:
+        """Removes it, with what is known of its files."""
 
     # verdicts: append-only versions; `verdicts` gives the newest version of each
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:

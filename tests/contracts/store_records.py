@@ -10,6 +10,7 @@ from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
@@ -211,6 +212,12 @@ def a_source_file(mark: str = "") -> SourceFile:
 
 def a_sender(mark: str = "") -> Sender:
     return Sender("collector", JUNE, JUNE, 3, 1, 1, 2, 4, 500, JUNE, 400, None, f"malformed{mark}", JUNE)
+
+
+def a_collection_job(mark: str = "", **changes: object) -> CollectionJob:
+    fields = {"fileTransferData": [{"fileLocation": f"https://files.example.net/{mark}"}]}
+    records = ({"id": "1", "description": "created", "user": f"nms{mark}"},)
+    return replace(CollectionJob(0, "pending", fields, records, JUNE, JUNE + 1), **changes)  # type: ignore[arg-type]
 
 
 def a_dead_letter(mark: str = "", **changes: object) -> DeadLetter:

@@ -15,6 +15,7 @@ from store_records import (
     KEY,
     a_case,
     a_change,
+    a_collection_job,
     a_maintenance,
     a_notice,
     a_problem,
@@ -38,6 +39,7 @@ from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.collection import CollectionJob
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice, Owed
 from upheld.ports import (
@@ -48,6 +50,7 @@ from upheld.ports import (
     Conflict,
     Kept,
     LogFloor,
+    SourceFile,
     Told,
     Transaction,
     VerdictFilter,
@@ -160,6 +163,7 @@ def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
         (Exclusion, tables.exclusions),
         (Change, tables.changes),
         (Alarm, tables.alarms),
+        (CollectionJob, tables.collection_jobs),
         (AgendaEntry, tables.agenda),
         (ApiKey, tables.api_keys),
     ],
@@ -502,6 +506,25 @@ def test_what_is_told_of_events_is_kept_in_its_order(store: SqlStore) -> None:
         assert t.service_events() == [opened, a_service_event()]
         assert t.service_events(seen) == [opened]
         assert t.service_events_place() > seen
+
+
+def test_collection_jobs_are_kept_listed_and_forgotten_with_their_files(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        first, second = (t.save_collection_job(a_collection_job(mark)) for mark in "ab")
+        changed = t.save_collection_job(replace(first, state="failed", records=()))
+        assert (first.id > 0, second.id > first.id, changed.id) == (True, True, first.id)
+        assert t.collection_job(first.id, changing=True) == changed
+        assert t.collection_jobs() == [second, changed]
+        assert t.collection_jobs(limit=1, offset=1) == [changed]
+        for path, state in (("1", "taken"), ("2", "begun"), ("3", "taken")):
+            t.save_source_file(SourceFile(first.source, path, "", JUNE, state))
+        t.save_source_file(SourceFile(second.source, "1", "", JUNE, "begun"))
+        assert t.source_file_states(first.source) == {"taken": 2, "begun": 1}
+        t.forget_collection_job(changed)
+        assert t.collection_job(first.id) is None
+        assert (t.collection_jobs(), t.count_collection_jobs()) == ([second], 1)
+        assert t.source_file_states(first.source) == {}
+        assert t.source_file_states(second.source) == {"begun": 1}
 
 
 def test_alarms_are_found_by_number_by_name_and_by_what_they_are(store: SqlStore) -> None:

@@ -13,6 +13,7 @@ from store_records import (
     a_brief_case,
     a_case,
     a_change,
+    a_collection_job,
     a_dead_letter,
     a_hub,
     a_maintenance,
@@ -51,6 +52,13 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
     "senders": (lambda t: t.senders(), lambda mark: [a_sender(mark)]),
     "source_file": (lambda t: t.source_file("drop", "/in/a.csv", "1-a"), a_source_file),
+    "source_file_states": (
+        lambda t: t.source_file_states("drop") | t.source_file_states("TMF628/4"),
+        lambda mark: {f"begun{mark}": 1, "taken": 1},
+    ),
+    "collection_job": (lambda t: t.collection_job(4), lambda mark: a_collection_job(mark, id=4)),
+    "collection_jobs": (lambda t: t.collection_jobs(), lambda mark: [a_collection_job(mark, id=4)]),
+    "count_collection_jobs": (lambda t: t.count_collection_jobs(), lambda mark: 1),
     "verdict": (lambda t: t.verdict(KEY), a_verdict),
     "newest": (lambda t: list(t.newest([KEY]).values()), lambda mark: [a_verdict(mark)]),
     "verdicts": (
@@ -152,6 +160,8 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_service_events([a_service_event(mark)])
     t.add_change(a_change(mark))
     t.save_alarm(an_alarm(mark, id=0))
+    job = t.save_collection_job(a_collection_job(mark))
+    t.save_source_file(replace(a_source_file(), source=job.source, state="taken"))
     t.schedule(an_entry(mark))
     t.schedule(an_entry(mark, id="send/case-1/1"))
     t.raise_log_floor(a_floor(mark))
@@ -189,6 +199,8 @@ def touch_everything(t: Transaction) -> None:
     t.revoke_exclusion("exclusion-1", JUNE)
     t.add_service_events([a_service_event("-touched")])
     t.save_alarm(an_alarm("-touched", id=3))
+    t.forget_collection_job(a_collection_job(id=4))
+    t.save_collection_job(a_collection_job("-touched", id=4))
     t.retry("entry-1", JUNE + 1, "touched")
     t.give_up("entry-1", "touched")
     t.finish("entry-1")

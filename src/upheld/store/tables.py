@@ -128,6 +128,20 @@ senders = Table(
     Index("senders_by_hearing", "tenant", "heard_at"),
 )
 
+# Jobs of TMF628. Their files are `source_files`.
+collection_jobs = Table(
+    "collection_jobs",
+    metadata,
+    _column("tenant", Text),
+    _column("id", BigInteger),
+    _column("state", Text),
+    _column("fields", _DOCUMENT),
+    _column("records", _DOCUMENT),
+    _column("created_at", BigInteger),
+    _column("changed_at", BigInteger),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,

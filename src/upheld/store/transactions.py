@@ -32,6 +32,7 @@ from upheld.assessment.versions import Version
 from upheld.cases.model import OPEN_STATES, Case, Event, State
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
@@ -53,7 +54,7 @@ from upheld.ports import (
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, dead_letters, log, outgoing, problems, senders, tables
+from upheld.store import alarms, collection_jobs, dead_letters, log, outgoing, problems, senders, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 _LOG_FLOOR = "log_floor"
@@ -151,6 +152,26 @@ class SqlTransaction:
     def source_file(self, source: str, path: str, mark: str) -> SourceFile | None:
         t = tables.source_files.c
         return self._find(SourceFile, tables.source_files, t.source == source, t.path == path, t.mark == mark)
+
+    def source_file_states(self, source: str) -> Mapping[str, int]:
+        return collection_jobs.file_states(self._connection, self._tenant, source)
+
+    # -- measurement collection jobs
+
+    def save_collection_job(self, job: CollectionJob) -> CollectionJob:
+        return collection_jobs.save(self._connection, self._tenant, job)
+
+    def collection_job(self, job_id: int, *, changing: bool = False) -> CollectionJob | None:
+        return collection_jobs.by_id(self._connection, self._tenant, job_id, changing)
+
+    def collection_jobs(self, limit: int = 100, offset: int = 0) -> Sequence[CollectionJob]:
+        return collection_jobs.many(self._connection, self._tenant, limit, offset)
+
+    def count_collection_jobs(self) -> int:
+        return collection_jobs.count(self._connection, self._tenant)
+
+    def forget_collection_job(self, job: CollectionJob) -> None:
+        collection_jobs.forget(self._connection, self._tenant, job)
 
     # -- verdicts
 

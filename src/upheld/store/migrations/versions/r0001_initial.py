@@ -341,6 +341,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "source", "path", "mark", name="source_files_pk"),
     )
     op.create_table(
+        "collection_jobs",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("fields", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("records", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="collection_jobs_pk"),
+    )
+    op.create_table(
         "notices",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
