@@ -20,11 +20,15 @@ Role = Literal["operator", "ingest", "metrics"]
 ROLES: tuple[Role, ...] = ("operator", "ingest", "metrics")
 
 ALARM_API = "/tmf-api/alarm/v4"
+PERFORMANCE_API = "/tmf-api/performance/v4"
 DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events", "/v1/alertmanager")
 """What a source of data may post; `delivers` knows what else it may."""
-_ALARM_DELIVERIES = {
-    "POST": re.compile(rf"{ALARM_API}/(alarm|listener/alarm(Create|StateChange|AttributeValueChange|Delete)Event)"),
-    "PATCH": re.compile(rf"{ALARM_API}/alarm/[0-9]{{1,19}}"),
+_TMF_DELIVERIES = {
+    "POST": re.compile(
+        rf"{ALARM_API}/(alarm|listener/alarm(Create|StateChange|AttributeValueChange|Delete)Event)"
+        rf"|{PERFORMANCE_API}/measurementCollectionJob"
+    ),
+    "PATCH": re.compile(rf"{ALARM_API}/alarm/[0-9]{{1,19}}|{PERFORMANCE_API}/measurementCollectionJob/[0-9]{{1,19}}"),
 }
 METRICS = "/metrics"
 
@@ -63,8 +67,8 @@ def delivers(method: str, path: str) -> bool:
     """Whether a request delivers data."""
     if method == "POST" and path in DELIVERIES:
         return True
-    alarms = _ALARM_DELIVERIES.get(method)
-    return alarms is not None and alarms.fullmatch(path) is not None
+    resources = _TMF_DELIVERIES.get(method)
+    return resources is not None and resources.fullmatch(path) is not None
 
 
 def new_key(tenant: str, name: str, role: str, now: int) -> tuple[str, ApiKey]:

@@ -38,6 +38,7 @@ from upheld.replaying import Replays
 from upheld.reported import Reports
 from upheld.retaining import Forgetting, Retention
 from upheld.senders import Senders
+from upheld.sources.collecting import Collecting
 from upheld.sources.declared import read_declaration
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
@@ -196,6 +197,7 @@ class Application:
         )
         self.reports = Reports(self.store, self.ingestion, self.process, self.clock, self.telemetry)
         self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry)
+        self.collecting = Collecting(self.store, self.clock)
         self.performer = Performer(
             self.process,
             self.store,

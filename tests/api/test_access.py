@@ -24,6 +24,7 @@ MARKS = ("acme", "vpn-1", "vpn-2", "sleeper", "fibre")
 """What one tenant has and nobody else may see."""
 
 EXAMPLES = {
+    "job_id": "1",
     "name:path": "upheld.css",
     "token": "forged",
     "agreement": "acme-gold",
@@ -195,11 +196,13 @@ def test_a_malformed_body_of_a_stranger_is_not_looked_at(house: House) -> None:
 
 def test_an_ingest_key_may_deliver_and_nothing_else(house: House, north: TestClient) -> None:
     client = house.client(house.key("north", "ingest"))
-    alarms = "/tmf-api/alarm/v4"
+    alarms, jobs = "/tmf-api/alarm/v4", "/tmf-api/performance/v4/measurementCollectionJob"
     kinds = ("Create", "StateChange", "AttributeValueChange", "Delete")
     delivering = {("POST", path) for path in (*DELIVERIES, f"{alarms}/alarm")} | {
         *(("POST", f"{alarms}/listener/alarm{kind}Event") for kind in kinds),
         ("PATCH", f"{alarms}/alarm/{{alarm_id}}"),
+        ("POST", jobs),
+        ("PATCH", f"{jobs}/{{job_id}}"),
     }
     assert delivering <= set(routes(house))
     for method, path in routes(house):
@@ -265,6 +268,10 @@ def test_no_tenant_changes_anything_of_another(house: House, north: TestClient, 
     assert south.put("/v1/mapping", **mapping).is_success
     assert south.patch(f"/tmf-api/alarm/v4/alarm/{marks['alarm_id']}", json={"state": "cleared"}).status_code == 404
     assert north.get(f"/tmf-api/alarm/v4/alarm/{marks['alarm_id']}").json()["state"] == "raised"
+    job = f"/tmf-api/performance/v4/measurementCollectionJob/{marks['job_id']}"
+    assert south.patch(job, json={"executionState": "cancelled"}).status_code == 404
+    assert south.delete(job).status_code == 404
+    assert north.get(job).json()["executionState"] == "acknowledged"
     assert north.get(f"/v1/dead-letters/{marks['letter_id']}").json()["attempts"] == 0
     line = {"service": "vpn-1", "metric": "reachable", "time": "2026-06-01T00:00:00Z", "value": 1}
     answer = south.post("/v1/measurements", content=json.dumps(line), headers={"Content-Type": "application/x-ndjson"})
@@ -295,12 +302,15 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     problem = new_problem("north", "sleeper", NOW)
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)
+    job = {"jobId": "fibre", "producingApplicationId": "sleeper", "fileTransferData": [{"fileFormat": "CSV"}]}
+    job_id = client.post("/tmf-api/performance/v4/measurementCollectionJob", json=job).json()["id"]
     ids = {
         "problem_id": problem.id,
         "maintenance_id": maintenance,
         "case_id": case["id"],
         "letter_id": letter["id"],
         "alarm_id": alarm_id,
+        "job_id": job_id,
     }
     return {**ids, "period_start": case["period_start"]}
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from upheld.agreements.units import parse_instant
 
-TMF642: Mapping[str, Any] = json.loads((Path(__file__).parent / "tmf642" / "definitions.json").read_text())
+
+def _definitions(name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads((Path(__file__).parent / name / "definitions.json").read_text())
+    return found
+
+
+TMF628, TMF642 = _definitions("tmf628"), _definitions("tmf642")
 TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
@@ -20,20 +26,22 @@ TEXT_IDS = {"type": ["integer", "string"]}
 to it and in the conformance kit: both are allowed here."""
 
 
-def faults(document: object, name: str) -> list[str]:
+def faults(document: object, name: str, api: Mapping[str, Any] = TMF642) -> list[str]:
     """What is not as the definition of that name has it."""
-    return list(_faults(document, {"$ref": f"#/definitions/{name}"}, name))
+    return list(_faults(document, {"$ref": f"#/definitions/{name}"}, name, api["definitions"]))
 
 
-def _faults(value: object, schema: Mapping[str, Any], at: str) -> Iterator[str]:
-    unknown = set(schema) - {"$ref", "type", "format", "properties", "required", "items"}
+def _faults(value: object, schema: Mapping[str, Any], at: str, definitions: Mapping[str, Any]) -> Iterator[str]:
+    unknown = set(schema) - {"$ref", "type", "format", "properties", "required", "items", "minItems", "enum"}
     assert not unknown, f"the checker does not know {unknown}"
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/definitions/")
-        definition = TMF642["definitions"][name]
+        definition = definitions[name]
         if name == "Alarm":
             definition = {**definition, "properties": {**definition["properties"], "id": TEXT_IDS}}
-        yield from _faults(value, definition, at)
+        yield from _faults(value, definition, at, definitions)
+        return
+    if not schema:
         return
     wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     types = [TYPES[one] for one in wanted]
@@ -49,7 +57,11 @@ def _faults(value: object, schema: Mapping[str, Any], at: str) -> Iterator[str]:
         yield from (f"{at}: {name} is missing" for name in schema.get("required", ()) if name not in value)
         for name, inner in schema.get("properties", {}).items():
             if name in value:
-                yield from _faults(value[name], inner, f"{at}.{name}")
+                yield from _faults(value[name], inner, f"{at}.{name}", definitions)
+    if value not in schema.get("enum", [value]):
+        yield f"{at}: {value!r} is none of {schema['enum']}"
+    if isinstance(value, list) and len(value) < schema.get("minItems", 0):
+        yield f"{at}: has fewer than {schema['minItems']}"
     if isinstance(value, list) and "items" in schema:
         for number, inner in enumerate(value):
-            yield from _faults(inner, schema["items"], f"{at}[{number}]")
+            yield from _faults(inner, schema["items"], f"{at}[{number}]", definitions)

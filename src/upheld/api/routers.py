@@ -19,6 +19,7 @@ from upheld.api import (
     remote_write,
     senders,
     service_problems,
+    tmf628,
     tmf642,
     verdicts,
 )
@@ -27,7 +28,7 @@ from upheld.app import Application
 
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
-    delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642)
+    delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642, tmf628)
     handling = (agreements, verdicts, cases, service_problems, maintenance, outgoing_events, records)
     parts = (health, metrics, *delivering, *handling)
     return [part.router(application) for part in parts]
