@@ -26,7 +26,8 @@ DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events
 _TMF_DELIVERIES = {
     "POST": re.compile(
         rf"{ALARM_API}/(alarm|listener/alarm(Create|StateChange|AttributeValueChange|Delete)Event)"
-        rf"|{PERFORMANCE_API}/measurementCollectionJob"
+        rf"|{PERFORMANCE_API}/(measurementCollectionJob"
+        r"|listener/measurementCollectionJobFiles(Ready|PreparationError)Event)"
     ),
     "PATCH": re.compile(rf"{ALARM_API}/alarm/[0-9]{{1,19}}|{PERFORMANCE_API}/measurementCollectionJob/[0-9]{{1,19}}"),
 }

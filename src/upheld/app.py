@@ -40,8 +40,11 @@ from upheld.retaining import Forgetting, Retention
 from upheld.senders import Senders
 from upheld.sources.collecting import Collecting
 from upheld.sources.declared import read_declaration
+from upheld.sources.job_files import PATH as JOB_FILES
+from upheld.sources.job_files import FilesOfJobs
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
+from upheld.sources.web_files import WebFiles
 from upheld.store import open_store
 from upheld.store.compacting import When
 from upheld.telemetry import Standing, Telemetry
@@ -63,6 +66,8 @@ TALLY_PAUSE = 5.0
 """Seconds between two times that what was counted of the senders is kept."""
 SENDERS = 4
 """Threads that send notices and take steps, so that a slow receiver does not hold up the others."""
+FETCHERS = 2
+"""Threads that fetch the files of measurement collection jobs."""
 COMPACTION_PAUSE = 30.0
 """Seconds between two looks at what is to be compacted."""
 RETENTION_PAUSE = 900.0
@@ -101,7 +106,8 @@ class Settings(BaseSettings):
     ticket_secret: SecretStr | None = None
     """The secret that signs what goes to the ticket webhook (Standard Webhooks, whsec_...)."""
     allowed_callbacks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Private networks that webhooks may go to all the same, as a JSON list; none by default."""
+    """Private networks that webhooks may go to, and files be fetched from, all the same, as a JSON list; none by
+    default."""
     assessment_delay: float = Field(default=30, ge=0)
     """Seconds that a slot waits for its data before it is assessed."""
     ahead: float = Field(default=AHEAD / SECOND, ge=0)
@@ -143,6 +149,8 @@ class Settings(BaseSettings):
     """Bytes of bodies that are held in memory at the same time."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
+    max_file: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
+    """The largest file that is fetched for a measurement collection job, packed or not, in bytes."""
 
     @property
     def tenant_limits(self) -> Limits:
@@ -196,8 +204,12 @@ class Application:
             recorder=self.telemetry,
         )
         self.reports = Reports(self.store, self.ingestion, self.process, self.clock, self.telemetry)
-        self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry)
-        self.collecting = Collecting(self.store, self.clock)
+        taking = Taking(self.process, self.ingestion, self.clock, self.telemetry, self.admission)
+        web_files = WebFiles(settings.max_file, settings.allowed_callbacks)
+        job_files = FilesOfJobs(self.store, taking, web_files, self.clock, settings.max_file, self.telemetry)
+        self.collecting = Collecting(self.store, self.clock, self.telemetry)
+        own_ways = {JOB_FILES: job_files}
+        self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry, own_ways)
         self.performer = Performer(
             self.process,
             self.store,
@@ -214,17 +226,19 @@ class Application:
             _ticket_system(settings),
             rules.lease,
             self.telemetry,
+            job_files.fetch,
         )
-        taking = Taking(self.process, self.ingestion, self.clock, self.telemetry, self.admission)
         self.sources = _sources(settings, taking, self.store)
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
+        fetchers = {f"fetcher {n}": self.performer.fetch for n in range(1, FETCHERS + 1)}
         steps = {
             "assessment": self.turns.go_round,
             "timers": self.performer.keep_time,
             "compaction": lambda: self.compact() or self.remove(),
             "tally": self.tally,
             **senders,
+            **fetchers,
         }
         self.background = Background(steps, settings.stuck_after)
         self.draining = threading.Event()

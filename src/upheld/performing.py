@@ -1,4 +1,4 @@
-"""What is due on the agenda, performed: notices sent, steps taken, timers that have run out.
+"""What is due on the agenda, performed: notices sent, steps taken, files fetched, timers that have run out.
 
 Each entry was committed with the decision that asked for it. It is claimed for a lease, performed, and finished in one
 transaction with the record of what came of it; where the worker dies in between, the entry is free again after the
@@ -25,7 +25,7 @@ from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ACT, ARRIVED, CLOSE, REMIND, SEND, TRACE
+from upheld.reactions import ACT, ARRIVED, CLOSE, FETCH, REMIND, SEND, TRACE
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ AT_ONCE = 4
 """Sendings that one worker claims at a time."""
 PROBLEMS_AT_ONCE = 100
 """Problems that something is told of in one round."""
+_ABOUT = ("notice", "action", "case", "maintenance", "job")
+"""What of an entry's data says what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class TicketSystem:
 
 
 class Performer:
-    """Performs the agenda over the process and the channels. Without a ticket system the built-in list is used."""
+    """Performs the agenda over the process and the channels. Without a ticket system the built-in list is used.
+    `fetch` performs the fetch of a file, and records what came of it with its end; without it none is fetched."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Performer:
         ticket_system: TicketSystem | None,
         lease: int,
         recorder: Recorder = Recorder(),
+        fetch: Callable[[AgendaEntry], None] | None = None,
     ) -> None:
         self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
         self._mailer, self._webhooks, self._ticket_system, self._lease = mailer, webhooks, ticket_system, lease
@@ -67,20 +71,25 @@ class Performer:
             CLOSE: self._close_unanswered,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
+            **({} if fetch is None else {FETCH: fetch}),
         }
 
     def work(self) -> int:
         """Performs entries that are due, of every kind; returns how many it took on."""
-        return self.send() + self.keep_time()
+        return self.send() + self.fetch() + self.keep_time()
 
     def send(self) -> int:
         """Performs a few entries that reach outside. A slow receiver holds up only who performs them: few at a time,
         so that a lease outlasts their time limits."""
         return self._perform([SEND, ACT], AT_ONCE)
 
+    def fetch(self) -> int:
+        """Performs the fetch of a file. A slow file server holds up neither a notice nor a timer."""
+        return self._perform([FETCH], 1) if FETCH in self._kinds else 0
+
     def keep_time(self) -> int:
         """Performs timers that have run out, and tells what was gathered. They wait for no receiver."""
-        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT)], 100) + self._tell()
+        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT, FETCH)], 100) + self._tell()
 
     def _tell(self) -> int:
         """Tells some of what is owed of problems and was gathered long enough; of how many problems."""
@@ -103,7 +112,7 @@ class Performer:
         return len(entries)
 
     def _perform_one(self, entry: AgendaEntry) -> None:
-        of = {name: entry.data[name] for name in ("notice", "action", "case", "maintenance") if name in entry.data}
+        of = {name: entry.data[name] for name in _ABOUT if name in entry.data}
         carried, recorder = entry.data.get(TRACE), self._recorder
         try:
             with recorder.span(entry.kind, carried=carried, kind="consumer", tenant=entry.tenant, **of):

@@ -16,6 +16,7 @@ from upheld.notices.planning import plan_case_notices, promised_by
 from upheld.ports import AgendaEntry
 
 SEND, ACT, REMIND, CLOSE = "send_notice", "take_step", "remind_customer", "close_unanswered"
+FETCH = "fetch_file"
 ARRIVED = "arrived"
 """In an entry's data: from when on the measurements gave reason for it, in microseconds UTC (see `arrivals`)."""
 TRACE = "trace"

@@ -6,13 +6,15 @@ off and begun again gives the same measurements, which changes nothing. What an 
 A replay is recorded before it begins; what fails again waits on, with what is wrong now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
-from upheld.ingesting import DECODERS, MEASUREMENTS, Ingestion, NoMapping, Protocol
+from upheld.ingesting import DECODERS, MEASUREMENTS, Ingestion, NoMapping
+from upheld.ingesting import Protocol as Labelled
 from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Clock, Conflict, Store
@@ -46,23 +48,40 @@ class _Reading:
     faults: Sequence[dict[str, Any]] = ()
     reason: str = ""
     left_out: dict[str, int] | None = None
-    alarms: int = 0
+    taken: int = 0
+
+
+class OwnWay(Protocol):
+    """A path whose letters are not replayed by their body alone."""
+
+    def take_again(self, tenant: str, letter: DeadLetter) -> tuple[int, Sequence[Mapping[str, Any]], str]:
+        """Takes in what can be taken now: how many measurements, and of what cannot be the faults and the reason.
+        Raises NotKept."""
+
+    def discarded(self, tenant: str, letter: DeadLetter) -> None:
+        """A letter was given up."""
 
 
 class Replays:
-    """Replays and discards the dead letters of every tenant."""
+    """Replays and discards the dead letters of every tenant; those of some paths in `own_ways`."""
 
     def __init__(
-        self, store: Store, ingestion: Ingestion, reports: Reports, clock: Clock, recorder: Recorder = Recorder()
+        self,
+        store: Store,
+        ingestion: Ingestion,
+        reports: Reports,
+        clock: Clock,
+        recorder: Recorder = Recorder(),
+        own_ways: Mapping[str, OwnWay] = MappingProxyType({}),
     ) -> None:
         self._store, self._ingestion, self._reports, self._clock = store, ingestion, reports, clock
-        self._recorder = recorder
+        self._recorder, self._own_ways = recorder, own_ways
 
     def replay(self, tenant: str, letter_id: str, by: str | None) -> Replay:
         """Takes in what can be taken now. Raises Unknown, DealtWith and NotKept."""
         letter = self._change(tenant, letter_id)
         read = self._read(tenant, letter)
-        taken = read.alarms
+        taken = read.taken
         if read.table is not None:
             table = _known_since(read.table, letter.received_at)
             taken = self._ingestion.keep(tenant, table, read.counts, letter.caller)
@@ -81,7 +100,10 @@ class Replays:
 
     def discard(self, tenant: str, letter_id: str, by: str | None) -> DeadLetter:
         """Gives it up: nobody is told of it any more. Raises Unknown and DealtWith."""
-        return replace(self._change(tenant, letter_id, discarded_by=by, discard=True), body=b"")
+        letter = self._change(tenant, letter_id, discarded_by=by, discard=True)
+        if letter.protocol in self._own_ways:
+            self._own_ways[letter.protocol].discarded(tenant, letter)
+        return replace(letter, body=b"")
 
     def _change(
         self, tenant: str, letter_id: str, *, discard: bool = False, discarded_by: str | None = None
@@ -117,6 +139,9 @@ class Replays:
                 return self._samples(tenant, letter)
             if letter.protocol in WAYS:
                 return self._alarms(tenant, letter)
+            if letter.protocol in self._own_ways:
+                taken, faults, reason = self._own_ways[letter.protocol].take_again(tenant, letter)
+                return _Reading(None, faults=[dict(fault) for fault in faults], reason=reason, taken=taken)
         except (MalformedBody, WrongContentType) as error:
             return _failed("malformed", str(error))
         except NoMapping:
@@ -129,7 +154,7 @@ class Replays:
         return _Reading(batch.table, faults=faults, reason="refused")
 
     def _samples(self, tenant: str, letter: DeadLetter) -> _Reading:
-        protocol = cast(Protocol, letter.protocol)
+        protocol = cast(Labelled, letter.protocol)
         received = self._ingestion.read(tenant, protocol, letter.body, self._clock.now(), letter.format)
         message = f"{received.future} of its samples lie too far in the future"
         faults = [{"message": message}] if received.future else []
@@ -139,7 +164,7 @@ class Replays:
         came = self._reports.take_again(tenant, letter.protocol, letter.body)
         left_out = {"without_event": len(came.reasons)} if came.reasons else None
         faults = [dict(fault) for fault in came.faults]
-        return _Reading(None, faults=faults, reason="refused", left_out=left_out, alarms=len(came.alarms))
+        return _Reading(None, faults=faults, reason="refused", left_out=left_out, taken=len(came.alarms))
 
 
 def _failed(reason: str, message: str) -> _Reading:

@@ -197,11 +197,13 @@ def test_a_malformed_body_of_a_stranger_is_not_looked_at(house: House) -> None:
 def test_an_ingest_key_may_deliver_and_nothing_else(house: House, north: TestClient) -> None:
     client = house.client(house.key("north", "ingest"))
     alarms, jobs = "/tmf-api/alarm/v4", "/tmf-api/performance/v4/measurementCollectionJob"
+    events = "/tmf-api/performance/v4/listener/measurementCollectionJob"
     kinds = ("Create", "StateChange", "AttributeValueChange", "Delete")
     delivering = {("POST", path) for path in (*DELIVERIES, f"{alarms}/alarm")} | {
         *(("POST", f"{alarms}/listener/alarm{kind}Event") for kind in kinds),
         ("PATCH", f"{alarms}/alarm/{{alarm_id}}"),
         ("POST", jobs),
+        *(("POST", f"{events}Files{kind}Event") for kind in ("Ready", "PreparationError")),
         ("PATCH", f"{jobs}/{{job_id}}"),
     }
     assert delivering <= set(routes(house))

@@ -95,7 +95,7 @@ def test_a_job_is_made_changed_and_forgotten(north: TestClient) -> None:
         one["id"],
         jobPriority=2,
         executionState="pending",
-        monitoredClassCriteria={"monitoredObjectClass": "lag"},
+        monitoredClassCriteria={"monitoredObjectClass": "x"},
     )
     assert (after["jobPriority"], after["executionState"]) == (2, "pending")
     assert after["monitoredClassCriteria"] == {"monitoredObjectClass": "x", "objectInstanceFilter": "name like 'x%'"}

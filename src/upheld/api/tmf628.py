@@ -1,4 +1,4 @@
-"""Performance Management API, TMF628 4.0.0: measurement collection jobs."""
+"""Performance Management API, TMF628 4.0.0: measurement collection jobs, and what is said of their files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from upheld.app import Application
 from upheld.measurements.collection import CollectionJob
 from upheld.readers.bodies import MalformedBody
 from upheld.readers.tmf_bodies import Unfit
+from upheld.sources.collecting import Closed, NoJob
 
 JobId = Annotated[str, Path(max_length=200)]
 _REFUSED = "the measurement collection job cannot be taken"
@@ -49,16 +50,13 @@ def router(application: Application) -> APIRouter:
         """Changes a job (JSON merge patch). With `{"executionState": "cancelled"}` no file of it is fetched."""
         check_media_type(body[0], PATCHES)
         with _told():
-            job = jobs.change(caller.tenant, _number(job_id), body[1], caller.name)
-        if job is None:
-            raise _unknown(job_id)
-        return JSONResponse(document(job))
+            return JSONResponse(document(jobs.change(caller.tenant, job_id, body[1], caller.name)))
 
     @routes.delete("/measurementCollectionJob/{job_id}", status_code=204)
     def forget(caller: Asking, job_id: JobId) -> Response:
         """Forgets a job. What was taken of its files stays."""
-        if not jobs.forget(caller.tenant, _number(job_id)):
-            raise _unknown(job_id)
+        with _told():
+            jobs.forget(caller.tenant, job_id)
         return Response(status_code=204)
 
     @routes.get("/measurementCollectionJob")
@@ -72,27 +70,47 @@ def router(application: Application) -> APIRouter:
     def one(caller: Asking, job_id: JobId, query: Annotated[OneQuery, Query()]) -> dict[str, Any]:
         """One job."""
         with application.store.transaction(caller.tenant, writing=False) as t:
-            job = t.collection_job(_number(job_id))
+            job = t.collection_job(number_of(job_id, _unknown(job_id)))
         if job is None:
             raise _unknown(job_id)
         return only(document(job), query.fields)
 
+    listeners = {
+        "measurementCollectionJobFilesReadyEvent": jobs.files_ready,
+        "measurementCollectionJobFilesPreparationErrorEvent": jobs.preparation_failed,
+    }
+    for kind, take in listeners.items():
+        described = takes(kind[0].upper() + kind[1:], JSON)
+        listener = _listener(take, f"{application.settings.public_url.rstrip('/')}{PERFORMANCE_API}/listener/{kind}")
+        routes.post(f"/listener/{kind}", openapi_extra=described, name=kind, status_code=201)(listener)
     return routes
+
+
+def _listener(take: Callable[[str, bytes], None], callback: str) -> Callable[..., dict[str, str]]:
+    def listen(caller: Asking, body: RawBody) -> dict[str, str]:
+        """Takes in what a performance management system says of a job's files. It may say it again. Files are fetched
+        after the answer."""
+        check_media_type(body[0], JSON)
+        with _told():
+            take(caller.tenant, body[1])
+        return {"id": callback.rpartition("/")[2], "callback": callback}
+
+    return listen
 
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Answers 400 where a body cannot be taken."""
+    """Answers 400 where a body cannot be taken, 404 where there is no such job, 409 where its files are not wanted."""
     try:
         yield
     except MalformedBody as error:
         raise Problem(400, str(error)) from None
     except Unfit as error:
         raise unfit_problem(_REFUSED, error) from None
-
-
-def _number(job_id: str) -> int:
-    return number_of(job_id, _unknown(job_id))
+    except NoJob as error:
+        raise Problem(404, str(error)) from None
+    except Closed as error:
+        raise Problem(409, str(error)) from None
 
 
 def _unknown(job_id: str) -> Problem:

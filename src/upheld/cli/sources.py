@@ -8,7 +8,7 @@ import typer
 from upheld.cli.terminal import UNREACHABLE, input_exit, refuse
 
 if TYPE_CHECKING:
-    from upheld.sources.declared import Source
+    from upheld.sources.declared import Declared
 
 commands = typer.Typer(help="Sources that measurements are fetched from.", no_args_is_help=True)
 
@@ -53,14 +53,14 @@ def check(
         raise typer.Exit(UNREACHABLE)
 
 
-def _reading(source: "Source") -> str:
+def _reading(source: "Declared") -> str:
     kind = source.format or "format by name"
     bad = "bad rows apart" if source.bad_rows == "apart" else "a bad row sets the whole aside"
     unread = "left out" if source.unread == "leave_out" else "set aside"
     return f"{kind}, {bad}, what no objective reads is {unread}"
 
 
-def _probed(source: "Source") -> tuple[str, bool]:
+def _probed(source: "Declared") -> tuple[str, bool]:
     """What was found of a source, and whether it can be reached."""
     import asyncio
 

@@ -43,7 +43,7 @@ def recorded(
 
 def stands(files: Mapping[str, int]) -> ExecutionState:
     """The state of a job of whose files so many are in each state: as long as one waits it goes on, and as long as one
-    could not be taken, it has failed."""
+    could not be taken and was not given up, it has failed."""
     if files.get("begun"):
         return "inProgress"
-    return "failed" if files.get("refused") else "completed"
+    return "completed" if files.get("taken") and not files.get("refused") else "failed"

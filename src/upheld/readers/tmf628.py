@@ -25,10 +25,11 @@ UNCHANGEABLE = ("id", "href", "creationTime", "lastModifiedTime", "trackingRecor
 """What a change of a job cannot have: Upheld keeps it."""
 KEPT_APART = ("id", "href", "creationTime", "lastModifiedTime", "executionState", "trackingRecord")
 """What is not among the `fields` of a job."""
-_EVENT = "event.measurementCollectionJob"
+IN_EVENT = "event.measurementCollectionJob"
 
 Instant = Annotated[int, BeforeValidator(parse_instant)]
 Location = Annotated[str, Field(min_length=1, max_length=2000)]
+Word = Annotated[str, Field(max_length=200)]
 Granularity = Literal["g_1mn", "g_5mn", "g_15mn", "g_30mn", "g_1h", "g_24h", "g_1m", "g_1y", "na"]
 Reporting = Literal["r_1mn", "r_5mn", "r_15mn", "r_30mn", "r_1h", "r_24h", "na"]
 
@@ -40,11 +41,11 @@ class _Typed(Part):
 
 
 class Compression(Part):
-    compressionEnumType: str | None = None
+    compressionEnumType: Word | None = None
 
 
 class Packing(Part):
-    packingEnumType: str | None = None
+    packingEnumType: Word | None = None
 
 
 class Retention(Part):
@@ -54,8 +55,8 @@ class Retention(Part):
 
 class FileTransfer(_Typed):
     fileLocation: Location | None = None
-    fileFormat: str | None = None
-    transportProtocol: str | None = None
+    fileFormat: Word | None = None
+    transportProtocol: Word | None = None
     compressionType: Compression | None = None
     packingType: Packing | None = None
     retentionPeriod: Retention | None = None
@@ -170,10 +171,10 @@ def read_event(body: bytes) -> Announced:
     note = validated(Notification, document)
     told = note.event.get("measurementCollectionJob")
     if not isinstance(told, dict):
-        raise unfit(_EVENT, "is missing: the job that the notification is about")
-    job = _attributes(told, f"{_EVENT}.")
+        raise unfit(IN_EVENT, "is missing: the job that the notification is about")
+    job = _attributes(told, f"{IN_EVENT}.")
     if job.id is None:
-        raise unfit(f"{_EVENT}.id", "is missing")
+        raise unfit(f"{IN_EVENT}.id", "is missing")
     said = [record.description for record in job.trackingRecord or () if record.description]
     reason = said[-1] if said else note.description or note.title or "no reason is told"
     files = [{k: v for k, v in file.items() if v is not None} for file in told.get("fileTransferData") or ()]

@@ -103,14 +103,25 @@ class FolderSource(_Source):
         return self
 
 
-Source = NatsSource | AmqpSource | KafkaSource | FolderSource
+class JobFiles(_Source):
+    """The files of a measurement collection job (TMF628), which nobody declares. What a performance management system
+    exports holds more than is promised: rows that no objective reads are left out."""
+
+    id: str
+    kind: Literal["tmf628"] = "tmf628"
+    bad_rows: Literal["apart", "whole"] = "whole"
+    unread: Literal["set_aside", "leave_out"] = "leave_out"
+
+
+Declared = NatsSource | AmqpSource | KafkaSource | FolderSource
+Source = Declared | JobFiles
 Broker = NatsSource | AmqpSource | KafkaSource
 
 
 class Declaration(Document):
     """All sources of an installation."""
 
-    sources: Annotated[tuple[Annotated[Source, Field(discriminator="kind")], ...], Field(min_length=1)]
+    sources: Annotated[tuple[Annotated[Declared, Field(discriminator="kind")], ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -123,7 +134,7 @@ def read_declaration(path: Path) -> Declaration:
     return validate(Declaration, parse_yaml(read_text(path), str(path)))
 
 
-def place_of(source: Source) -> str:
+def place_of(source: Declared) -> str:
     """Where a source is, for logs and people."""
     match source:
         case NatsSource():

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from upheld.ports import Store
 from upheld.sources.consuming import Consumer
-from upheld.sources.declared import Declaration, FolderSource, Source
+from upheld.sources.declared import Declaration, Declared, FolderSource
 from upheld.sources.feeds import module_of
 from upheld.sources.files import Folder
 from upheld.sources.taking import Taking
@@ -54,7 +54,7 @@ class Sources:
         return {thread.name: "ended" for thread in self._threads if not thread.is_alive()}
 
 
-def check_installed(sources: Sequence[Source]) -> None:
+def check_installed(sources: Sequence[Declared]) -> None:
     """Raises MissingClient where a client is not installed that one of the sources needs."""
     for source in sources:
         if isinstance(source, FolderSource):
