@@ -187,6 +187,10 @@ def test_the_rest_of_the_process_knows_where_it_came_from(house: House) -> None:
     assert list(sources) == [f"TMF628/{job}"]
     metrics = house.client.get("/metrics").text
     assert 'upheld_measurements_taken_total{protocol="tmf628",tenant="default"} 1.0' in metrics
+    house.announce(job, "/2.csv")
+    house.fetch()
+    (sender,) = [one for one in house.client.get("/v1/senders").json()["senders"] if one["name"] == f"TMF628/{job}"]
+    assert (sender["measurements"], sender["error"]) == (1, f"{house.files.url}/2.csv: the file's server answered 404")
 
 
 def parquet(house: House) -> bytes:

@@ -28,7 +28,12 @@ class CollectionJob:
     @property
     def source(self) -> str:
         """Who its measurements, its files and its dead letters are said to be from; no declared source is called so."""
-        return f"TMF628/{self.id}"
+        return source_of(self.id)
+
+
+def source_of(job_id: int) -> str:
+    """What a job of that number is called where sources are named."""
+    return f"TMF628/{job_id}"
 
 
 def recorded(

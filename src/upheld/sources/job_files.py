@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from upheld.ingesting import JSON
-from upheld.measurements.collection import CLOSED, CollectionJob, recorded, stands
+from upheld.measurements.collection import CLOSED, CollectionJob, recorded, source_of, stands
 from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.notices.stages import next_attempt
 from upheld.ports import AgendaEntry, Clock, DeliveryError, NotKept, SourceFile, Store, Transaction
@@ -140,12 +140,14 @@ class FilesOfJobs:
                 now = self._clock.now()
                 t.save_collection_job(recorded(job, now, record(now, f"{file.name}: {why}; it is tried again")))
         self._recorder.entry_performed(FETCH, "put_off")
+        self._taking.failed(self._source(file), f"{file.name}: {why}")
         log.warning("file put off", job=file.job_id, file=file.name, reason=why, attempts=entry.attempts)
         return None
 
     def _refuse(self, entry: AgendaEntry, file: _File, refused: _Refused) -> None:
         letter = _letter(file, self._clock.now(), refused)
         self._end(entry, file, "refused", f"{refused}; it is set aside as {letter.id}", letter=letter)
+        self._taking.failed(self._source(file), f"{letter.reason}: {refused}")
         log.warning("set aside", job=file.job_id, file=file.name, letter=letter.id, reason=letter.reason)
 
     def _end(
@@ -217,7 +219,7 @@ class FilesOfJobs:
             raise _refused("too_large", file, str(error), body) from None
         except BrokenArchive as error:
             raise _refused("malformed", file, str(error), body) from None
-        source = JobFiles(id=job.source, tenant=file.tenant, max_bytes=self._max_bytes)
+        source = self._source(file)
         readings = self._taking.read(source, kind, [Message(plain, file.name, None, file.known_at)])
         if readings.letters:
             first = readings.letters[0]
@@ -226,6 +228,9 @@ class FilesOfJobs:
         if not readings.table.num_rows:
             raise _refused("unread", file, f"none of its {left_out:,} rows is read by an objective in force", body)
         return self._taking.keep(source, readings), left_out
+
+    def _source(self, file: _File) -> JobFiles:
+        return JobFiles(id=source_of(file.job_id), tenant=file.tenant, max_bytes=self._max_bytes)
 
     def _fetched(self, file: _File, kept: bytes) -> bytes:
         try:
@@ -278,7 +283,7 @@ def _letter(file: _File, at: int, refused: _Refused) -> DeadLetter:
     kept = refused.body if len(file.header) + len(refused.body) <= MAX_BODY else b""
     return dead_letter(
         at,
-        caller=f"TMF628/{file.job_id}",
+        caller=source_of(file.job_id),
         protocol=PATH,
         format=JSON,
         reason=refused.reason,
