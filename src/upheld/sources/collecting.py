@@ -88,7 +88,7 @@ class Collecting:
         carried = self._recorder.carried()
         said = {name: file[name] for name in READ if name in file}
         data = {"job": job.id, "file": said, "known_at": at} | ({TRACE: dict(carried)} if carried else {})
-        t.schedule(AgendaEntry(f"{FETCH}/{job.id}/{digest}/{at}", FETCH, now, data))
+        t.schedule(AgendaEntry(f"{FETCH}/{job.id}/{at}/{digest}", FETCH, now, data))
         return True
 
     def preparation_failed(self, tenant: str, body: bytes) -> None:
