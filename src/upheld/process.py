@@ -325,8 +325,8 @@ class Process:
 
 def _with_figures_of_now(t: Transaction, case: Case) -> Case:
     """The case with the figures that its verdict has come to since it was last told of. A rolling window has moved
-    on, and its case keeps what was told."""
-    if ROLLING in case.periods:
+    on, and its case keeps what was told; one that is about to be opened has them."""
+    if ROLLING in case.periods or case.seq == 0:
         return case
     period_start = parse_instant(case.verdict["period_start"])
     newest = t.verdict((case.agreement, case.objective, case.service, period_start))

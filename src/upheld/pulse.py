@@ -7,13 +7,12 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
-from upheld.actions.steps import problem_step
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
 from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, Scene, findings, scene
@@ -32,12 +31,11 @@ from upheld.assessment.versions import (
 from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
 from upheld.cases.model import Case
-from upheld.cases.problems import Problem, new_problem, problem_of, shared_causes
+from upheld.grouping import end_problem, find_problem
 from upheld.in_force import InForce
 from upheld.outgoing.billing import adjustments, of_adjustment
 from upheld.outgoing.happened import of_restatement
 from upheld.ports import Assessment, Clock, Conflict, LogFloor, MeasurementLog, Store, Told, Transaction, VerdictFilter
-from upheld.reactions import step_entry
 from upheld.recorder import Recorder
 from upheld.reports.records import case_document
 
@@ -79,7 +77,7 @@ class News:
 class Round:
     """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
     made, and the one before it (None before the first); the cases that were open when it began to keep (without their
-    documents), and how all services were when it opened its first case."""
+    documents), how all services were when it opened its first case, and whether there was any alarm then."""
 
     tenant: str
     current: InForce
@@ -91,6 +89,7 @@ class Round:
     floor: LogFloor | None
     open_cases: Sequence[Case] = ()
     scene: Scene | None = None
+    alarmed: bool = True
 
 
 class Pulse:
@@ -351,7 +350,7 @@ class Pulse:
         found = self._findings(t, pulse, verdict, now)
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
-        problem = self._problem(t, pulse, found, now)
+        problem = self._problem(t, pulse, found)
         self._give(t, pulse.tenant, case, Open(document, found, problem), self._due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
@@ -366,50 +365,24 @@ class Pulse:
                 pulse.scene = scene(
                     conditions, resources, t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK), now
                 )
-            names = pulse.scene.concerned({verdict.service, *members})
-            alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED)
+                pulse.alarmed = t.count_alarms() > 0
+            names = pulse.scene.concerned({verdict.service, *members}) if pulse.alarmed else ()
+            alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED) if names else ()
             return findings(pulse.scene, verdict.service, members, alarms)
         except Exception:
             # A case without findings is worth more than none: the customer waits for it.
             log.exception("analysis failed", tenant=pulse.tenant, service=verdict.service)
             return NOTHING_FOUND
 
-    def _problem(self, t: Transaction, pulse: Round, found: Mapping[str, Any], now: int) -> str | None:
-        """The problem that a case with these findings belongs to, opened with its ticket where it is the first to show
-        a shared cause; None where it shares none."""
-        causes = shared_causes(found)
-        if not causes:
+    def _problem(self, t: Transaction, pulse: Round, found: Mapping[str, Any]) -> str | None:
+        """The problem that a case with these findings belongs to; None where it stands by itself."""
+        if pulse.scene is None:
             return None
-        open_problems = t.problems(only_open=True, limit=EVERY_CASE)
-        problem = problem_of(causes, open_problems)
-        if problem is None:
-            problem = new_problem(pulse.tenant, causes[0], now)
-            t.save_problem(problem)
-            self._gather(t, pulse, problem, open_problems)
-            step = problem_step(problem, found, self._customers(pulse, problem.cause))
-            t.save_action(step)
-            t.schedule(step_entry(step))
-            log.info("problem opened", tenant=pulse.tenant, problem=problem.id, cause=problem.cause)
-        return problem.id
 
-    def _customers(self, pulse: Round, cause: str) -> Sequence[str]:
-        assert pulse.scene is not None, "a cause of no scene"
-        of_service = pulse.current.carried_customers
-        return sorted({c for service in pulse.scene.carried(cause) for c in of_service.get(service, ())})
+        def give(case: Case, command: Join) -> None:
+            self._give(t, pulse.tenant, case, command, None)
 
-    def _gather(self, t: Transaction, pulse: Round, problem: Problem, others: Sequence[Problem]) -> None:
-        """Lets the open cases of services that the cause carries join its problem: those that had shown no shared cause
-        yet, and those of problems of a part of it, which are merged into it."""
-        assert pulse.scene is not None, "a cause of no scene"
-        carried = pulse.scene.carried(problem.cause)
-        parts = {p.id: p for p in others if problem.cause in pulse.scene.concerned([p.cause])}
-        for part in parts.values():
-            t.save_problem(replace(part, state="merged", merged_into=problem.id, closed_at=problem.opened_at))
-        for case in t.open_cases():
-            if case.problem in parts or (case.problem is None and case.service in carried and case.kind != "no_data"):
-                whole = t.case(case.id)
-                assert whole is not None, "an open case that is not there"
-                self._give(t, pulse.tenant, whole, Join(problem.id), None)
+        return find_problem(t, pulse.tenant, found, pulse.scene, pulse.current.carried_customers, give)
 
     def _observe(self, pulse: Round) -> None:
         """Tells each open case how its service is; ends those whose promise is not in force any more, and problems
@@ -426,13 +399,9 @@ class Pulse:
             if command is not None and decide(case, command, self._clock.now())[1]:  # most often nothing happens
                 self._command(pulse.tenant, case.id, command)
         for problem in ending:
-            settled(self._store, pulse.tenant, partial(self._end_problem, problem))
+            settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
         took = time.monotonic() - began
         self._observe_at[pulse.tenant] = began + (RESTS * took if took > BRIEF else 0.0)
-
-    def _end_problem(self, problem: Problem, t: Transaction) -> None:
-        if not t.count_cases(problem.id)[0]:
-            t.save_problem(replace(problem, state="closed", closed_at=self._clock.now()))
 
     def _observation(self, t: Transaction, case: Case, pulse: Round) -> Command | None:
         key = (case.agreement, case.objective, case.service)

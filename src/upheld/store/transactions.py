@@ -69,6 +69,7 @@ class SqlTransaction:
     def __init__(self, connection: Connection, tenant: str) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._newest_portfolio: tuple[int, str] | None = None
         self._outgoing: list[OutgoingEvent] = []
 
     def end(self) -> None:
@@ -90,13 +91,17 @@ class SqlTransaction:
         version: int = self._connection.execute(newest.where(self._where(tables.portfolios))).scalar_one() + 1
         if not self._add(tables.portfolios, to_row(Adoption(version, source, known_at, applied_by, agreements))):
             raise Conflict(f"version {version} of the portfolio was saved by someone else")
+        self._newest_portfolio = None
         return version
 
     def portfolio(self) -> tuple[int, str] | None:
+        if self._newest_portfolio is not None:  # it is long, and asked for once for each case
+            return self._newest_portfolio
         t = tables.portfolios.c
         newest = select(t.version, t.source).where(self._where(tables.portfolios)).order_by(t.version.desc()).limit(1)
         row = self._connection.execute(newest).first()
-        return None if row is None else (row.version, row.source)
+        self._newest_portfolio = None if row is None else (row.version, row.source)
+        return self._newest_portfolio
 
     def adoption(self, version: int) -> Adoption | None:
         return self._find(Adoption, tables.portfolios, tables.portfolios.c.version == version)
@@ -333,10 +338,9 @@ class SqlTransaction:
         return self._find(Case, tables.cases, tables.cases.c.id == case_id)
 
     def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
-        t = tables.cases.c
-        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        same &= t.is_silence.is_(silence)
-        return self._find(Case, tables.cases, same, t.is_open)
+        found = self._of_objective(_OPEN_CASE, agreement, objective, service, silence)
+        assert len(found) <= 1, "two open cases of one objective"
+        return found[0] if found else None
 
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
         t = tables.cases.c
@@ -344,10 +348,13 @@ class SqlTransaction:
         return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
 
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
-        t = tables.cases.c
-        same = (t.agreement == agreement) & (t.objective == objective) & (t.service == service)
-        same &= t.is_silence.is_(False)
-        return self._list(Case, tables.cases, same, by=[t.opened_at.desc(), t.is_open.desc(), t.id.desc()])
+        return self._of_objective(_CASES_OF, agreement, objective, service, silence=False)
+
+    def _of_objective(
+        self, query: Select[Any], agreement: str, objective: str, service: str, silence: bool
+    ) -> list[Case]:
+        key = {"agreement": agreement, "objective": objective, "service": service, "is_silence": silence}
+        return [from_row(Case, row) for row in self._connection.execute(query, self._row(key)).mappings()]
 
     def events(self, case_id: str) -> Sequence[Event]:
         t = tables.events.c
@@ -676,6 +683,15 @@ _WINDOW_MOVED_ON = (
     .where(tables.verdicts.c.period_start != bindparam("period_start"))
     .returning(tables.verdicts.c.known_at, tables.verdicts.c.cause, tables.verdicts.c.approver)
 )
+
+
+_c = tables.cases.c
+_CASES_OF = (
+    select(tables.cases)
+    .where(*(_c[name] == bindparam(name) for name in ("tenant", "agreement", "objective", "service", "is_silence")))
+    .order_by(_c.opened_at.desc(), _c.is_open.desc(), _c.id.desc())
+)
+_OPEN_CASE = _CASES_OF.where(_c.is_open)
 
 
 def _floor_row(floor: LogFloor) -> dict[str, Any]:

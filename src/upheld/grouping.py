@@ -1,0 +1,68 @@
+"""Cases of one cause brought together: a case that opens finds its problem, or opens it with its ticket."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from upheld.actions.steps import problem_step
+from upheld.analysis.findings import Scene
+from upheld.cases.decide import Join
+from upheld.cases.model import Case
+from upheld.cases.problems import Problem, new_problem, problem_of, shared_causes
+from upheld.ports import Transaction
+from upheld.reactions import step_entry
+
+log = structlog.get_logger()
+EVERY_PROBLEM = 1_000_000
+
+
+def find_problem(
+    t: Transaction,
+    tenant: str,
+    found: Mapping[str, Any],
+    scene: Scene,
+    customers_of: Mapping[str, Sequence[str]],
+    give: Callable[[Case, Join], object],
+) -> str | None:
+    """The problem that a case with these findings, made of `scene`, belongs to: opened, with its ticket, where it is
+    the first to show a shared cause; None where it shares none. `customers_of`: the customers of each service."""
+    causes = shared_causes(found)
+    if not causes:
+        return None
+    others = t.problems(only_open=True, limit=EVERY_PROBLEM)
+    problem = problem_of(causes, others)
+    if problem is None:
+        problem = new_problem(tenant, causes[0], scene.now)
+        t.save_problem(problem)
+        _take_over(t, scene, problem, others, give)
+        customers = sorted({c for service in scene.carried(problem.cause) for c in customers_of.get(service, ())})
+        step = problem_step(problem, found, customers)
+        t.save_action(step)
+        t.schedule(step_entry(step))
+        log.info("problem opened", tenant=tenant, problem=problem.id, cause=problem.cause)
+    return problem.id
+
+
+def _take_over(
+    t: Transaction, scene: Scene, problem: Problem, others: Sequence[Problem], give: Callable[[Case, Join], object]
+) -> None:
+    """Lets the open cases of services that the cause carries join its problem: those that had shown no shared cause
+    yet, and those of problems of a part of it, which are merged into it."""
+    carried = scene.carried(problem.cause)
+    parts = {other.id for other in others if problem.cause in scene.concerned([other.cause])}
+    for other in others:
+        if other.id in parts:
+            t.save_problem(replace(other, state="merged", merged_into=problem.id, closed_at=problem.opened_at))
+    for case in t.open_cases():
+        if case.problem in parts or (case.problem is None and case.service in carried and case.kind != "no_data"):
+            whole = t.case(case.id)
+            assert whole is not None, "an open case that is not there"
+            give(whole, Join(problem.id))
+
+
+def end_problem(t: Transaction, problem: Problem, now: int) -> None:
+    """Closes a problem whose cases have all ended."""
+    if not t.count_cases(problem.id)[0]:
+        t.save_problem(replace(problem, state="closed", closed_at=now))
