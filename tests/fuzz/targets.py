@@ -1,7 +1,9 @@
 """The decoders, with valid bodies of each, and what they may say to a hostile one."""
 
+import gzip
 import io
 import itertools
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +21,8 @@ from fuzz.valid import (
     ALARM,
     CALENDAR,
     EVENTS,
+    FILES_READY,
+    JOB,
     JSON_LINES,
     MAPPING,
     NOTIFICATION,
@@ -32,6 +36,7 @@ from fuzz.valid import (
     requests_2,
     table,
 )
+from upheld.readers import tmf628
 from upheld.readers.alertmanager import read_webhook
 from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, MalformedBody, read_body
 from upheld.readers.events import read_event_lines
@@ -45,12 +50,13 @@ from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines
 from upheld.readers.tmf642 import read_created, read_event
 from upheld.readers.tmf_bodies import Unfit
+from upheld.sources.unpacking import BrokenArchive, LargeArchive, unpacked
 
 RENEWED = 200
 """So many inputs are given to one decoder that remembers its series, before it is made anew."""
 
 
-REFUSALS = (MalformedBody, InputError, Unreadable, Unfit)
+REFUSALS = (MalformedBody, InputError, Unreadable, Unfit, BrokenArchive, LargeArchive)
 
 
 class Defect(Exception):
@@ -158,6 +164,13 @@ def _arrow(make: Any) -> bytes:
     return _written(write)
 
 
+def _zipped(content: bytes) -> bytes:
+    with io.BytesIO() as sink:
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("1.csv", content)
+        return sink.getvalue()
+
+
 def _text(parse: Callable[[str, str], object]) -> Callable[[bytes], object]:
     """As the API has it, which refuses what is not UTF-8 before."""
 
@@ -192,6 +205,9 @@ def targets() -> Mapping[str, Target]:
         "alerts": _of([WEBHOOK], lambda body: bool(read_webhook(body, NOW)[0]), 4),
         "alarm": _of([ALARM], lambda body: read_created(body, NOW), 4),
         "alarm-event": _of([NOTIFICATION], lambda body: read_event("alarmStateChangeEvent", body, NOW), 2),
+        "job": _of([JOB], lambda body: tmf628.read_created(body, NOW), 4),
+        "job-event": _of([FILES_READY], tmf628.read_event, 2),
+        "packed": _of([gzip.compress(csv()), _zipped(csv())], lambda body: unpacked(body, 10_000), 4, words=False),
         "mapping": _of([MAPPING], _text(parse_mapping), 4),
         "agreements": _of([AGREEMENTS], _text(parse_portfolio), 2),
         "calendar": _of([CALENDAR], read_maintnote, 2),

@@ -56,6 +56,11 @@ ALARM = b"""{"alarmType":"Communications Alarm","perceivedSeverity":"critical","
 "alarmRaisedTime":"2026-06-01T00:00:00Z","alarmClearedTime":"2026-06-01T01:00:00+02:00","serviceAffecting":true,
 "affectedService":[{"id":"line-1"}],"place":[{"role":"site"}],"correlatedAlarm":[{"id":"1"}],"x":{"y":[1,{"z":1.5}]}}"""
 NOTIFICATION = b'{"eventTime":"2026-06-01T00:00:00Z","event":{"alarm":{"id":17,"state":"cleared","ackState":"ok"}}}'
+JOB = b"""{"jobId":"pm-17","jobPriority":2,"granularity":"g_15mn","executionState":"pending","fileTransferData":
+[{"fileLocation":"https://files.example.net/1.csv","fileFormat":"CSV","packingType":{"packingEnumType":"GZIP"}}],
+"trackingRecord":[{"id":"1","time":"2026-06-01T00:00:00Z","characteristic":[{"name":"a","value":[1]}]}],"x":null}"""
+FILES_READY = b"""{"eventId":"1","event":{"measurementCollectionJob":{"id":"31","fileTransferData":
+[{"fileLocation":"https://files.example.net/1.csv"}],"trackingRecord":[{"description":"done"}]}}}"""
 WEBHOOK = b"""{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"LinkDown","line":"line-1"},
 "annotations":{"summary":"no light"},"startsAt":"2026-06-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z",
 "fingerprint":"a1"},{"status":"resolved","labels":{"alertname":"Fan"},"startsAt":"2026-06-01T00:00:00.123456789Z",
