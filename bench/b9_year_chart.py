@@ -28,8 +28,8 @@ SERVICE, METRIC = "vpn-0017", "rtt"
 
 
 def run() -> list[Row]:
-    """One row: from the request to the answer with 2,000 points; they must lie between the same extremes as DuckDB
-    finds in the same files."""
+    """Two rows, by CPU and by the clock: from the request to the answer with 2,000 points; they must lie between the
+    same extremes as DuckDB finds in the same files."""
     with TemporaryDirectory() as directory:
         application = Application(Settings(database_url=f"sqlite:///{Path(directory)}/upheld.db"))
         application.store.add_tenant(DEFAULT_TENANT, "Default")
@@ -41,32 +41,40 @@ def run() -> list[Row]:
         query |= {"end": format_instant(START + DAYS * DAY), "points": "2000"}
         took, found = [], {}
         for _ in range(ROUNDS):
-            begun, cpu = perf_counter(), process_time()
+            began, cpu = perf_counter(), process_time()
             answer = client.get("/v1/measurements/series", params=query)
-            took.append((process_time() - cpu, perf_counter() - begun))
+            took.append((process_time() - cpu, perf_counter() - began))
             found = answer.raise_for_status().json()
         files = f"{Path(directory)}/upheld.log/*/*/*.parquet"
-        begun = process_time()
+        began, cpu = perf_counter(), process_time()
         asked = "SELECT count(*), min(value), max(value) FROM read_parquet(?) WHERE service = ? AND metric = ?"
         count, low, high = duckdb.execute(asked, [files, SERVICE, METRIC]).fetchall()[0]
-        peer = process_time() - begun
+        peer = process_time() - cpu, perf_counter() - began
         values = [point["value"] for point in found["points"]]
         assert (found["measurements"], min(values), max(values)) == (count, low, high), "they differ"
         assert count == DAYS * DAY // MINUTE
         number = len(list(Path(directory).glob("upheld.log/*/*/*.parquet")))
     cpu, wall = (median(each) for each in zip(*took, strict=True))
+    slowest = max(wall for _, wall in took)
+    note = f"{rows / 1e6:.1f} M rows in {number} files, {len(values):,} points of {count:,}"
+    memory = f"{in_words(peak_memory())} at most in memory"
     return [
-        Row(
-            bar="B9",
-            claim=f"a year of one of {SERVICES} series as a chart, over HTTP, in less than a second of CPU",
-            ours=f"{cpu:.2f} s CPU, {wall:.2f} s by the clock; {in_words(peak_memory())} at most in memory",
-            peer=f"DuckDB, its extremes alone: {peer:.2f} s CPU",
-            ratio=cpu,
-            limit=1,
-            at_most=True,
-            note=f"{rows / 1e6:.1f} M rows in {number} files, {len(values):,} points of {count:,}",
-        )
+        _row("a second of CPU", cpu, f"{cpu:.2f} s CPU; {memory}", f"{peer[0]:.2f} s CPU", note),
+        _row("a second by the clock", wall, f"{wall:.2f} s", f"{peer[1]:.2f} s", f"the slowest {slowest:.2f} s"),
     ]
+
+
+def _row(within: str, took: float, ours: str, peer: str, note: str) -> Row:
+    return Row(
+        bar="B9",
+        claim=f"a year of one of {SERVICES} series as a chart, over HTTP, in less than {within}",
+        ours=ours,
+        peer=f"DuckDB, its extremes alone: {peer}",
+        ratio=took,
+        limit=1,
+        at_most=True,
+        note=note,
+    )
 
 
 def _deliver(application: Application, day: int) -> int:

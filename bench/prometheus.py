@@ -86,7 +86,7 @@ def running(openmetrics: Path | None = None, *, cores: Sequence[int] = ()) -> It
             _backfill(openmetrics, home / "data")
         (home / "rules.yml").write_text('{"groups": []}')
         (home / "prometheus.yml").write_text('{"rule_files": ["rules.yml"], "scrape_configs": []}')
-        port = _free_port()
+        port = free_port()
         command = [
             *(["taskset", "-c", ",".join(map(str, cores))] if cores else []),
             "prometheus",
@@ -139,7 +139,8 @@ def _sum(lines: Sequence[str], metric: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((metric + "{", metric + " ")))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
