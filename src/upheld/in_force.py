@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from upheld.agreements.indicators import Availability
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.model import in_force as in_force_at
 from upheld.agreements.parties import Party
 from upheld.agreements.terms import Term, compile_terms
 from upheld.assessment.verdict import Verdict
+from upheld.measurements.states import DOWN, UP
 from upheld.ports import Adoption, Transaction
 from upheld.reactions import Parties
 
@@ -50,6 +52,15 @@ class InForce:
             for service in agreement.services:
                 found[service].add(agreement.customer)
         return {service: sorted(customers) for service, customers in found.items()}
+
+    @cached_property
+    def states(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        """The (service, metric) that events make bad, with the lengths of the slots that they are assessed in."""
+        found: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for term in filter(reads_events, self.every_term):
+            for series in term.series:
+                found[series].add(term.indicator.slot)
+        return {series: sorted(slots) for series, slots in found.items()}
 
     @property
     def every_term(self) -> list[Term]:
@@ -104,6 +115,12 @@ def in_force(adoption: Adoption, portfolio: Portfolio) -> InForce:
     measured = [term for stated in terms.values() for term in stated if term.indicator.kind != "duration"]
     series = frozenset(series for term in measured for series in term.series)
     return InForce(adoption.version, portfolio, dict(terms), series, adoption.applied_by)
+
+
+def reads_events(term: Term) -> bool:
+    """Whether events of its metric make a term's slots bad: it reads values, of which `DOWN` is bad and `UP` good."""
+    good_when = term.indicator.good_when if isinstance(term.indicator, Availability) else None
+    return good_when is not None and good_when.holds(UP) and not good_when.holds(DOWN)
 
 
 def agreement_versions(portfolio: Portfolio, before: Adoption | None) -> dict[str, list[Any]]:

@@ -166,6 +166,15 @@ class LogFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """Up to which place what was told of events has been stated as measurements (`stating`), and for the objectives of
+    which version of the portfolio."""
+
+    place: int
+    portfolio: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A verdict to be kept: why it is what it is, and who stands behind that. With `rolling_from` (see `Kept`) it is
     that of a rolling window."""
@@ -453,6 +462,10 @@ class Transaction(Protocol):
     def service_events_place(self) -> int:
         """The place of what was told last of events, 0 before the first."""
 
+    def save_stated(self, stated: Stated) -> None:
+        """Keeps up to where events have been stated."""
+
+    def stated(self) -> Stated | None: ...
     def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
         """Those that stand and were earned by a maintenance, by their ids."""
 

@@ -39,6 +39,7 @@ from upheld.pulse import Pulse, Rules, settled
 from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
 from upheld.reports.records import case_document
+from upheld.stating import Stating
 from upheld.telling import ProblemLink
 
 log = structlog.get_logger()
@@ -65,6 +66,9 @@ class Process:
         self._as_known = AsKnown(store, measurements, self._portfolios)
         self._pulse = Pulse(
             store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
+        )
+        self._stating = Stating(
+            store, measurements, clock, lambda tenant, rows: self.take_measurements(tenant, rows, "events")
         )
         self._since: dict[str, int] = {}
         self._under_way: dict[str, Generator[None, None, int]] = {}
@@ -126,10 +130,13 @@ class Process:
             return True
 
     def known_events(self, tenant: str) -> frozenset[tuple[str, str]]:
-        """Every (service, metric) whose events an objective of kind `duration` is about."""
+        """Every (service, metric) whose events an objective is about: of kind `duration`, or `availability` that they
+        make bad (`InForce.states`)."""
         current = self.in_force(tenant)
-        terms = () if current is None else current.every_term
-        return frozenset(key for term in terms if term.indicator.kind == "duration" for key in term.series)
+        if current is None:
+            return frozenset()
+        timed = (key for term in current.every_term if term.indicator.kind == "duration" for key in term.series)
+        return frozenset(timed) | frozenset(current.states)
 
     def take_events(self, tenant: str, events: Sequence[ServiceEvent]) -> None:
         """Makes durable what is told of events. It is assessed by the next pulse."""
@@ -164,6 +171,7 @@ class Process:
             if current is None:
                 return False
             self._changed[tenant] = 0
+            self._stating.run(tenant, current)
             under_way = self._pulse.run(tenant, current, self._managed_since(tenant))
         try:
             next(under_way)

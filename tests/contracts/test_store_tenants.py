@@ -38,7 +38,7 @@ from store_records import (
 )
 
 from upheld.assessment.versions import Version
-from upheld.ports import Adoption, Kept, LogFloor, Told, Transaction, VerdictFilter
+from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
 
@@ -47,6 +47,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
     "log_floor": (lambda t: t.log_floor(), lambda mark: a_floor(mark)),
+    "stated": (lambda t: t.stated(), lambda mark: Stated(ord(mark), 1)),
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
     "dead_letters": (lambda t: t.dead_letters(), lambda mark: [a_dead_letter(mark, body=b"")]),
     "dead_letters_dropped": (lambda t: t.dead_letters_dropped(), lambda mark: 0),
@@ -165,6 +166,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.schedule(an_entry(mark))
     t.schedule(an_entry(mark, id="send/case-1/1"))
     t.raise_log_floor(a_floor(mark))
+    t.save_stated(Stated(ord(mark), 1))
     t.add_outgoing([an_outgoing_event(mark, position=0)])
     t.add_adjustments([an_adjustment(mark)])
     t.add_hub(a_hub(mark))
@@ -214,6 +216,7 @@ def touch_everything(t: Transaction) -> None:
     assert t.change_sink(place, replace(place, position=8))
     t.forget_outgoing(JUNE + 1)
     t.raise_log_floor(LogFloor(kept_from=JUNE, settled=JUNE, raised_at=1))
+    t.save_stated(Stated(JUNE, 2))
 
 
 @pytest.fixture

@@ -51,13 +51,14 @@ from upheld.ports import (
     LogFloor,
     SinkPlace,
     SourceFile,
+    Stated,
     Told,
     VerdictFilter,
 )
 from upheld.store import alarms, collection_jobs, dead_letters, log, outgoing, problems, senders, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
-_LOG_FLOOR = "log_floor"
+_LOG_FLOOR, _STATED = "log_floor", "stated"
 RANGES_AT_ONCE = 200
 """Ranges of ids in one statement: a database takes no more than so many hundreds of terms."""
 
@@ -290,13 +291,11 @@ class SqlTransaction:
     # -- what may be removed of the log
 
     def log_floor(self) -> LogFloor | None:
-        t = tables.settings.c
-        kept = select(t.value).where(self._where(tables.settings, t.name == _LOG_FLOOR))
-        value = self._connection.execute(kept).scalar()
+        value = self._setting(_LOG_FLOOR)
         return None if value is None else LogFloor(**json.loads(value))
 
     def raise_log_floor(self, floor: LogFloor) -> bool:
-        if not self._add(tables.settings, _floor_row(floor)):
+        if not self._add(tables.settings, _setting_row(_LOG_FLOOR, floor)):
             # Whoever raises it at the same time waits here, and then sees what this has left.
             mine = self._where(tables.settings, tables.settings.c.name == _LOG_FLOOR)
             self._connection.execute(update(tables.settings).where(mine).values(name=_LOG_FLOOR))
@@ -305,7 +304,9 @@ class SqlTransaction:
             if floor.kept_from <= before.kept_from:
                 return False
             # What is settled stays so, also where another promise has come that is not.
-            self._put(tables.settings, _floor_row(replace(floor, settled=max(floor.settled, before.settled))))
+            self._put(
+                tables.settings, _setting_row(_LOG_FLOOR, replace(floor, settled=max(floor.settled, before.settled)))
+            )
         t = tables.assessments
         newest = select(func.max(t.c.number)).where(self._where(t)).group_by(t.c.portfolio)
         old = self._where(t, t.c.known_at < floor.raised_at)
@@ -511,6 +512,13 @@ class SqlTransaction:
         t = tables.service_events
         return self._connection.execute(select(func.max(t.c.place)).where(self._where(t))).scalar() or 0
 
+    def save_stated(self, stated: Stated) -> None:
+        self._put(tables.settings, _setting_row(_STATED, stated))
+
+    def stated(self) -> Stated | None:
+        value = self._setting(_STATED)
+        return None if value is None else Stated(**json.loads(value))
+
     def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
         t = tables.exclusions
         here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.revoked_at.is_(None))
@@ -631,6 +639,10 @@ class SqlTransaction:
 
     # -- rows of the tenant
 
+    def _setting(self, name: str) -> str | None:
+        t = tables.settings.c
+        return self._connection.execute(select(t.value).where(self._where(tables.settings, t.name == name))).scalar()
+
     def _row(self, row: dict[str, Any]) -> dict[str, Any]:
         return row | {"tenant": self._tenant}
 
@@ -694,5 +706,5 @@ _CASES_OF = (
 _OPEN_CASE = _CASES_OF.where(_c.is_open)
 
 
-def _floor_row(floor: LogFloor) -> dict[str, Any]:
-    return {"name": _LOG_FLOOR, "value": json.dumps(to_row(floor))}
+def _setting_row(name: str, record: LogFloor | Stated) -> dict[str, Any]:
+    return {"name": name, "value": json.dumps(to_row(record))}
