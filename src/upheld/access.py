@@ -21,6 +21,7 @@ ROLES: tuple[Role, ...] = ("operator", "ingest", "metrics")
 
 ALARM_API = "/tmf-api/alarm/v4"
 PERFORMANCE_API = "/tmf-api/performance/v4"
+EVENT_API = "/tmf-api/event/v4"
 DELIVERIES = ("/v1/measurements", "/v1/remote-write", "/v1/metrics", "/v1/events", "/v1/alertmanager")
 """What a source of data may post; `delivers` knows what else it may."""
 _TMF_DELIVERIES = {

@@ -29,7 +29,7 @@ from upheld.measurements.model import AHEAD
 from upheld.notices.links import Links, ProblemQuestion, Question
 from upheld.notices.model import Owed
 from upheld.performing import Performer, TicketSystem
-from upheld.ports import Clock, MeasurementLog, Store, StoreFailed
+from upheld.ports import Clock, MeasurementLog, Store, StoreFailed, Webhooks
 from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.portfolio import parse_portfolio
@@ -38,6 +38,8 @@ from upheld.replaying import Replays
 from upheld.reported import Reports
 from upheld.retaining import Forgetting, Retention
 from upheld.senders import Senders
+from upheld.sinks.declared import read_sinks
+from upheld.sinks.running import Sinks
 from upheld.sources.collecting import Collecting
 from upheld.sources.declared import read_declaration
 from upheld.sources.job_files import PATH as JOB_FILES
@@ -88,6 +90,8 @@ class Settings(BaseSettings):
     """Seconds after which measurements are compacted."""
     retention: float | None = Field(default=None, gt=0)
     """Days for which measurements are kept at least; then they go, once no verdict needs them. All are kept without."""
+    events: Path | None = None
+    """A file that says where events for other systems are sent."""
     events_kept: float = Field(default=90, gt=0)
     """Days for which events for other systems are kept, whether they were fetched or not."""
     host: str = "127.0.0.1"
@@ -210,6 +214,7 @@ class Application:
         self.collecting = Collecting(self.store, self.clock, self.telemetry)
         own_ways = {JOB_FILES: job_files}
         self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry, own_ways)
+        webhooks = SignedWebhooks(settings.allowed_callbacks)
         self.performer = Performer(
             self.process,
             self.store,
@@ -222,13 +227,16 @@ class Application:
                 password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
                 starttls=settings.smtp_starttls,
             ),
-            SignedWebhooks(settings.allowed_callbacks),
+            webhooks,
             _ticket_system(settings),
             rules.lease,
             self.telemetry,
             job_files.fetch,
         )
         self.sources = _sources(settings, taking, self.store)
+        declared = () if settings.events is None else read_sinks(settings.events)
+        self.webhooks: Webhooks = webhooks
+        self.sinks = Sinks(declared, self.store, webhooks, settings.public_url, self.secret, now=SystemClock().now)
         self.telemetry.watch(self._standing)
         senders = {f"sender {n}": self.performer.send for n in range(1, SENDERS + 1)}
         fetchers = {f"fetcher {n}": self.performer.fetch for n in range(1, FETCHERS + 1)}
@@ -237,6 +245,7 @@ class Application:
             "timers": self.performer.keep_time,
             "compaction": lambda: self.compact() or self.remove(),
             "tally": self.tally,
+            "events": self.sinks.look,
             **senders,
             **fetchers,
         }
@@ -265,6 +274,7 @@ class Application:
         if self.sources is not None:
             self.sources.stop()
         self.background.stop()
+        self.sinks.stop()
         self.senders.flush()
         self.telemetry.close()
 
@@ -286,7 +296,8 @@ class Application:
 
     def failing(self) -> dict[str, str]:
         """The threads that do not keep going, and why."""
-        return self.background.failing() | ({} if self.sources is None else self.sources.failing())
+        sources = {} if self.sources is None else self.sources.failing()
+        return self.background.failing() | sources | self.sinks.failing()
 
     def remove(self) -> int:
         """Removes what is old of the log of measurements and of the events for other systems, and then rests a while:
@@ -324,7 +335,8 @@ class Application:
             if t not in self.turns.elsewhere
         }
         sources = {} if self.sources is None else self.sources.standing()
-        return Standing(now, census, behind, self.background.silences(), self.store.free(), sources)
+        silences, sinks = self.background.silences(), self.sinks.standing()
+        return Standing(now, census, behind, silences, self.store.free(), sources, sinks)
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(

@@ -211,17 +211,6 @@ class Hub:
 
 
 @dataclass(frozen=True, slots=True)
-class SinkPlace:
-    """Up to which position a destination has what it is told. Until `held_until` (microseconds UTC) nobody but `holder`
-    sends to it, so that what it is told keeps its order."""
-
-    sink: str
-    position: int
-    holder: str = ""
-    held_until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Outflow:
     """What is told in the whole installation: the position of each tenant's last event, the position of each
     destination by (tenant, sink), and the hubs, each with its tenant."""
@@ -521,12 +510,12 @@ class Transaction(Protocol):
     def forget_hub(self, hub_id: str) -> None:
         """Removes it, and its place."""
 
-    def add_sink(self, place: SinkPlace) -> None:
-        """Adds the place of a destination; one that is there already stays as it is."""
+    def add_sink(self, sink: str, position: int) -> None:
+        """Says up to which position a new destination has what it is told; that of one that is there stays."""
 
-    def sink(self, sink: str) -> SinkPlace | None: ...
-    def change_sink(self, was: SinkPlace, now: SinkPlace) -> bool:
-        """Changes a place. False, and nothing changes, where it is not any more as it was."""
+    def sink_position(self, sink: str) -> int | None: ...
+    def change_sink(self, sink: str, was: int, now: int) -> bool:
+        """Changes the position of a destination. False, and nothing changes, where it is not any more what it was."""
 
     # the agenda
     def schedule(self, entry: AgendaEntry) -> None:
@@ -647,12 +636,30 @@ class DeliveryError(Exception):
         self.permanent = permanent
 
 
+class Gone(DeliveryError):
+    """Whoever is sent to wants nothing more, ever."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, permanent=True)
+
+
 class Mailer(Protocol):
     def send(self, tenant: str, notice: Notice) -> None:
         """Hands a tenant's notice to the relay, under a Message-ID made of both. Raises DeliveryError."""
 
 
 class Webhooks(Protocol):
-    def post(self, url: str, secret: str, message_id: str, at: int, payload: Mapping[str, Any]) -> str:
+    def post(
+        self,
+        url: str,
+        secret: str,
+        message_id: str,
+        at: int,
+        payload: Mapping[str, Any],
+        media_type: str = "application/json",
+    ) -> str:
         """Posts the payload signed as Standard Webhooks has it, and returns the answer's body (at most 64 KiB).
         Raises DeliveryError; a private address is refused permanently."""
+
+    def check(self, url: str) -> None:
+        """Raises DeliveryError, permanent, where an address may not be posted to; one that does not resolve now may."""

@@ -33,11 +33,26 @@ DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """How a destination of events stands: how many events it does not have yet; and of one that this process sends to,
+    whether it takes what comes, when the event happened that it is to have next (microseconds UTC; None where it has
+    all), and how many it had, how often a sending failed, and how many were removed before it had them."""
+
+    lag: int
+    up: bool | None = None
+    oldest: int | None = None
+    delivered: int = 0
+    failed: int = 0
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand at one instant, `at` (microseconds UTC): what the store tells, and of each tenant the place of
     the log's last batch and the rows behind what is assessed, as (last position, rows); for how many seconds each
     background thread has given no sign of life; the free bytes of the store's disk, None where nobody knows; and of
-    each source that is fetched from, by tenant, id and kind, whether it takes what comes and how often it was lost."""
+    each source that is fetched from, by tenant, id and kind, whether it takes what comes and how often it was lost; and
+    of each destination of events the same way how it stands."""
 
     at: int
     census: Census
@@ -45,6 +60,7 @@ class Standing:
     silences: Mapping[str, float]
     free: int | None
     sources: Mapping[tuple[str, str, str], tuple[bool, int]] = field(default_factory=dict)
+    sinks: Mapping[tuple[str, str, str], Sent] = field(default_factory=dict)
 
 
 class Telemetry(Recorder):
@@ -337,8 +353,40 @@ def _families(standing: Standing) -> Iterable[Metric]:
     for key, (_, times) in standing.sources.items():
         lost.add_metric(key, times)
     yield lost
+    yield from _of_sinks(standing)
     if standing.free is not None:
         yield GaugeMetricFamily("upheld_store_free_bytes", "Free room where the store is kept.", value=standing.free)
+
+
+def _of_sinks(standing: Standing) -> Iterable[Metric]:
+    labels, here = ("tenant", "sink", "kind"), [(key, one) for key, one in standing.sinks.items() if one.up is not None]
+    yield _gauge(
+        "upheld_sink_lag_events",
+        "Events that a destination does not have yet.",
+        labels,
+        [(key, one.lag) for key, one in standing.sinks.items()],
+    )
+    yield _gauge(
+        "upheld_sink_up",
+        "Whether a destination of events takes what comes: 0 where it is away, or refuses.",
+        labels,
+        [(key, bool(one.up)) for key, one in here],
+    )
+    yield _gauge(
+        "upheld_sink_lag_seconds",
+        "How long ago the event happened that a destination is to have next; 0 where it has all.",
+        labels,
+        [(key, 0 if one.oldest is None else max(standing.at - one.oldest, 0) / 1e6) for key, one in here],
+    )
+    for name, meaning, count in (
+        ("upheld_sink_events", "Events that a destination has taken.", "delivered"),
+        ("upheld_sink_failures", "Times that an event could not be sent.", "failed"),
+        ("upheld_sink_missed", "Events that were removed before they were sent.", "missed"),
+    ):
+        family = CounterMetricFamily(name, meaning, labels=labels)
+        for key, one in here:
+            family.add_metric(key, getattr(one, count))
+        yield family
 
 
 def _word(name: str) -> str:

@@ -13,7 +13,7 @@ def _definitions(name: str) -> Mapping[str, Any]:
     return found
 
 
-TMF628, TMF642 = _definitions("tmf628"), _definitions("tmf642")
+TMF628, TMF642, TMF688 = (_definitions(name) for name in ("tmf628", "tmf642", "tmf688"))
 TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,

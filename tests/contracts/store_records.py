@@ -18,7 +18,7 @@ from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.model import OutgoingEvent
-from upheld.ports import AgendaEntry, Assessment, Hub, SinkPlace, SourceFile
+from upheld.ports import AgendaEntry, Assessment, Hub, SourceFile
 
 DAY = 86_400_000_000
 JUNE = 1_780_272_000_000_000  # 2026-06-01T00:00:00Z
@@ -84,10 +84,6 @@ def an_adjustment(mark: str = "", **changes: object) -> Adjustment:
 def a_hub(mark: str = "", **changes: object) -> Hub:
     hub = Hub("hub-1", f"https://{mark}.example.net/", "eventType=x", ("org.upheld.case.*",), JUNE)
     return replace(hub, **changes)  # type: ignore[arg-type]
-
-
-def a_sink_place(mark: str = "", **changes: object) -> SinkPlace:
-    return replace(SinkPlace("crm", 7, f"holder{mark}", JUNE), **changes)  # type: ignore[arg-type]
 
 
 def an_assessment(mark: str = "", **changes: object) -> Assessment:

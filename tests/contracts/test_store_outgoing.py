@@ -3,10 +3,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
-from store_records import DAY, JUNE, a_case, a_sink_place, an_adjustment, an_event, an_outgoing_event
+from store_records import DAY, JUNE, a_case, an_adjustment, an_event, an_outgoing_event
 
 from upheld.ports import Conflict
 from upheld.store import SqlStore
@@ -93,17 +92,17 @@ def test_old_events_go_from_the_old_end_and_positions_go_on(store: SqlStore) -> 
 
 def test_the_place_of_a_destination_is_changed_by_one_of_those_who_try(store: SqlStore) -> None:
     with store.transaction("t") as t:
-        t.add_sink(a_sink_place(position=7))
-        t.add_sink(a_sink_place(position=1))
-    was = a_sink_place(position=7)
+        t.add_sink("crm", 7)
+        t.add_sink("crm", 1)
 
-    def take(n: int) -> bool:
+    def move(n: int) -> bool:
         with store.transaction("t") as t:
-            return t.change_sink(was, replace(was, holder=str(n)))
+            return t.change_sink("crm", 7, 10 + n)
 
     with ThreadPoolExecutor(6) as threads:
-        assert sum(threads.map(take, range(12))) == 1
-    assert store.outflow().places == {("t", "crm"): 7}
+        moved = list(threads.map(move, range(12)))
+    assert sum(moved) == 1
+    assert store.outflow().places == {("t", "crm"): 10 + moved.index(True)}
 
 
 def test_an_adjustment_is_added_once_and_told_by_when_it_was_told(store: SqlStore) -> None:

@@ -21,7 +21,6 @@ from store_records import (
     a_problem,
     a_sender,
     a_service_event,
-    a_sink_place,
     a_source_file,
     a_ticket,
     a_verdict,
@@ -132,7 +131,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "adjustments": (lambda t: t.adjustments(0, JUNE + 1), lambda mark: [an_adjustment(mark)]),
     "hub": (lambda t: t.hub("hub-1"), a_hub),
     "hubs": (lambda t: t.hubs(), lambda mark: [a_hub(mark)]),
-    "sink": (lambda t: t.sink("crm"), a_sink_place),
+    "sink_position": (lambda t: t.sink_position("crm"), ord),
     "agenda": (
         lambda t: t.agenda(),
         lambda mark: [an_entry(mark, tenant=mark), an_entry(mark, id="send/case-1/1", tenant=mark)],
@@ -170,7 +169,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_outgoing([an_outgoing_event(mark, position=0)])
     t.add_adjustments([an_adjustment(mark)])
     t.add_hub(a_hub(mark))
-    t.add_sink(a_sink_place(mark))
+    t.add_sink("crm", ord(mark))
 
 
 def a_floor(mark: str) -> LogFloor:
@@ -210,10 +209,8 @@ def touch_everything(t: Transaction) -> None:
     t.add_adjustments([an_adjustment("-touched", id="A-2")])
     t.add_hub(a_hub("-touched", id="hub-2"))
     t.forget_hub("hub-1")
-    t.add_sink(a_sink_place("-touched", sink="hub-1"))
-    place = t.sink("crm")
-    assert place is not None
-    assert t.change_sink(place, replace(place, position=8))
+    t.add_sink("hub-1", 1)
+    assert t.change_sink("crm", ord("a"), 8)
     t.forget_outgoing(JUNE + 1)
     t.raise_log_floor(LogFloor(kept_from=JUNE, settled=JUNE, raised_at=1))
     t.save_stated(Stated(JUNE, 2))

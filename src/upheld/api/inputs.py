@@ -28,9 +28,10 @@ class Input(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_unknown(cls, data: Any) -> Any:
-        unknown = sorted(set(data) - set(cls.model_fields)) if isinstance(data, dict) else []
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = sorted(set(data) - set(known)) if isinstance(data, dict) else []
         if unknown:
-            allowed = ", ".join(cls.model_fields)
+            allowed = ", ".join(known)
             raise PydanticCustomError("unknown_field", f"unknown field; allowed: {allowed}", {"field": unknown[0]})
         return data
 

@@ -7,6 +7,7 @@ from upheld.api import (
     alarms,
     cases,
     dead_letters,
+    event_sinks,
     events,
     health,
     maintenance,
@@ -21,6 +22,7 @@ from upheld.api import (
     service_problems,
     tmf628,
     tmf642,
+    tmf688,
     verdicts,
 )
 from upheld.app import Application
@@ -29,6 +31,7 @@ from upheld.app import Application
 def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
     delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642, tmf628)
-    handling = (agreements, verdicts, cases, service_problems, maintenance, outgoing_events, records)
+    telling = (outgoing_events, event_sinks, tmf688)
+    handling = (agreements, verdicts, cases, service_problems, maintenance, *telling, records)
     parts = (health, metrics, *delivering, *handling)
     return [part.router(application) for part in parts]

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -84,6 +84,13 @@ class PublicAddresses:
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as fault:
             raise DeliveryError(f"{what} cannot be reached: {_said(fault)}") from None
 
+    def check(self, what: str, target: httpx.URL) -> None:
+        """Raises DeliveryError, permanent, where an address may not be reached, as it resolves now. That does not save
+        the check when it is connected to."""
+        port = target.port or (443 if target.scheme == "https" else 80)
+        with suppress(httpcore.ConnectError):
+            _Guarded(self._allowed, time.monotonic(), what).addresses(target.host, port)
+
 
 class _Guarded(httpcore.NetworkBackend):
     """Connects only to addresses that may be reached, and only until `deadline` (of the monotonic clock)."""
@@ -101,7 +108,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         fault: Exception = httpcore.ConnectError("the name has no address")
-        for address in self._addresses(host, port):
+        for address in self.addresses(host, port):
             try:
                 stream = self._sockets.connect_tcp(str(address), port, _left(self._deadline), None, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
@@ -110,7 +117,7 @@ class _Guarded(httpcore.NetworkBackend):
                 return _Hurried(stream, self._deadline)
         raise fault
 
-    def _addresses(self, host: str, port: int) -> list[AnyAddress]:
+    def addresses(self, host: str, port: int) -> list[AnyAddress]:
         """What the name resolves to, all of it permitted: a name that leads inside only now and then is refused too."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

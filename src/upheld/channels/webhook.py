@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from upheld.agreements.units import to_datetime
 from upheld.channels.public_addresses import AnyNetwork, PublicAddresses, checked_url
-from upheld.ports import DeliveryError
+from upheld.ports import DeliveryError, Gone
 
 PATIENCE = 20.0
 """Seconds that a whole delivery may take, however slowly the other side trickles."""
@@ -27,7 +27,15 @@ class SignedWebhooks:
     def __init__(self, allowed: Sequence[AnyNetwork] = ()) -> None:
         self._addresses = PublicAddresses(allowed)
 
-    def post(self, url: str, secret: str, message_id: str, at: int, payload: Mapping[str, Any]) -> str:
+    def post(
+        self,
+        url: str,
+        secret: str,
+        message_id: str,
+        at: int,
+        payload: Mapping[str, Any],
+        media_type: str = "application/json",
+    ) -> str:
         """Posts `payload` as JSON under the headers of Standard Webhooks and returns the answer's body, at most
         64 KiB of it. `at` (microseconds) becomes the timestamp, `message_id` the key by which the receiver drops a
         delivery that comes twice.
@@ -37,18 +45,22 @@ class SignedWebhooks:
         not followed, proxies of the environment not used. Neither the secret nor the URL is in the error."""
         target = checked_url(url, _WHAT)
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        headers = _headers(secret, message_id, at, body)
+        headers = _headers(secret, message_id, at, body, media_type)
         deadline = time.monotonic() + PATIENCE
         with self._addresses.answer(_WHAT, "POST", target, headers, deadline, body.encode()) as answer:
             _judge(answer.status)
             return _read(answer.iter_stream()).decode(errors="replace")
 
+    def check(self, url: str) -> None:
+        """Raises DeliveryError, permanent, where an address may not be posted to; one that does not resolve now may."""
+        self._addresses.check(_WHAT, checked_url(url, _WHAT))
 
-def _headers(secret: str, message_id: str, at: int, body: str) -> dict[str, str]:
+
+def _headers(secret: str, message_id: str, at: int, body: str, media_type: str) -> dict[str, str]:
     second = at // 1_000_000
     key = _header_value(message_id)
     return {
-        "content-type": "application/json",
+        "content-type": media_type,
         "accept": "*/*",
         "webhook-id": key,
         "webhook-timestamp": str(second),
@@ -90,5 +102,5 @@ def _judge(status: int) -> None:
     if 300 <= status < 400:
         raise DeliveryError(f"the webhook answered {status}, and redirects are not followed")
     if status == 410:
-        raise DeliveryError("the webhook answered 410: it is gone and wants no more notices", permanent=True)
+        raise Gone("the webhook answered 410: it is gone and wants nothing more")
     raise DeliveryError(f"the webhook answered {status}", permanent=400 <= status < 500 and status not in RETRIED)

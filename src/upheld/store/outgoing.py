@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.model import OutgoingEvent
-from upheld.ports import Hub, Outflow, SinkPlace
+from upheld.ports import Hub, Outflow
 from upheld.store.rows import add, from_row, to_row
 from upheld.store.tables import adjustments, hubs, outgoing_events, outgoing_heads, sinks
 
@@ -91,16 +91,13 @@ def adjusted(connection: Connection, tenant: str, since: int | None, until: int 
 # -- destinations
 
 
-def place(connection: Connection, tenant: str, sink: str) -> SinkPlace | None:
-    row = connection.execute(select(sinks).where(_of(tenant, sink))).mappings().first()
-    return None if row is None else from_row(SinkPlace, row)
+def place(connection: Connection, tenant: str, sink: str) -> int | None:
+    position: int | None = connection.execute(select(sinks.c.position).where(_of(tenant, sink))).scalar()
+    return position
 
 
-def move(connection: Connection, tenant: str, was: SinkPlace, now: SinkPlace) -> bool:
-    """Changes a place that still is as it was; whether it was."""
-    s, old = sinks.c, to_row(was)
-    unchanged = (s[name] == old[name] for name in ("position", "holder", "held_until"))
-    changing = update(sinks).where(_of(tenant, was.sink), *unchanged).values(to_row(now))
+def move(connection: Connection, tenant: str, sink: str, was: int, now: int) -> bool:
+    changing = update(sinks).where(_of(tenant, sink), sinks.c.position == was).values(position=now)
     return connection.execute(changing).rowcount == 1
 
 

@@ -577,15 +577,13 @@ adjustments = Table(
     Index("adjustments_by_time", "tenant", "told_at", "id"),
 )
 
-# Up to which position each destination has what it is told, and which process sends to it until when.
+# Up to which position each destination has what it is told.
 sinks = Table(
     "sinks",
     metadata,
     _column("tenant", Text),
     _column("sink", Text),
     _column("position", BigInteger),
-    _column("holder", Text),
-    _column("held_until", BigInteger),
     PrimaryKeyConstraint("tenant", "sink"),
 )
 

@@ -49,7 +49,6 @@ from upheld.ports import (
     Hub,
     Kept,
     LogFloor,
-    SinkPlace,
     SourceFile,
     Stated,
     Told,
@@ -591,14 +590,14 @@ class SqlTransaction:
         self._connection.execute(delete(tables.hubs).where(self._where(tables.hubs, tables.hubs.c.id == hub_id)))
         outgoing.drop(self._connection, self._tenant, hub_id)
 
-    def add_sink(self, place: SinkPlace) -> None:
-        self._add(tables.sinks, to_row(place))
+    def add_sink(self, sink: str, position: int) -> None:
+        self._add(tables.sinks, {"sink": sink, "position": position})
 
-    def sink(self, sink: str) -> SinkPlace | None:
+    def sink_position(self, sink: str) -> int | None:
         return outgoing.place(self._connection, self._tenant, sink)
 
-    def change_sink(self, was: SinkPlace, now: SinkPlace) -> bool:
-        return outgoing.move(self._connection, self._tenant, was, now)
+    def change_sink(self, sink: str, was: int, now: int) -> bool:
+        return outgoing.move(self._connection, self._tenant, sink, was, now)
 
     # -- the agenda
 

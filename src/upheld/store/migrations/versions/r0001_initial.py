@@ -525,8 +525,6 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("sink", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("held_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "sink", name="sinks_pk"),
     )
     op.create_table(
