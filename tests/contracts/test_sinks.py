@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +285,36 @@ def test_what_no_queue_takes_is_not_taken_for_sent(receiver: Receiver, house: Ho
     until(lambda: house.look() and house.standing().failed >= 1)
     assert house.position() == 0
     assert json.dumps(house.standing().error)
+
+
+@pytest.mark.parametrize("receiver", ["webhook"], indirect=True)
+def test_of_two_servers_one_sends_and_the_other_goes_on_where_it_ended(
+    receiver: WebhookReceiver, house: House, new_schema: Callable[[], str]
+) -> None:
+    url = new_schema()
+    settings = Settings(database_url=url, events=house.file, allowed_callbacks=["127.0.0.0/8"])  # type: ignore[arg-type]
+    first, second = Application(settings), Application(settings)
+    first.first_key()
+    servers = [first, second]
+
+    def tell(count: int) -> bool:
+        with second.store.transaction("default") as t:
+            t.add_outgoing([OutgoingEvent("org.upheld.case.opened", "C-1", 1, {}) for _ in range(count)])
+        return True
+
+    def sent(count: int) -> bool:
+        for server in servers:
+            server.sinks.look()
+        return len(receiver.received()) >= count
+
+    tell(3)
+    until(lambda: sent(3))
+    assert [standing for _, standing, _ in second.sinks.of()] == [None], "it is sent by the other"
+    servers.remove(first)
+    first.sinks.stop()
+    first.store.close()  # type: ignore[attr-defined]
+    tell(2)
+    until(lambda: sent(5))
+    assert places(receiver.received()) == [1, 2, 3, 4, 5]
+    second.sinks.stop()
+    second.store.close()  # type: ignore[attr-defined]
