@@ -192,7 +192,7 @@ def storm(folder: Path, services: int, customers: int, workers: int, database: s
 def _standing(store: Any, now: int) -> dict[str, int]:
     """How many verdicts and cases there are, and how much is due and not done."""
     with store.transaction(TENANT, writing=False) as t:
-        cases = sum(count for count, _ in t.count_open().values())
+        cases = sum(t.count_open().values())
         verdicts = 0 if cases else len(t.verdicts())
         owed = sum(t.is_owed(problem.id) for problem in t.problems(only_open=True))
     due = sum(

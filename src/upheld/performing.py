@@ -18,14 +18,14 @@ from upheld.actions.model import Action
 from upheld.actions.steps import listed_ticket
 from upheld.agreements.model import Portfolio
 from upheld.announcing import JUDGE, REMIND_MAINTENANCE
-from upheld.cases.decide import CloseUnanswered, Remind, StepDone, StepFailed
+from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, StepDone, StepFailed, Update
 from upheld.notices.gathering import GATHER
 from upheld.notices.model import Notice
 from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ACT, ARRIVED, CLOSE, FETCH, REMIND, SEND, TRACE
+from upheld.reactions import ACT, ARRIVED, CLOCK, CLOSE, FETCH, REMIND, SEND, TRACE, UPDATE
 from upheld.recorder import Recorder
 
 log = structlog.get_logger()
@@ -69,6 +69,8 @@ class Performer:
             ACT: self._take_step,
             REMIND: self._remind,
             CLOSE: self._close_unanswered,
+            UPDATE: self._send_update,
+            CLOCK: self._run_clock,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
             **({} if fetch is None else {FETCH: fetch}),
@@ -229,6 +231,15 @@ class Performer:
 
     def _close_unanswered(self, entry: AgendaEntry) -> None:
         self._process.command(entry.tenant, entry.data["case"], CloseUnanswered(entry.data["asked"]))
+        self._finish(entry)
+
+    def _send_update(self, entry: AgendaEntry) -> None:
+        self._process.command(entry.tenant, entry.data["case"], Update(since=entry.data["since"]))
+        self._finish(entry)
+
+    def _run_clock(self, entry: AgendaEntry) -> None:
+        runs = ClockRuns(entry.data["since"], entry.data["due"], entry.data["missed"])
+        self._process.command(entry.tenant, entry.data["case"], runs)
         self._finish(entry)
 
     def _judge_maintenance(self, entry: AgendaEntry) -> None:

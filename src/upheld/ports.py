@@ -351,8 +351,11 @@ class Transaction(Protocol):
         """The open cases, newest first, without their documents (`verdict`, `periods`, `findings`): there may be very
         many. With `alone` only those of no problem."""
 
-    def count_open(self) -> Mapping[str | None, tuple[int, int]]:
-        """How many cases are open, and of how many customers, by their problem (None: of none)."""
+    def count_open(self) -> Mapping[str | None, int]:
+        """How many cases are open, by their problem (None: of none)."""
+
+    def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
+        """Of how many customers the open cases of these problems are."""
 
     def events(self, case_id: str) -> Sequence[Event]: ...
 

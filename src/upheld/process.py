@@ -231,10 +231,18 @@ class Process:
     # -- cases --------------------------------------------------------------------------------------------------
 
     def answer(
-        self, tenant: str, case_id: str, asked: int, contact: str, solved: bool, comment: str
+        self,
+        tenant: str,
+        case_id: str,
+        asked: int,
+        contact: str,
+        solved: bool,
+        comment: str,
+        score: int | None = None,
     ) -> Literal["taken", "too_late", "unknown"]:
-        """The customer's answer to round `asked` of the question whether the problem is solved."""
-        return self.command(tenant, case_id, Answer(asked, contact, solved, comment))
+        """The customer's answer to round `asked` of the question whether the problem is solved, and with a yes how
+        satisfied they are, from 1 to 5."""
+        return self.command(tenant, case_id, Answer(asked, contact, solved, comment, score))
 
     def ask_again(self, tenant: str, case_id: str, by: str) -> Literal["taken", "too_late", "unknown"]:
         """The operator says that the case is solved: the customer is asked."""

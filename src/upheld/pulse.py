@@ -47,8 +47,8 @@ AT_ONCE = 500
 """Quiet verdicts kept in one transaction."""
 TOGETHER = 25
 """Verdicts noted in one transaction, with all that follows from them."""
-RESTS, BRIEF = 10, 0.05
-"""Looking after all open cases takes a tenth of the time at most, once it takes longer than so many seconds."""
+RESTS, MANY = 10, 1_000
+"""Looking after all open cases takes a tenth of the time at most, once they are more than so many."""
 ALARMS_CARRIED = 20
 """Alarms that a case names: the last raised."""
 
@@ -401,7 +401,7 @@ class Pulse:
         for problem in ending:
             settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
         took = time.monotonic() - began
-        self._observe_at[pulse.tenant] = began + (RESTS * took if took > BRIEF else 0.0)
+        self._observe_at[pulse.tenant] = began + (RESTS * took if len(cases) > MANY else 0.0)
 
     def _observation(self, t: Transaction, case: Case, pulse: Round) -> Command | None:
         key = (case.agreement, case.objective, case.service)

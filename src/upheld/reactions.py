@@ -9,6 +9,7 @@ from upheld.actions.model import Action
 from upheld.actions.steps import steps_for
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
+from upheld.cases.clocks import fixed_by, warned_at
 from upheld.cases.model import Case, Event
 from upheld.notices.gathering import owed_of
 from upheld.notices.model import Notice, NoticeKind, Owed
@@ -16,6 +17,7 @@ from upheld.notices.planning import plan_case_notices, promised_by
 from upheld.ports import AgendaEntry
 
 SEND, ACT, REMIND, CLOSE = "send_notice", "take_step", "remind_customer", "close_unanswered"
+UPDATE, CLOCK = "send_update", "run_clock"
 FETCH = "fetch_file"
 ARRIVED = "arrived"
 """In an entry's data: from when on the measurements gave reason for it, in microseconds UTC (see `arrivals`)."""
@@ -55,6 +57,7 @@ _TOLD: dict[str, NoticeKind] = {
     "closed": "closed",
     "withdrawn": "withdrawn",
     "resumed": "resumed",
+    "updated": "update",
 }
 
 
@@ -119,6 +122,8 @@ def case_notices(
 
 
 def _timers(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
+    if event.type in ("opened", "reopened", "updated") and case.kind != "no_data":
+        return [*_clock(case, event, agreement), *_next_update(case, event, agreement)]
     if event.type != "asked":
         return []
     asked = event.data["round"]
@@ -127,3 +132,23 @@ def _timers(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]
         AgendaEntry(f"{REMIND}/{case.id}/{asked}", REMIND, event.at + agreement.confirmation.remind_after, data),
         AgendaEntry(f"{CLOSE}/{case.id}/{asked}", CLOSE, event.at + agreement.confirmation.close_after, data),
     ]
+
+
+def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
+    """The instants at which the promise to fix it is to be looked at: close to its deadline, and there."""
+    warning, due = warned_at(agreement, event.at), fixed_by(agreement, event.at)
+    if event.type == "updated" or warning is None or due is None:
+        return []
+    data = {"case": case.id, "since": event.at, "due": due}
+    return [
+        AgendaEntry(f"{CLOCK}/{case.id}/{event.seq}/{stage}", CLOCK, at, {**data, "missed": missed})
+        for stage, at, missed in (("warning", warning, False), ("missed", due, True))
+    ]
+
+
+def _next_update(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
+    every = agreement.handling.update_every
+    if every is None:
+        return []
+    data = {"case": case.id, "since": event.at}
+    return [AgendaEntry(f"{UPDATE}/{case.id}/{event.seq}", UPDATE, event.at + every, data)]

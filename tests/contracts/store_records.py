@@ -111,6 +111,9 @@ def a_case(mark: str = "", **changes: object) -> Case:
         asked=2,
         level=1,
         problem="P-1",
+        told={"at": JUNE + DAY, "text": "a card is replaced", "by": "Ada"},
+        resolution={"at": JUNE + 4 * DAY, "cause": "a card", "done": "replaced", "by": "Ada"},
+        score=4,
         outcome="confirmed",
         closed_at=JUNE + 4 * DAY,
         seq=1,
@@ -120,7 +123,7 @@ def a_case(mark: str = "", **changes: object) -> Case:
 
 def a_brief_case(mark: str = "") -> Case:
     """As lists have it: without its documents."""
-    return replace(a_case(mark), verdict={}, periods={}, findings={})
+    return replace(a_case(mark), verdict={}, periods={}, findings={}, told={}, resolution={})
 
 
 def a_problem(mark: str = "", **changes: object) -> Problem:

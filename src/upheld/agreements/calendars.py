@@ -10,9 +10,11 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.hours import ServiceHours
-from upheld.agreements.units import MINUTE, local_midnight, to_datetime, to_microseconds
+from upheld.agreements.units import DAY, MINUTE, local_midnight, to_datetime, to_microseconds
 
 Interval = tuple[int, int]
+LOOK_AHEAD = 32 * DAY
+"""By so much at a time service hours are looked for: every region has some in it."""
 
 
 def calendar_periods(unit: str, zone: ZoneInfo, start: int, end: int, billing_day: int = 1) -> Iterator[Interval]:
@@ -91,6 +93,22 @@ def outside_hours(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> 
     if closed_since < end:
         outside.append((closed_since, end))
     return outside
+
+
+def after_service_time(hours: ServiceHours | None, zone: ZoneInfo, start: int, duration: int) -> int:
+    """The instant at which so much time (microseconds) has passed within the service hours since `start`; of none, by
+    the clock alone."""
+    if hours is None:
+        return start + duration
+    left, begins = duration, start
+    while True:
+        ends = begins + LOOK_AHEAD
+        for opens, closes in _open_intervals(hours, zone, begins, ends):
+            counted = min(closes, ends) - max(opens, begins)
+            if counted > 0 and left <= counted:
+                return max(opens, begins) + left
+            left -= max(counted, 0)
+        begins = ends
 
 
 def _open_intervals(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from upheld.agreements.charges import Caps, Charge, Claim, charge_unit, parse_caps
 from upheld.agreements.fields import Document, Moment, Name, Zone, check_unique, listed
 from upheld.agreements.hours import ServiceHours, parse_service_hours
-from upheld.agreements.notice_terms import Confirmation, Notices
+from upheld.agreements.notice_terms import Confirmation, Handling, Notices
 from upheld.agreements.objectives import Objective, check_group
 from upheld.agreements.parties import Party, Resource
 from upheld.agreements.units import format_instant, parse_duration, parse_instant_or_date
@@ -52,6 +52,7 @@ class Agreement(Document):
     claim: Claim | None = None
     notices: Notices = Notices()
     confirmation: Confirmation = Confirmation()
+    handling: Handling = Handling()
     exclusions: tuple[Name, ...] | None = None
     """Reasons that this agreement lets count as exclusions; None where it does not limit them."""
     lateness: Annotated[int, BeforeValidator(_parse_lateness)] | None = None

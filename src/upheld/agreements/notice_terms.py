@@ -34,6 +34,16 @@ class Notices(Document):
     maintenance: MaintenanceNotice | None = None
 
 
+class Handling(Document):
+    """How fast a case is handled, and how often the customer hears of it until then: promises with clocks of their own.
+
+    `fixed_within` runs from the case's opening, or from the customer's no, and counts in the agreement's service hours
+    only; `update_every` runs by the calendar from what was last told."""
+
+    fixed_within: Duration | None = None
+    update_every: Duration | None = None
+
+
 class Confirmation(Document):
     """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after."""
 

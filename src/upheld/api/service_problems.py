@@ -34,7 +34,7 @@ def router(application: Application) -> APIRouter:
         """Problems, newest first, each with how many of its cases are open."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             found, counted = t.problems(only_open=query.open, limit=query.limit), t.count_open()
-        return {"problems": [record_document(one) | {"open_cases": counted.get(one.id, (0, 0))[0]} for one in found]}
+        return {"problems": [record_document(one) | {"open_cases": counted.get(one.id, 0)} for one in found]}
 
     @routes.get("/problems/{problem_id}")
     def one(caller: Asking, problem_id: Name, query: Annotated[CasesQuery, Query()]) -> dict[str, Any]:

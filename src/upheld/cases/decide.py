@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from upheld.cases.clocks import fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED, evolve
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case, Event, Kind
 
@@ -82,6 +83,35 @@ class AskAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """The customer is told how far it is: by a person in words of their own, or, where nobody has since `since`
+    (microseconds UTC), as the promise to keep them informed wants it."""
+
+    text: str = ""
+    by: str | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRuns:
+    """The clock of the promise to fix it, running since `since`, comes close to its deadline `due`, or (`missed`) has
+    reached it."""
+
+    since: int
+    due: int
+    missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person says what it was, and what was done."""
+
+    cause: str
+    done: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remind:
     asked: int
 
@@ -99,6 +129,7 @@ class Answer:
     contact: str
     solved: bool
     comment: str
+    score: int | None = None
 
 
 Command = (
@@ -113,6 +144,9 @@ Command = (
     | AskAgain
     | Remind
     | CloseUnanswered
+    | Update
+    | ClockRuns
+    | Resolve
     | Answer
 )
 
@@ -148,6 +182,14 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case CloseUnanswered():
             if _awaits(case, command.asked):
                 steps.add("closed", outcome="unanswered")
+        case Update():
+            if case.state in UNSOLVED and command.since in (None, informed_at(case)):
+                steps.add("updated", text=command.text, by=command.by)
+        case ClockRuns():
+            _clock_runs(steps, command)
+        case Resolve():
+            if case.state != "withdrawn":
+                steps.add("resolved", cause=command.cause, done=command.done, by=command.by)
         case Answer():
             _answered(steps, command)
     return steps.case, steps.events
@@ -261,6 +303,15 @@ def _ask_again(steps: _Steps, command: AskAgain) -> None:
         steps.add("asked", round=steps.case.asked + 1)
 
 
+def _clock_runs(steps: _Steps, command: ClockRuns) -> None:
+    case = steps.case
+    if case.state not in UNSOLVED or command.since != fixing_since(case):
+        return
+    steps.add("clock_missed" if command.missed else "clock_warned", due=command.due)
+    if command.missed:
+        steps.add("escalated", level=case.level + 1)
+
+
 def _awaits(case: Case, asked: int) -> bool:
     return case.state == "confirming" and case.asked == asked
 
@@ -270,7 +321,8 @@ def _answered(steps: _Steps, command: Answer) -> None:
     if not _awaits(case, command.asked):
         return
     if command.solved:
-        steps.add("confirmed", contact=command.contact, comment=command.comment)
+        score = {} if command.score is None else {"score": command.score}
+        steps.add("confirmed", contact=command.contact, comment=command.comment, **score)
         steps.add("closed", outcome="confirmed")
         return
     steps.add("rejected", contact=command.contact, comment=command.comment)

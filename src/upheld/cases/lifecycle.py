@@ -28,6 +28,10 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     "rejected": (("confirming",), None),
     "reopened": (("confirming",), "reopened"),
     "escalated": (OPEN_STATES, None),
+    "updated": (UNSOLVED, None),
+    "clock_warned": (UNSOLVED, None),
+    "clock_missed": (UNSOLVED, None),
+    "resolved": ((*OPEN_STATES, "closed"), None),
     "closed": (("confirming",), "closed"),
     "withdrawn": (OPEN_STATES, "withdrawn"),
     "resumed": (UNSOLVED, "closed"),
@@ -60,6 +64,12 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, reopened_at=event.at, restored_at=None)
         case "escalated":
             return replace(case, level=data["level"])
+        case "updated":
+            return replace(case, told={"at": event.at, **data})
+        case "resolved":
+            return replace(case, resolution={"at": event.at, **data})
+        case "confirmed":
+            return replace(case, score=data.get("score"))
         case "closed":
             return replace(case, outcome=data["outcome"], closed_at=event.at)
         case "resumed":

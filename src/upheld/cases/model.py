@@ -27,6 +27,8 @@ class Case:
     `findings` what the analysis attached; `restored_at` is when the service had
     last been bad; `asked` counts the rounds of asking the customer; `level` is the level of
     escalation, 0 at first; `problem` is the one that it shares with others of the same cause (see `cases.problems`);
+    `told` is the last word on it that was sent to the customer (`at`, `text`, `by`); `resolution` what it was and what
+    was done, as a person has put it (`cause`, `done`, `by`, `at`); `score` how satisfied the customer was, from 1 to 5;
     `seq` is the number of its last event."""
 
     id: str
@@ -46,6 +48,9 @@ class Case:
     asked: int = 0
     level: int = 0
     problem: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    resolution: Mapping[str, Any] = field(default_factory=dict)
+    score: int | None = None
     outcome: Outcome | None = None
     closed_at: int | None = None
     seq: int = 0

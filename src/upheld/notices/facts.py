@@ -9,6 +9,7 @@ from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
 from upheld.agreements.parties import Party
 from upheld.agreements.units import Bound, format_share, parse_instant
+from upheld.cases.clocks import fixed_by, fixing_since, informed_at
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
@@ -65,6 +66,9 @@ def case_context(
         "credit_final": bool(verdict.get("final")),
         "credits_promised": objective is not None and bool(objective.credits),
         "measured": case.reopened_at is None,
+        "update": str(case.told.get("text") or ""),
+        "next_update": _next_update(case, agreement),
+        "fixed_by": fixed_by(agreement, fixing_since(case)),
         "asks_reader": role in agreement.confirmation.to,
         "link": link,
         "answer_by": answer_by,
@@ -110,6 +114,11 @@ def _credits(rows: Sequence[Owed]) -> list[tuple[Decimal, str]]:
         if (credit := row.facts["credit"]) is not None:
             sums[credit["currency"]] = sums.get(credit["currency"], Decimal(0)) + Decimal(credit["amount"])
     return [(amount, currency) for currency, amount in sorted(sums.items())]
+
+
+def _next_update(case: Case, agreement: Agreement) -> int | None:
+    every = agreement.handling.update_every
+    return None if every is None else informed_at(case) + every
 
 
 def maintenance_context(

@@ -15,6 +15,7 @@ NoticeKind = Literal[
     "withdrawn",
     "no_data",
     "resumed",
+    "update",
     "maintenance",
     "maintenance_reminder",
     "maintenance_cancelled",

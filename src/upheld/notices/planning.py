@@ -118,6 +118,8 @@ def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str,
             return _unique(degradation)
         case "violation":
             return _unique(violation)
+        case "update":
+            return _unique(beginning)
         case "restoration":
             return _unique(promised.restoration.to if promised.restoration else beginning)
         case "question" | "reminder":

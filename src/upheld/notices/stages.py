@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from upheld.agreements.units import HOUR, SECOND
+from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.wording import instant_words
@@ -67,6 +68,8 @@ def _case_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
             return "the case was withdrawn"
         case "restoration" if case.restored_at is None:
             return "the service is not good any more, or not by the customer's word"
+        case "update" if case.state not in UNSOLVED:
+            return f"the case is {case.state}, which is told instead"
         case "reopened" if ended:
             return f"the case is {case.state}"
         case ("closed" | "withdrawn") as told if case.state != told:

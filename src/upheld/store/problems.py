@@ -13,7 +13,7 @@ from upheld.ports import Conflict
 from upheld.store.rows import from_row, put, to_row
 from upheld.store.tables import cases, notices, owed, problems
 
-_DOCUMENTS = ("verdict", "periods", "findings")
+_DOCUMENTS = ("verdict", "periods", "findings", "told", "resolution")
 _BRIEF = [cases.c[f.name] for f in fields(Case) if f.name not in _DOCUMENTS]
 
 
@@ -42,10 +42,17 @@ def open_cases(connection: Connection, tenant: str, alone: bool, limit: int | No
     return [Case(**row) for row in connection.execute(query).mappings()]
 
 
-def count_open(connection: Connection, tenant: str) -> Mapping[str | None, tuple[int, int]]:
+def count_open(connection: Connection, tenant: str) -> Mapping[str | None, int]:
     c = cases.c
-    counted = select(c.problem, func.count(), func.count(c.customer.distinct())).where(c.tenant == tenant, c.is_open)
-    return {name: (count, customers) for name, count, customers in connection.execute(counted.group_by(c.problem))}
+    counted = select(c.problem, func.count()).where(c.tenant == tenant, c.is_open).group_by(c.problem)
+    return {row.problem: row[1] for row in connection.execute(counted)}
+
+
+def count_customers(connection: Connection, tenant: str, problem_ids: Sequence[str]) -> Mapping[str, int]:
+    c = cases.c
+    counted = select(c.problem, func.count(c.customer.distinct())).where(c.tenant == tenant, c.is_open)
+    found = connection.execute(counted.where(c.problem.in_(problem_ids)).group_by(c.problem))
+    return {row.problem: row[1] for row in found}
 
 
 def cases_of(connection: Connection, tenant: str, problem_id: str, limit: int, offset: int) -> Sequence[Case]:

@@ -208,6 +208,9 @@ cases = Table(
     _column("asked", Integer),
     _column("level", Integer),
     _column("problem", Text, optional=True),
+    _column("told", _DOCUMENT),
+    _column("resolution", _DOCUMENT),
+    _column("score", Integer, optional=True),
     _column("outcome", Text, optional=True),
     _column("closed_at", BigInteger, optional=True),
     _column("seq", Integer),
@@ -235,7 +238,17 @@ cases = Table(
         sqlite_where=text("is_open = 1"),
         postgresql_where=text("is_open"),
     ),
-    Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at"),
+    Index(
+        "open_cases_by_problem",
+        "tenant",
+        "problem",
+        "opened_at",
+        "id",
+        "customer",
+        sqlite_where=text("is_open = 1"),
+        postgresql_where=text("is_open"),
+    ),
+    Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at", "id"),
     Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
 )
 

@@ -363,8 +363,11 @@ class SqlTransaction:
     def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
         return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
 
-    def count_open(self) -> Mapping[str | None, tuple[int, int]]:
+    def count_open(self) -> Mapping[str | None, int]:
         return problems.count_open(self._connection, self._tenant)
+
+    def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
+        return problems.count_customers(self._connection, self._tenant, problem_ids)
 
     # -- problems
 

@@ -13,6 +13,7 @@ from upheld.web import casework, words
 from upheld.web.casework import RECENTLY_ENDED, Row
 
 CASES_A_PAGE = 50
+PROBLEMS_LISTED = 50
 EVERY_NOTICE = 100_000
 
 
@@ -59,13 +60,15 @@ class ProblemPage:
 
 def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesPage:
     counted = t.count_open()
-    groups = [Group(p, *counted.get(p.id, (0, 0))) for p in t.problems(only_open=True)]
+    problems = t.problems(only_open=True, limit=PROBLEMS_LISTED)
+    customers = t.count_customers([problem.id for problem in problems])
+    groups = [Group(p, counted.get(p.id, 0), customers.get(p.id, 0)) for p in problems]
     alone = t.open_cases(alone=True, limit=CASES_A_PAGE, offset=(page - 1) * CASES_A_PAGE)
     ended = t.cases(ENDED_STATES, limit=RECENTLY_ENDED)
     return CasesPage(
-        sum(count for count, _ in counted.values()),
+        sum(counted.values()),
         groups,
-        _paged(casework.rows(t, portfolio, alone), counted.get(None, (0, 0))[0], page),
+        _paged(casework.rows(t, portfolio, alone), counted.get(None, 0), page),
         casework.rows(t, portfolio, ended),
     )
 

@@ -137,7 +137,7 @@ def by_customer(portfolio: Portfolio, found: Sequence[Standing]) -> list[Custome
 def counts(t: Transaction, found: Sequence[Standing], now: int) -> Counts:
     coming = [m for m in t.maintenances(now) if m.state == "planned"]
     return Counts(
-        open_cases=sum(count for count, _ in t.count_open().values()),
+        open_cases=sum(t.count_open().values()),
         at_risk=sum(one.status == "at_risk" for one in found),
         violated=sum(one.status == "violated" for one in found),
         promises=len(found),

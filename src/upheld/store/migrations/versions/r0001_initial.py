@@ -93,6 +93,9 @@ def upgrade() -> None:
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("told", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("resolution", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("seq", sa.Integer(), nullable=False),
@@ -109,7 +112,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_open = 1"),
         postgresql_where=sa.text("is_open"),
     )
-    op.create_index("cases_by_problem", "cases", ["tenant", "problem", "is_open", "opened_at"], unique=False)
+    op.create_index(
+        "open_cases_by_problem",
+        "cases",
+        ["tenant", "problem", "opened_at", "id", "customer"],
+        unique=False,
+        sqlite_where=sa.text("is_open = 1"),
+        postgresql_where=sa.text("is_open"),
+    )
+    op.create_index("cases_by_problem", "cases", ["tenant", "problem", "is_open", "opened_at", "id"], unique=False)
     op.create_index(
         "cases_by_objective", "cases", ["tenant", "agreement", "objective", "service", "opened_at"], unique=False
     )

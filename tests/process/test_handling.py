@@ -1,0 +1,138 @@
+"""The promises of how a case is handled: fixed in time, told how far it is, and what is kept of its end."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from upheld.agreements.calendars import after_service_time
+from upheld.agreements.hours import parse_service_hours
+from upheld.agreements.model import Agreement
+from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
+from upheld.app import DEFAULT_TENANT
+from upheld.cases.clocks import clocks
+from upheld.cases.decide import Resolve, Update
+from upheld.cases.model import Case
+from upheld.performing import Performer
+from upheld.readers.portfolio import parse_portfolio
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OFFICE = parse_service_hours({"mon-fri": "08:00-18:00"})
+
+
+@pytest.fixture
+def handled(world):
+    source = world.source.replace(
+        "    exclusions: [planned_maintenance]\n",
+        "    exclusions: [planned_maintenance]\n    handling: {fixed_within: 2h, update_every: 1h}\n",
+    )
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    return world
+
+
+def broken(world) -> Case:
+    """Nine bad minutes: more than the promise allows."""
+    world.deliver(1, *[0] * 9)
+    assert world.case().kind == "violation"
+    return world.case()
+
+
+def stay_bad(world, duration: int) -> None:
+    for _ in range(duration // MINUTE):
+        world.deliver(0)
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "due"),
+    [
+        ("2026-06-01T10:00:00+02:00", 4, "2026-06-01T14:00:00+02:00"),
+        ("2026-06-01T16:00:00+02:00", 4, "2026-06-02T10:00:00+02:00"),
+        ("2026-06-05T17:00:00+02:00", 4, "2026-06-08T11:00:00+02:00"),  # over a weekend
+        ("2026-06-06T12:00:00+02:00", 10, "2026-06-08T18:00:00+02:00"),
+        ("2026-06-01T08:00:00+02:00", 500, "2026-08-07T18:00:00+02:00"),  # fifty working days
+    ],
+)
+def test_time_to_fix_counts_in_service_hours(start: str, hours: int, due: str) -> None:
+    assert after_service_time(OFFICE, BERLIN, parse_instant(start), hours * HOUR) == parse_instant(due)
+
+
+def test_without_service_hours_the_clock_never_stops() -> None:
+    assert after_service_time(None, BERLIN, 5, DAY) == DAY + 5
+
+
+def test_the_clock_warns_is_missed_and_escalates_while_nothing_is_fixed(handled) -> None:
+    case = broken(handled)
+    stay_bad(handled, 91 * MINUTE)
+    assert "clock_warned" in handled.event_types()
+    assert "clock_missed" not in handled.event_types()
+    stay_bad(handled, 30 * MINUTE)
+    assert handled.event_types().count("clock_missed") == 1
+    assert handled.case().level == case.level + 1
+    fixed = next(clock for clock in clocks(handled.case(), agreement(handled)) if clock.name == "fixed")
+    assert fixed.due == case.opened_at + 2 * HOUR
+    assert fixed.standing(handled.clock.at) == "missed"
+
+
+def test_what_was_fixed_in_time_stays_kept(handled) -> None:
+    broken(handled)
+    handled.deliver(*[1] * 6)
+    handled.pass_time(3 * HOUR)
+    assert "clock_missed" not in handled.event_types()
+    (fixed,) = clocks(handled.case(), agreement(handled))
+    assert fixed.standing(handled.clock.at) == "kept"
+
+
+def test_the_customer_hears_how_far_it_is_every_hour_until_it_is_good(handled) -> None:
+    broken(handled)
+    stay_bad(handled, 125 * MINUTE)
+    assert len(updates(handled)) == 2
+    handled.deliver(*[1] * 6)
+    handled.pass_time(5 * HOUR)
+    assert len(updates(handled)) == 2
+
+
+def test_what_a_person_writes_takes_the_place_of_the_next_update(handled) -> None:
+    case = broken(handled)
+    stay_bad(handled, 50 * MINUTE)
+    words = "A card is being replaced; it takes half an hour."
+    assert handled.process.command(DEFAULT_TENANT, case.id, Update(words, "Ada")) == "taken"
+    stay_bad(handled, 30 * MINUTE)
+    (mail,) = updates(handled)
+    assert "A card is being replaced" in mail.get_payload()[0].get_payload(decode=True).decode()
+    stay_bad(handled, 35 * MINUTE)
+    assert len(updates(handled)) == 2
+
+
+def test_every_clock_survives_a_kill(handled, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken(handled)
+    with monkeypatch.context() as away:
+        away.setattr(Performer, "keep_time", lambda self: 0)
+        stay_bad(handled, 121 * MINUTE)
+    handled.restart()
+    handled.run()
+    handled.restart()
+    handled.run()
+    assert handled.event_types().count("clock_missed") == 1
+    assert len(updates(handled)) == 1
+
+
+def test_what_it_was_and_how_satisfied_the_customer_is_stay_with_the_case(handled) -> None:
+    case = broken(handled)
+    handled.deliver(*[1] * 6)
+    asked = handled.case().asked
+    handled.process.answer(DEFAULT_TENANT, case.id, asked, "customer.noc/0", True, "fine", score=4)
+    resolve = Resolve("a broken card", "replaced", "Ada")
+    assert handled.process.command(DEFAULT_TENANT, case.id, resolve) == "taken"
+    closed = handled.case()
+    assert (closed.state, closed.score) == ("closed", 4)
+    assert closed.resolution["cause"] == "a broken card"
+    assert handled.process.command(DEFAULT_TENANT, case.id, Update("late")) == "too_late"
+
+
+def agreement(world) -> Agreement:
+    found = world.process.portfolio(DEFAULT_TENANT).agreement("acme-vpn-gold", world.clock.at)
+    assert found is not None
+    return found
+
+
+def updates(world):
+    return [mail for mail in world.mails("noc@acme.example") if "how far we are" in mail["Subject"]]
