@@ -38,6 +38,7 @@ from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilte
 from upheld.pulse import Pulse, Rules, settled
 from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
+from upheld.reports import incident
 from upheld.reports.records import case_document
 from upheld.stating import Stating
 from upheld.telling import ProblemLink
@@ -308,6 +309,17 @@ class Process:
             of_service = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service))
         earlier = [v for v in of_service if v.objective == case.objective and v.period_start < verdict.period_start]
         return outlook(term, verdict, earlier, made.as_of)
+
+    def incident_report(self, tenant: str, case_id: str) -> str | None:
+        """The draft of a post-incident report, as Markdown; None where there is no such case."""
+        with self._store.transaction(tenant, writing=False) as t:
+            case, current = t.case(case_id), self._portfolios.newest(t, tenant)
+            if case is None:
+                return None
+            parties = None if current is None else current.parties(case.agreement, case.opened_at)
+            story = t.events(case_id), t.notices_of(case), t.actions(case_id)
+        agreement, customer = (None, None) if parties is None else (parties.agreement, parties.customer)
+        return incident.report(case, *story, agreement, customer, self._clock.now())
 
     def record_step(self, tenant: str, entry_id: str, action: Action, command: Command) -> None:
         """Keeps what came of a step, ends its entry of the agenda, and lets its case know: all of it or nothing."""

@@ -13,8 +13,10 @@ import pytest
 
 from notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, verdict, work
 from upheld.cases.model import Case
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
-from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.gathering import gathered_notices
+from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 
 FILES = Path(__file__).parent / "notices"
@@ -59,6 +61,11 @@ CASES: dict[str, tuple[NoticeKind, Case]] = {
         case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2),
     ),
     "reopened": ("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
+    "update": ("update", case(state="acting")),
+    "update-in-words": (
+        "update",
+        case(state="acting", told={"at": AT, "text": "A card is being replaced.", "by": "Ada"}),
+    ),
     "closed": ("closed", case(state="closed", restored_at=RESTORED, closed_at=CLOSED, outcome="confirmed")),
     "closed-unanswered": (
         "closed",
@@ -96,6 +103,37 @@ def test_the_provider_reads_it_in_its_own_zone_and_in_the_third_person() -> None
         "violation", case(), AGREEMENT, CUSTOMER, PROVIDER, AT, due_by=None, occasion="violation-1", links=None
     )
     compare("violation-to-account-manager", notices[-1])
+
+
+@pytest.mark.parametrize(
+    "kind", ["degradation", "violation", "update", "restoration", "question", "reopened", "closed"]
+)
+@pytest.mark.parametrize("role", ["customer.noc", "account-manager"])
+def test_a_notice_of_several_cases_of_a_problem_reads_as_agreed(kind: NoticeKind, role: str) -> None:
+    party = CUSTOMER.id if role.startswith("customer.") else ""
+    facts = {"status": "violated", "objective": "availability", "asked": 1}
+    facts["answer_by"] = AT + 86_400_000_000 if kind == "question" else None
+    credit = {"amount": "120.00", "currency": "EUR"}
+    rows = [
+        Owed(
+            problem="P-0FB0746D1A",
+            case_id=f"C-00000000{n}",
+            seq=1,
+            kind=kind,
+            party=party,
+            customer=CUSTOMER.id,
+            agreement=AGREEMENT.id,
+            roles=(role,),
+            at=AT,
+            facts={**facts, "service": f"vpn-004{n}", "credit": credit if kind == "violation" else None},
+        )
+        for n in range(3)
+    ]
+    problem = Problem("P-0FB0746D1A", "agg-1", "open", AT)
+    told = gathered_notices(
+        problem, rows, {CUSTOMER.id: CUSTOMER}, PROVIDER, AT, lambda row, contact: link(f"{row.problem}/{contact}")
+    )
+    compare(f"problem-{kind}-{'customer' if party else 'provider'}", told[0])
 
 
 @pytest.mark.parametrize("name", WORKS)

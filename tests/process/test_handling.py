@@ -128,6 +128,29 @@ def test_what_it_was_and_how_satisfied_the_customer_is_stay_with_the_case(handle
     assert handled.process.command(DEFAULT_TENANT, case.id, Update("late")) == "too_late"
 
 
+def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
+    case = broken(handled)
+    handled.process.command(DEFAULT_TENANT, case.id, Update("A card is | being replaced.", "Ada"))
+    handled.deliver(*[1] * 6)
+    handled.process.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=5)
+    handled.process.command(DEFAULT_TENANT, case.id, Resolve("a broken card", "replaced", "Ada"))
+    report = handled.process.incident_report(DEFAULT_TENANT, case.id)
+    assert report is not None
+    wanted = [
+        f"- Case: {case.id}",
+        "- The customer's satisfaction: 5 of 5",
+        "a broken card (put down by Ada).",
+        "Done: replaced.",
+        "| The customer was told how far it is: A card is \\| being replaced. |",
+        "| Closed |",
+        "| violation | customer.noc | 2026-05-31T22:24:00Z | 2026-05-31T22:09:00Z |",
+        ": kept",
+    ]
+    places = [report.find(text) for text in wanted]
+    assert -1 not in places, report
+    assert handled.process.incident_report(DEFAULT_TENANT, "C-0") is None
+
+
 def agreement(world) -> Agreement:
     found = world.process.portfolio(DEFAULT_TENANT).agreement("acme-vpn-gold", world.clock.at)
     assert found is not None

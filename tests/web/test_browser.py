@@ -209,6 +209,7 @@ def test_the_customer_answers_by_keyboard(browser: "sync_api.Browser", world: Wo
         assert [word.strip() for word in passed] == [
             "Skip to the content",
             "comment",
+            "score",
             "Yes, it is solved",
             "No, it is not",
         ]

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -10,6 +11,7 @@ from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
+from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import OPEN_STATES, State
 from upheld.reports.records import notice_document, record_document
 
@@ -27,6 +29,19 @@ class CaseQuery(Input):
         if self.open and self.state:
             raise PydanticCustomError("exclusive", "give open or state, and not both", {"field": "state"})
         return self
+
+
+class UpdateInput(Input):
+    """What the customer is told, in words of one's own."""
+
+    text: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class ResolutionInput(Input):
+    """What it was, and what was done."""
+
+    cause: Annotated[str, Field(min_length=1, max_length=500)]
+    done: Annotated[str, Field(max_length=2_000)] = ""
 
 
 class TicketQuery(Input):
@@ -66,6 +81,24 @@ def router(application: Application) -> APIRouter:
             **happened,
         }
 
+    @routes.post("/cases/{case_id}/update", status_code=204)
+    def update(caller: Asking, case_id: Name, told: UpdateInput) -> None:
+        """Tells the customer how far it is; 409 where the case is not open any more, or solved."""
+        _given(application.process.command(caller.tenant, case_id, Update(told.text, caller.name)))
+
+    @routes.post("/cases/{case_id}/resolution", status_code=204)
+    def resolution(caller: Asking, case_id: Name, found: ResolutionInput) -> None:
+        """Keeps what it was, and what was done; the last word holds."""
+        _given(application.process.command(caller.tenant, case_id, Resolve(found.cause, found.done, caller.name)))
+
+    @routes.get("/cases/{case_id}/report", response_class=PlainTextResponse)
+    def report(caller: Asking, case_id: Name) -> PlainTextResponse:
+        """The draft of a post-incident report, as Markdown."""
+        text = application.process.incident_report(caller.tenant, case_id)
+        if text is None:
+            raise Problem(404, "there is no case of that id")
+        return PlainTextResponse(text, media_type="text/markdown")
+
     @routes.get("/tickets")
     def tickets(caller: Asking, query: Annotated[TicketQuery, Query()]) -> dict[str, Any]:
         """The built-in list of tickets, newest first."""
@@ -73,3 +106,10 @@ def router(application: Application) -> APIRouter:
             return {"tickets": [record_document(ticket) for ticket in t.tickets(query.limit)]}
 
     return routes
+
+
+def _given(came: str) -> None:
+    if came == "unknown":
+        raise Problem(404, "there is no case of that id")
+    if came == "too_late":
+        raise Problem(409, "the case is not in a state for that any more")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from upheld.cases.model import OPEN_STATES, Case, Event, State
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 
 UNSOLVED: tuple[State, ...] = ("detected", "analysed", "acting", "reopened")
 """The states in which the service is not known to be good again."""
@@ -95,3 +95,11 @@ def replay(case: Case, events: Iterable[Event]) -> Case:
     assert (case.closed_at is None) == (case.state in OPEN_STATES)
     assert (case.outcome is None) == (case.state in OPEN_STATES), "an ended case has an outcome"
     return case
+
+
+def diagram() -> str:
+    """The lifecycle as a Mermaid state diagram: each state, and the events that lead from it to another."""
+    lines = ["stateDiagram-v2", "    [*] --> detected: opened"]
+    for event, (states, leads_to) in MOVES.items():
+        lines += [f"    {state} --> {leads_to}: {event}" for state in states if leads_to not in (None, state)]
+    return "\n".join([*lines, *(f"    {state} --> [*]" for state in ENDED_STATES)])

@@ -239,16 +239,15 @@ cases = Table(
         postgresql_where=text("is_open"),
     ),
     Index(
-        "open_cases_by_problem",
+        "ended_cases_by_age",
         "tenant",
-        "problem",
         "opened_at",
         "id",
-        "customer",
-        sqlite_where=text("is_open = 1"),
-        postgresql_where=text("is_open"),
+        sqlite_where=text("is_open = 0"),
+        postgresql_where=text("NOT is_open"),
     ),
-    Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at", "id"),
+    # It holds what counts are made of, so that no case is read for them.
+    Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at", "id", "customer"),
     Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
 )
 

@@ -16,10 +16,12 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     insert,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +31,7 @@ from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
-from upheld.cases.model import OPEN_STATES, Case, Event, State
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.collection import CollectionJob
@@ -344,7 +346,7 @@ class SqlTransaction:
 
     def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
         t = tables.cases.c
-        wanted = [] if states is None else [t.is_open if set(states) == set(OPEN_STATES) else t.state.in_(states)]
+        wanted = [] if states is None else [_IN_STATES.get(frozenset(states), t.state.in_(states))]
         return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
 
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
@@ -700,6 +702,8 @@ _WINDOW_MOVED_ON = (
 
 
 _c = tables.cases.c
+# By what their indexes are of.
+_IN_STATES = {frozenset(OPEN_STATES): _c.is_open == true(), frozenset(ENDED_STATES): _c.is_open == false()}
 _CASES_OF = (
     select(tables.cases)
     .where(*(_c[name] == bindparam(name) for name in ("tenant", "agreement", "objective", "service", "is_silence")))

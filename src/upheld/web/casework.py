@@ -10,16 +10,18 @@ from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.versions import Version
+from upheld.cases.clocks import Clock, clocks, fixing_since, informed_at
+from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case, Event
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
-from upheld.reactions import ACT, CLOSE, REMIND, SEND
+from upheld.reactions import ACT, CLOCK, CLOSE, REMIND, SEND, UPDATE
 from upheld.web import words
 from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, members_up, series_points, stretches
 from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
-_STEPS = (ACT, REMIND, CLOSE, SEND)
+_STEPS = (ACT, REMIND, CLOSE, SEND, UPDATE, CLOCK)
 _DONE = {"ticket": "Ticket opened", "escalation": "Escalation delivered"}
 _FAILED = {"ticket": "The ticket could not be opened", "escalation": "The escalation could not be delivered"}
 
@@ -81,7 +83,9 @@ class Page:
     stretches: tuple[Stretch, ...]
     versions: tuple[Version, ...]
     next_step: Step
+    clocks: tuple[Clock, ...]
     may_ask: bool
+    may_update: bool
     said_by: str | None
 
 
@@ -134,7 +138,9 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         told=tuple(Told(n, _promise(n, now)) for n in notices),
         versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else (Version(last_told, told_at, "last told"),),
         next_step=_next_step(case, agenda, waiting_of(notices)),
+        clocks=tuple(clocks(case, agreement)) if agreement is not None else (),
         may_ask=may_ask(case),
+        may_update=case.state in UNSOLVED and case.kind != "no_data",
         said_by=said_by(events),
     )
 
@@ -219,6 +225,14 @@ def _due(case: Case, entry: AgendaEntry, waiting: Mapping[str, Notice]) -> Step 
         if case.state != "confirming":
             return None
         return Step("Remind the customer" if entry.kind == REMIND else "Close as unanswered", entry.due_at)
+    if entry.kind in (UPDATE, CLOCK):
+        if case.state not in UNSOLVED or data.get("since") != (
+            informed_at(case) if entry.kind == UPDATE else fixing_since(case)
+        ):
+            return None
+        if entry.kind == UPDATE:
+            return Step("Tell the customer how far it is", entry.due_at)
+        return Step("Restore the service", data["due"]) if data["missed"] else None
     if entry.kind == ACT and str(data.get("action", "")).startswith(f"{case.id}/"):
         return Step("Open the ticket" if _step(data["action"]) == "ticket" else "Deliver the escalation", entry.due_at)
     notice = waiting.get(str(data.get("notice"))) if entry.kind == SEND else None
@@ -248,6 +262,16 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
             return f"Case opened: {words.CASE_KIND[data['kind']].lower()}", _figures(data["verdict"])
         case "analysed":
             return "Related information attached", _found(data["findings"])
+        case "updated":
+            return "The customer is told how far it is", str(data["text"] or "As promised: still being worked on")
+        case "clock_warned":
+            return "Most of the time to fix it has passed", ""
+        case "clock_missed":
+            return "The time to fix it is over", ""
+        case "resolved":
+            return "What it was, and what was done", f"{data['cause']}: {data['done']}" if data["done"] else data[
+                "cause"
+            ]
         case "grouped":
             return "Belongs to a problem with a shared cause", str(data["problem"])
         case "acted":

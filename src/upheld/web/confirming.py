@@ -16,7 +16,7 @@ from upheld.notices.links import BadLink, ProblemQuestion, Question
 from upheld.web import confirming_many
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
-from upheld.web.confirming_many import LONGEST_COMMENT
+from upheld.web.confirming_many import LONGEST_COMMENT, score_of
 from upheld.web.site import Site
 
 _HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
@@ -41,6 +41,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         token: str,
         solved: Annotated[str, Form()] = "",
         comment: Annotated[str, Form()] = "",
+        score: Annotated[str, Form()] = "",
         unsolved: Annotated[tuple[str, ...], Form()] = (),
     ) -> Response:
         try:
@@ -48,7 +49,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         except BadLink:
             return show(request, 404, standing="invalid")
         if isinstance(question, ProblemQuestion):
-            said = confirming_many.answer(site, question, solved, comment.strip(), unsolved)
+            said = confirming_many.answer(site, question, solved, comment.strip(), unsolved, score_of(score))
             return show(request, 400 if said.get("fault") else 200, "confirm_many.html", **said)
         if solved not in ("yes", "no"):
             return show(request, 400, **_facts(site, question), fault="Please choose one of the two answers.")
@@ -56,7 +57,13 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
             return show(request, 400, **_facts(site, question), fault=fault, comment=comment)
         taken = site.application.process.answer(
-            question.tenant, question.case_id, question.asked, question.contact, solved == "yes", comment.strip()
+            question.tenant,
+            question.case_id,
+            question.asked,
+            question.contact,
+            solved == "yes",
+            comment.strip(),
+            score_of(score),
         )
         facts = _facts(site, question)
         if taken == "taken":

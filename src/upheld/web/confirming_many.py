@@ -38,7 +38,9 @@ def facts(site: Site, question: ProblemQuestion) -> dict[str, Any]:
     }
 
 
-def answer(site: Site, question: ProblemQuestion, solved: str, comment: str, unsolved: Sequence[str]) -> dict[str, Any]:
+def answer(
+    site: Site, question: ProblemQuestion, solved: str, comment: str, unsolved: Sequence[str], score: int | None
+) -> dict[str, Any]:
     """Takes an answer: with yes all that are open are solved, with no those named in `unsolved` (ids of cases) are not,
     and the others stay to be answered. Returns what the page shows then; with `fault` nothing was taken."""
     fault = _fault(solved, comment, unsolved)
@@ -46,12 +48,17 @@ def answer(site: Site, question: ProblemQuestion, solved: str, comment: str, uns
         for one in _asked(site, question):
             if one.standing == "open" and (solved == "yes" or one.case.id in unsolved):
                 site.application.process.answer(
-                    question.tenant, one.case.id, one.asked, question.contact, solved == "yes", comment
+                    question.tenant, one.case.id, one.asked, question.contact, solved == "yes", comment, score
                 )
     shown = facts(site, question)
     if fault is not None:
         return shown | {"fault": fault, "comment": comment, "unsolved": frozenset(unsolved)}
     return shown | {"thanks": solved}
+
+
+def score_of(text: str) -> int | None:
+    """How satisfied the customer is, 1 to 5; None where nothing, or nothing of that, was chosen."""
+    return int(text) if text in ("1", "2", "3", "4", "5") else None
 
 
 def _fault(solved: str, comment: str, unsolved: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upheld.agreements.model import Portfolio
 from upheld.assessment.verdict import Verdict
+from upheld.cases.decide import Command, Resolve, Update
 from upheld.channels.mail import message_id
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
@@ -122,6 +123,28 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         expectation = expected(outlook, page.verdict, objective) if outlook and objective else None
         return site.page(request, "case.html", visitor, page=page, case=found, bar=standing.bar, expected=expectation)
 
+    @routes.post("/cases/{case_id}/update")
+    def update(
+        case_id: str, visitor: Annotated[Visitor, Depends(submit)], text: Annotated[str, Form(max_length=2_000)] = ""
+    ) -> Response:
+        return _command(site, visitor, case_id, Update(text.strip(), visitor.caller.key_id))
+
+    @routes.post("/cases/{case_id}/resolution")
+    def resolution(
+        case_id: str,
+        visitor: Annotated[Visitor, Depends(submit)],
+        cause: Annotated[str, Form(min_length=1, max_length=500)],
+        done: Annotated[str, Form(max_length=2_000)] = "",
+    ) -> Response:
+        return _command(site, visitor, case_id, Resolve(cause.strip(), done.strip(), visitor.caller.key_id))
+
+    @routes.get("/cases/{case_id}/report")
+    def report(case_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+        text = site.application.process.incident_report(visitor.tenant, case_id)
+        if text is None:
+            raise HTTPException(404, "There is no such case.")
+        return Response(text, media_type="text/plain; charset=utf-8")
+
     @routes.post("/cases/{case_id}/ask")
     def ask_again(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
@@ -138,6 +161,13 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             listed = t.tickets()
         outside = site.application.settings.ticket_webhook is not None
         return site.page(request, "tickets.html", visitor, tickets=listed, outside=outside)
+
+
+def _command(site: Site, visitor: Visitor, case_id: str, command: Command) -> Response:
+    """Gives a case a command and shows its page again; one that comes too late changes nothing."""
+    if site.application.process.command(visitor.tenant, case_id, command) == "unknown":
+        raise HTTPException(404, "There is no such case.")
+    return RedirectResponse(f"/cases/{case_id}", status_code=303)
 
 
 def _add_maintenance(routes: APIRouter, site: Site) -> None:

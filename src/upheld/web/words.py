@@ -63,6 +63,7 @@ NOTICE_KIND = {
     "maintenance": "Announcement",
     "maintenance_reminder": "Reminder",
     "maintenance_cancelled": "Cancellation",
+    "update": "Update",
 }
 NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
 ACTION_STATE = {"requested": "Requested", "done": "Done", "failed": "Failed"}

@@ -113,14 +113,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.create_index(
-        "open_cases_by_problem",
+        "ended_cases_by_age",
         "cases",
-        ["tenant", "problem", "opened_at", "id", "customer"],
+        ["tenant", "opened_at", "id"],
         unique=False,
-        sqlite_where=sa.text("is_open = 1"),
-        postgresql_where=sa.text("is_open"),
+        sqlite_where=sa.text("is_open = 0"),
+        postgresql_where=sa.text("NOT is_open"),
     )
-    op.create_index("cases_by_problem", "cases", ["tenant", "problem", "is_open", "opened_at", "id"], unique=False)
+    op.create_index(
+        "cases_by_problem", "cases", ["tenant", "problem", "is_open", "opened_at", "id", "customer"], unique=False
+    )
     op.create_index(
         "cases_by_objective", "cases", ["tenant", "agreement", "objective", "service", "opened_at"], unique=False
     )
