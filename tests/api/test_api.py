@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
+from upheld.cases.decide import Join
+from upheld.cases.problems import new_problem
 from upheld.clock import SystemClock
 from upheld.maintenance.model import Maintenance
 
@@ -654,3 +656,45 @@ def test_any_question_gives_a_clean_answer(north: TestClient, path: str, text: s
 
     answer = north.get(path.replace("{}", quote(text, safe="")), params=query)
     assert answer.status_code in (200, 404, 405, 422), answer.text
+
+
+def test_people_put_their_words_to_a_case_and_read_its_report(
+    house: House, north: TestClient, south: TestClient
+) -> None:
+    outage(north)
+    house.pulse()
+    case = north.get("/v1/cases").json()["cases"][0]
+    address = f"/v1/cases/{case['id']}"
+    assert north.post(f"{address}/update", json={"text": "A card is being replaced."}).status_code == 204
+    resolution = {"cause": "a broken card", "done": "replaced"}
+    assert north.post(f"{address}/resolution", json=resolution).status_code == 204
+    now = north.get(address).json()
+    assert now["told"]["text"] == "A card is being replaced."
+    assert {name: now["resolution"][name] for name in resolution} == resolution
+    assert now["resolution"]["by"]
+    assert "update" in {notice["kind"] for notice in now["notices"]}
+    report = north.get(f"{address}/report")
+    assert report.headers["content-type"].startswith("text/markdown")
+    assert "a broken card" in report.text
+    for path, body in (("update", {"text": "x"}), ("resolution", {"cause": "x"})):
+        is_problem(north.post(f"{address}/{path}", json={}), 422)
+        is_problem(south.post(f"{address}/{path}", json=body), 404)
+    is_problem(south.get(f"{address}/report"), 404)
+
+
+def test_problems_are_listed_with_their_cases(house: House, north: TestClient, south: TestClient) -> None:
+    outage(north)
+    house.pulse()
+    problem = new_problem("north", "switch-9", NOW)
+    with house.application.store.transaction(house.tenant("north")) as t:
+        t.save_problem(problem)
+    case = north.get("/v1/cases").json()["cases"][0]
+    house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
+    (listed,) = north.get("/v1/problems", params={"open": True}).json()["problems"]
+    assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, "switch-9", 1)
+    found = north.get(f"/v1/problems/{problem.id}").json()
+    assert [one["id"] for one in found["cases"]] == [case["id"]]
+    assert (found["open_cases"], found["all_cases"]) == (1, 1)
+    assert north.get(f"/v1/problems/{problem.id}", params={"offset": 1}).json()["cases"] == []
+    assert south.get("/v1/problems").json()["problems"] == []
+    is_problem(south.get(f"/v1/problems/{problem.id}"), 404)

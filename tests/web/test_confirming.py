@@ -1,13 +1,17 @@
 """The customer's page: looking answers nothing, a button answers once, and a link says no more than it must."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from a_morning import RIVAL, World, text_of
 
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
-from upheld.notices.links import Question
+from upheld.cases.model import Event
+from upheld.cases.problems import new_problem
+from upheld.notices.links import ProblemQuestion, Question
+from upheld.notices.model import Owed
 
 
 def test_the_question_names_the_facts_and_nothing_else(morning: World) -> None:
@@ -151,3 +155,49 @@ def test_an_answer_that_is_none_is_asked_for_again(morning: World, data: dict[st
     assert answer.status_code == 400
     assert fault in answer.text
     assert morning.everything() == before
+
+
+def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_good(world: World) -> None:
+    """A link that asks about two cases: a no names one, the other stays to be answered with a yes."""
+    tenant, case = DEFAULT_TENANT, world.case()
+    other = replace(case, id="C-OTHER", service="vpn-0099", seq=1)
+    problem = new_problem(tenant, "switch-9", case.opened_at)
+    rows = [
+        Owed(
+            problem.id,
+            c.id,
+            1,
+            "question",
+            c.customer,
+            c.customer,
+            c.agreement,
+            ("customer.noc",),
+            1,
+            told=5,
+            facts={"asked": c.asked},
+        )
+        for c in (case, other)
+    ]
+    with world.store.transaction(tenant) as t:
+        t.save_problem(problem)
+        t.save_case(other, [Event(other.id, 1, "opened", 1)])
+        t.owe(rows)
+    question = ProblemQuestion(tenant, problem.id, case.customer, 5, "customer.noc/0")
+    path = "/confirm/" + world.application.links.question_url(question).split("/confirm/")[1]
+    client = world.stranger()
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "vpn-0099" in page.text
+    assert client.post(path, data={"solved": "no"}).status_code == 400
+    said = client.post(path, data={"solved": "no", "unsolved": [case.id], "comment": "still slow"})
+    assert "sorry" in said.text
+    with world.store.transaction(tenant, writing=False) as t:
+        assert t.case(case.id).state == "reopened"
+        assert t.case(other.id).state == "confirming"
+    thanks = client.post(path, data={"solved": "yes", "score": "4"})
+    assert "You have confirmed" in thanks.text
+    with world.store.transaction(tenant, writing=False) as t:
+        assert t.case(case.id).state == "reopened"
+        assert (t.case(other.id).outcome, t.case(other.id).score) == ("confirmed", 4)
+    assert "nothing to answer" in client.get(path).text
+    assert client.get(path[:-1]).status_code == 404
