@@ -25,6 +25,7 @@ MARKS = ("acme", "vpn-1", "vpn-2", "sleeper", "fibre")
 
 EXAMPLES = {
     "job_id": "1",
+    "topic": "upheld",
     "name:path": "upheld.css",
     "token": "forged",
     "agreement": "acme-gold",
@@ -306,7 +307,12 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
         t.save_problem(problem)
     job = {"jobId": "fibre", "producingApplicationId": "sleeper", "fileTransferData": [{"fileFormat": "CSV"}]}
     job_id = client.post("/tmf-api/performance/v4/measurementCollectionJob", json=job).json()["id"]
+    hub = client.post("/tmf-api/event/v4/hub", json={"callback": "https://8.8.8.8/sleeper"}).json()
+    of, _, position = client.get("/tmf-api/event/v4/event").json()[0]["eventId"].rpartition("/")
     ids = {
+        "hub_id": hub["id"],
+        "of": of,
+        "position": position,
         "problem_id": problem.id,
         "maintenance_id": maintenance,
         "case_id": case["id"],
