@@ -17,21 +17,25 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
+from upheld.actions.runs import TICKETS
 from upheld.admission import NAMES, Admission, Limits, own_limits
 from upheld.agreements.units import DAY, MINUTE, SECOND
 from upheld.background import Background
 from upheld.cases.model import Case
+from upheld.channels.listed_tickets import ListedTickets
 from upheld.channels.mail import SmtpMailer
 from upheld.channels.webhook import SignedWebhooks
+from upheld.channels.webhook_tickets import WebhookTickets
 from upheld.clock import AcceleratedClock, SystemClock
 from upheld.ingesting import Ingestion
 from upheld.measurements.model import AHEAD
-from upheld.notices.links import Links, ProblemQuestion, Question
+from upheld.notices.links import Links, ProblemQuestion, Question, StepQuestion
 from upheld.notices.model import Owed
-from upheld.performing import Performer, TicketSystem
-from upheld.ports import Clock, MeasurementLog, Store, StoreFailed, Webhooks
+from upheld.performing import Performer
+from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
 from upheld.process import Process
 from upheld.pulse import Rules
+from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
@@ -47,6 +51,7 @@ from upheld.sources.job_files import FilesOfJobs
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
 from upheld.sources.web_files import WebFiles
+from upheld.step_taking import StepTaker
 from upheld.store import open_store
 from upheld.store.compacting import When
 from upheld.telemetry import Standing, Telemetry
@@ -57,7 +62,7 @@ log = structlog.get_logger()
 _SECRETS = (
     re.compile(r"(whsec_)[\w+/=-]+"),
     re.compile(r"\b(uph_)[\w-]+"),
-    re.compile(r"(/confirm/)[\w.~%-]+"),
+    re.compile(r"(/(?:confirm|decide)/)[\w.~%-]+"),
     re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)"),
 )
 """What may stand in a log as little as anywhere: signing secrets, API keys, signed links, passwords in URLs."""
@@ -187,6 +192,7 @@ class Application:
             self.log,
             self.clock,
             parse=lambda source: parse_portfolio(source, "portfolio"),
+            parse_playbooks=lambda source: parse_playbooks(source, "playbooks"),
             question_link=self._question_link,
             problem_link=self._problem_link,
             rules=rules,
@@ -215,6 +221,7 @@ class Application:
         own_ways = {JOB_FILES: job_files}
         self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry, own_ways)
         webhooks = SignedWebhooks(settings.allowed_callbacks)
+        self.channels = _channels(settings, webhooks, self.store, self.clock)
         self.performer = Performer(
             self.process,
             self.store,
@@ -228,7 +235,7 @@ class Application:
                 starttls=settings.smtp_starttls,
             ),
             webhooks,
-            _ticket_system(settings),
+            StepTaker(self.process, self.store, self.clock, self.channels, self._step_link, self.telemetry),
             rules.lease,
             self.telemetry,
             job_files.fetch,
@@ -343,6 +350,9 @@ class Application:
             Question(tenant=tenant, case_id=case.id, asked=case.asked, contact=contact)
         )
 
+    def _step_link(self, tenant: str, action: str) -> str:
+        return self.links.step_url(StepQuestion(tenant, action))
+
     def _problem_link(self, tenant: str) -> Callable[[Owed, int, str], str]:
         return lambda owed, told, contact: self.links.question_url(
             ProblemQuestion(tenant=tenant, problem=owed.problem, party=owed.party, told=told, contact=contact)
@@ -399,12 +409,15 @@ def _sources(settings: Settings, taking: Taking, store: Store) -> Sources | None
     return None if settings.sources is None else Sources(read_declaration(settings.sources), taking, store)
 
 
-def _ticket_system(settings: Settings) -> TicketSystem | None:
-    if settings.ticket_webhook is None:
-        return None
-    if settings.ticket_secret is None:
-        raise ValueError("UPHELD_TICKET_SECRET is missing: what goes to UPHELD_TICKET_WEBHOOK is signed with it")
-    return TicketSystem(settings.ticket_webhook, settings.ticket_secret.get_secret_value())
+def _channels(settings: Settings, webhooks: SignedWebhooks, store: Store, clock: Clock) -> Channels:
+    """Where playbooks reach outside. Tickets go to the built-in list, unless a ticket system is set."""
+    tickets: Tickets = ListedTickets(store, clock)
+    if settings.ticket_webhook is not None:
+        if settings.ticket_secret is None:
+            raise ValueError("UPHELD_TICKET_SECRET is missing: what goes to UPHELD_TICKET_WEBHOOK is signed with it")
+        secret = settings.ticket_secret.get_secret_value()
+        tickets = WebhookTickets(webhooks, settings.ticket_webhook, secret, clock)
+    return Channels(tickets={TICKETS: tickets})
 
 
 def _microseconds(seconds: float) -> int:

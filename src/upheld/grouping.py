@@ -1,4 +1,4 @@
-"""Cases of one cause brought together: a case that opens finds its problem, or opens it with its ticket."""
+"""Cases of one cause brought together: a case that opens finds its problem, or opens it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -6,13 +6,11 @@ from typing import Any
 
 import structlog
 
-from upheld.actions.steps import problem_step
 from upheld.analysis.findings import Scene
 from upheld.cases.decide import Join
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem, new_problem, problem_of, shared_causes
 from upheld.ports import Transaction
-from upheld.reactions import step_entry
 
 log = structlog.get_logger()
 EVERY_PROBLEM = 1_000_000
@@ -23,11 +21,10 @@ def find_problem(
     tenant: str,
     found: Mapping[str, Any],
     scene: Scene,
-    customers_of: Mapping[str, Sequence[str]],
     give: Callable[[Case, Join], object],
 ) -> str | None:
-    """The problem that a case with these findings, made of `scene`, belongs to: opened, with its ticket, where it is
-    the first to show a shared cause; None where it shares none. `customers_of`: the customers of each service."""
+    """The problem that a case with these findings, made of `scene`, belongs to: opened where it is the first to show a
+    shared cause; None where it shares none."""
     causes = shared_causes(found)
     if not causes:
         return None
@@ -37,10 +34,6 @@ def find_problem(
         problem = new_problem(tenant, causes[0], scene.now)
         t.save_problem(problem)
         _take_over(t, scene, problem, others, give)
-        customers = sorted({c for service in scene.carried(problem.cause) for c in customers_of.get(service, ())})
-        step = problem_step(problem, found, customers)
-        t.save_action(step)
-        t.schedule(step_entry(step))
         log.info("problem opened", tenant=tenant, problem=problem.id, cause=problem.cause)
     return problem.id
 

@@ -5,28 +5,26 @@ transaction with the record of what came of it; where the worker dies in between
 lease, and the receiver knows a doubled message by its id.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
-from upheld.actions.model import Action
-from upheld.actions.steps import listed_ticket
 from upheld.agreements.model import Portfolio
 from upheld.announcing import JUDGE, REMIND_MAINTENANCE
-from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, StepDone, StepFailed, Update
+from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
 from upheld.notices.gathering import GATHER
 from upheld.notices.model import Notice
 from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ACT, ARRIVED, CLOCK, CLOSE, FETCH, REMIND, SEND, TRACE, UPDATE
+from upheld.reactions import ARRIVED, CLOCK, CLOSE, FETCH, REMIND, SEND, TRACE, UPDATE
 from upheld.recorder import Recorder
+from upheld.step_taking import StepTaker
+from upheld.stepping import ACT, OVERDUE
 
 log = structlog.get_logger()
 
@@ -38,17 +36,9 @@ _ABOUT = ("notice", "action", "case", "maintenance", "job")
 """What of an entry's data says what it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class TicketSystem:
-    """Where tickets are opened: a webhook, with the secret that signs what is sent there."""
-
-    url: str
-    secret: str
-
-
 class Performer:
-    """Performs the agenda over the process and the channels. Without a ticket system the built-in list is used.
-    `fetch` performs the fetch of a file, and records what came of it with its end; without it none is fetched."""
+    """Performs the agenda over the process and the channels. `fetch` performs the fetch of a file, and
+    records what came of it with its end; without it none is fetched."""
 
     def __init__(
         self,
@@ -57,16 +47,17 @@ class Performer:
         clock: Clock,
         mailer: Mailer,
         webhooks: Webhooks,
-        ticket_system: TicketSystem | None,
+        steps: StepTaker,
         lease: int,
         recorder: Recorder = Recorder(),
         fetch: Callable[[AgendaEntry], None] | None = None,
     ) -> None:
         self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
-        self._mailer, self._webhooks, self._ticket_system, self._lease = mailer, webhooks, ticket_system, lease
+        self._mailer, self._webhooks, self._lease = mailer, webhooks, lease
         self._kinds: Mapping[str, Callable[[AgendaEntry], None]] = {
             SEND: self._send_notice,
-            ACT: self._take_step,
+            ACT: steps.take,
+            OVERDUE: self._find_overdue,
             REMIND: self._remind,
             CLOSE: self._close_unanswered,
             UPDATE: self._send_update,
@@ -184,45 +175,6 @@ class Performer:
             self._recorder.notice_ended(notice.kind, notice.channel, "failed")
         log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
 
-    # -- steps ----------------------------------------------------------------------------------------------------
-
-    def _take_step(self, entry: AgendaEntry) -> None:
-        with self._store.transaction(entry.tenant, writing=False) as t:
-            action = t.action(entry.data["action"])
-        if action is None or action.state != "requested":
-            return self._finish(entry)
-        try:
-            with self._recorder.span("open ticket", kind="client", case=action.case_id, attempt=entry.attempts):
-                reference = self._open_ticket(entry.tenant, action)
-        except DeliveryError as fault:
-            return self._step_failed(entry, action, fault)
-        now = self._clock.now()
-        done = replace(action, state="done", done_at=now, reference=reference, attempts=entry.attempts, error=None)
-        self._process.record_step(entry.tenant, entry.id, done, StepDone(action.id, reference))
-        return self._recorder.entry_performed(entry.kind, "done")
-
-    def _open_ticket(self, tenant: str, action: Action) -> str:
-        if self._ticket_system is None:
-            with self._store.transaction(tenant) as t:
-                t.open_ticket(listed_ticket(action, self._clock.now()))
-            return action.id
-        answer = self._webhooks.post(
-            self._ticket_system.url, self._ticket_system.secret, action.id, self._clock.now(), action.detail
-        )
-        return _ticket_reference(answer) or action.id
-
-    def _step_failed(self, entry: AgendaEntry, action: Action, fault: DeliveryError) -> None:
-        again = None if fault.permanent else next_attempt(entry.attempts, self._clock.now())
-        action = replace(action, attempts=entry.attempts, error=str(fault))
-        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
-        if again is None:
-            failed = replace(action, state="failed")
-            return self._process.record_step(entry.tenant, entry.id, failed, StepFailed(action.id, str(fault)))
-        with self._store.transaction(entry.tenant) as t:
-            t.save_action(action)
-            t.retry(entry.id, again, str(fault))
-        return None
-
     # -- timers ---------------------------------------------------------------------------------------------------
 
     def _remind(self, entry: AgendaEntry) -> None:
@@ -240,6 +192,10 @@ class Performer:
     def _run_clock(self, entry: AgendaEntry) -> None:
         runs = ClockRuns(entry.data["since"], entry.data["due"], entry.data["missed"])
         self._process.command(entry.tenant, entry.data["case"], runs)
+        self._finish(entry)
+
+    def _find_overdue(self, entry: AgendaEntry) -> None:
+        self._process.find_overdue(entry.tenant, entry.data["action"])
         self._finish(entry)
 
     def _judge_maintenance(self, entry: AgendaEntry) -> None:
@@ -275,13 +231,3 @@ def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:
         return None
     customer = next((c for c in portfolio.customers if c.id == notice.customer), None)
     return signing_secret(notice, customer, portfolio.provider)
-
-
-def _ticket_reference(answer: str) -> str | None:
-    """The id that a ticket system's JSON answer names (TMF621: `id`), if it does."""
-    try:
-        document: Any = json.loads(answer)
-    except ValueError:
-        return None
-    reference = document.get("id") if isinstance(document, dict) else None
-    return str(reference)[:200] if reference else None

@@ -246,6 +246,11 @@ class Transaction(Protocol):
     def mapping(self) -> tuple[int, str] | None:
         """The newest (version, YAML text), or None before the first."""
 
+    # playbooks, as YAML text, newest version last
+    def save_playbooks(self, source: str, known_at: int, applied_by: str | None = None) -> int: ...
+    def playbooks(self) -> tuple[int, str] | None:
+        """The newest (version, YAML text), or None before the first."""
+
     # dead letters: what was sent and could not be taken
     def set_aside(self, letter: DeadLetter) -> None:
         """Keeps it; the same id again is counted once more, and waits again. Where a tenant has more of them, or larger
@@ -391,8 +396,22 @@ class Transaction(Protocol):
 
     def action(self, action_id: str) -> Action | None: ...
     def actions(self, case_id: str) -> Sequence[Action]: ...
+    def actions_brief(self, case_id: str) -> Sequence[Action]:
+        """The steps of a case or problem without their `detail`, oldest first."""
+
+    def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
+        """The steps of every case that are to be taken, or wait for an answer, oldest first."""
+
+    def first_held(self, channel: str, before: tuple[int, str] | None = None) -> Action | None:
+        """The oldest step that is to reach the ticket system of a channel, and has failed or waited behind one that
+        has; of those before (requested_at, id) where that is given."""
+
     def open_ticket(self, ticket: Ticket) -> None:
         """Adds it; the same id again changes nothing."""
+
+    def note_on_ticket(self, ticket_id: str, note: Mapping[str, Any], state: str | None) -> bool:
+        """Writes a note {id, text, state} to a ticket, and changes its state where one is given; the id of a note that
+        is there changes nothing. False where there is no such ticket."""
 
     def tickets(self, limit: int = 500) -> Sequence[Ticket]: ...
 
@@ -666,3 +685,57 @@ class Webhooks(Protocol):
 
     def check(self, url: str) -> None:
         """Raises DeliveryError, permanent, where an address may not be posted to; one that does not resolve now may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of 2xx: its status, and its body (at most 64 KiB)."""
+
+    status: int
+    body: str
+
+
+class Tickets(Protocol):
+    """A ticket system. A ticket's content is that of TMF621 TroubleTicket: name, description, severity, ticketType,
+    externalId, relatedEntity. Every method raises DeliveryError, and can be called again under the same key: whatever
+    was cut off before, there is one ticket, or one note, for a key."""
+
+    def open(self, tenant: str, key: str, ticket: Mapping[str, Any]) -> str:
+        """Opens a ticket, and returns what people call it by there."""
+
+    def update(self, tenant: str, key: str, reference: str, note: str, state: str | None) -> None:
+        """Writes a note to the ticket of that reference, and moves it to `state` (in_progress, resolved, closed)."""
+
+
+class Pager(Protocol):
+    """A destination that wakes people. It may be told twice where it was cut off: it has no keys."""
+
+    def page(self, title: str, body: str) -> None:
+        """Raises DeliveryError."""
+
+
+class Hook(Protocol):
+    """An automation that is called with a signed payload."""
+
+    def call(self, key: str, at: int, payload: Mapping[str, Any]) -> Answer:
+        """Posts the payload under its key. An answer of 202 says that the outcome comes later. Raises DeliveryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where steps reach outside, by the names that playbooks call them by."""
+
+    tickets: Mapping[str, Tickets] = field(default_factory=dict)
+    pagers: Mapping[str, Pager] = field(default_factory=dict)
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
+    tenants: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Of a channel that only some tenants may use, which; of others nothing."""
+
+    def of(self, tenant: str) -> Sequence[str]:
+        """The names of those that a tenant may use, sorted."""
+        return sorted(name for name in (*self.tickets, *self.pagers, *self.hooks) if self.may(tenant, name))
+
+    def may(self, tenant: str, channel: str) -> bool:
+        """Whether there is such a channel for a tenant."""
+        known = channel in self.tickets or channel in self.pagers or channel in self.hooks
+        return known and tenant in self.tenants.get(channel, (tenant,))

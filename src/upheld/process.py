@@ -14,8 +14,10 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, telling
-from upheld.actions.model import Action
+from upheld import alarming, announcing, stepping, telling
+from upheld.actions.model import ENDED, Action
+from upheld.actions.playbook import Playbooks
+from upheld.actions.runs import Verb
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
@@ -25,7 +27,7 @@ from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
-from upheld.cases.decide import Answer, AskAgain, Command, decide
+from upheld.cases.decide import Answer, AskAgain, Command, Escalate, StepChanged, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
@@ -34,7 +36,7 @@ from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.mapping import Mapping
 from upheld.notices.model import Notice
 from upheld.outgoing.happened import of_case
-from upheld.ports import Clock, MeasurementLog, Store, Transaction, VerdictFilter
+from upheld.ports import AgendaEntry, Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, settled
 from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
 from upheld.recorder import Recorder
@@ -47,8 +49,8 @@ log = structlog.get_logger()
 
 
 class Process:
-    """The process over its ports. `parse` reads a portfolio's YAML text; `question_link(tenant)` and
-    `problem_link(tenant)` sign links."""
+    """The process over its ports. `parse` reads a portfolio's YAML text, `parse_playbooks` that of playbooks;
+    `question_link(tenant)` and `problem_link(tenant)` sign links."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Process:
         measurements: MeasurementLog,
         clock: Clock,
         parse: Callable[[str], Portfolio],
+        parse_playbooks: Callable[[str], Playbooks],
         question_link: Callable[[str], QuestionLink],
         problem_link: Callable[[str], ProblemLink],
         rules: Rules = Rules(),
@@ -63,7 +66,7 @@ class Process:
     ) -> None:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
         self._question_link, self._problem_link = question_link, problem_link
-        self._portfolios = Portfolios(parse)
+        self._portfolios, self._books = Portfolios(parse), stepping.Books(parse_playbooks)
         self._as_known = AsKnown(store, measurements, self._portfolios)
         self._pulse = Pulse(
             store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
@@ -281,8 +284,8 @@ class Process:
         t.owe(follows.owed)
         for notice in follows.notices:
             t.save_notice(notice)
-        for action in follows.actions:
-            t.save_action(action)
+        playbooks = self._books.newest(t, tenant)
+        follows.entries += stepping.begin(t, playbooks, after, events, parties, current)
         carried = self._recorder.carried()
         origin = ({} if arrived is None else {ARRIVED: arrived}) | ({TRACE: dict(carried)} if carried else {})
         for entry in follows.entries:
@@ -321,17 +324,98 @@ class Process:
         agreement, customer = (None, None) if parties is None else (parties.agreement, parties.customer)
         return incident.report(case, *story, agreement, customer, self._clock.now())
 
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def adopt_playbooks(self, tenant: str, source: str, applied_by: str | None = None) -> int:
+        """Puts playbooks (their YAML text, which can be read) in force, in place of those before, and returns the
+        version; the same text again is the same version. What has begun goes on as it was."""
+
+        def adopt(t: Transaction) -> int:
+            newest = t.playbooks()
+            if newest is not None and newest[1] == source:
+                return newest[0]
+            return t.save_playbooks(source, self._clock.now(), applied_by)
+
+        return settled(self._store, tenant, adopt)
+
+    def change_step(
+        self, tenant: str, action_id: str, verb: Verb, by: str, reason: str = "", reference: str | None = None
+    ) -> Literal["taken", "too_late", "unknown"]:
+        """What a person, or an automation, says of a step; `too_late` where that cannot be said of it as it is."""
+
+        def say(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
+            action = t.action(action_id)
+            if action is None:
+                return "unknown"
+            current, now = self._portfolios.newest(t, tenant), self._clock.now()
+            said = stepping.change(t, action, verb, by, reason, reference, current, now)
+            if said is None:
+                return "too_late"
+            self._schedule(t, said[1])
+            self._tell_case(t, tenant, action, said[0])
+            return "taken"
+
+        return settled(self._store, tenant, say)
+
+    def prepare_step(self, tenant: str, action: Action) -> Action:
+        """A step that is about to be taken after a wait: what it says is recorded anew, and its case raised to its
+        level."""
+
+        def prepare(t: Transaction) -> Action:
+            case, level = t.case(action.plan["case"]), action.plan["level"]
+            if case is not None and level is not None:
+                self._give(t, tenant, case, Escalate(level, action.playbook))
+            return stepping.prepared(t, action, self._portfolios.newest(t, tenant))
+
+        return settled(self._store, tenant, prepare)
+
     def record_step(self, tenant: str, entry_id: str, action: Action, command: Command) -> None:
-        """Keeps what came of a step, ends its entry of the agenda, and lets its case know: all of it or nothing."""
+        """Keeps what came of a step, ends its entry of the agenda, lets those go on that waited for it, and lets its
+        case know: all of it or nothing. What a person has said of it in the meantime stands."""
 
         def record(t: Transaction) -> None:
-            t.save_action(action)
             t.finish(entry_id)
-            case = t.case(action.case_id)
-            if case is not None:
-                self._give(t, tenant, case, command)
+            known = t.action(action.id)
+            if known is None or known.again != action.again:
+                return
+            if known.state != "requested":
+                t.save_action(replace(known, reference=known.reference or action.reference, error=None))
+                return
+            now = self._clock.now()
+            self._schedule(t, stepping.end(t, action, self._portfolios.newest(t, tenant), now))
+            if action.state in ENDED:
+                stepping.wake_next(t, action, now)
+            self._tell_case(t, tenant, action, command)
 
         settled(self._store, tenant, record)
+
+    def find_overdue(self, tenant: str, action_id: str) -> None:
+        """A step's deadline has come: it is overdue where it has not ended, and where it waits for an answer, it has
+        failed."""
+
+        def find(t: Transaction) -> None:
+            action, now = t.action(action_id), self._clock.now()
+            late = action is not None and action.due_by is not None and action.due_by <= now
+            if action is None or not late or action.overdue_at or action.state not in ("requested", "waiting"):
+                return
+            after, reason = replace(action, overdue_at=now), "it is not done yet"
+            if action.state == "waiting":
+                reason = "nobody has answered in time"
+                after = replace(after, state="failed", outcome=reason, done_at=now)
+            self._schedule(t, stepping.end(t, after, self._portfolios.newest(t, tenant), now))
+            self._tell_case(t, tenant, after, StepChanged("step_overdue", after.id, after.kind, reason=reason))
+
+        settled(self._store, tenant, find)
+
+    def _tell_case(self, t: Transaction, tenant: str, action: Action, command: Command) -> None:
+        case = t.case(action.case_id)
+        if case is not None:
+            self._give(t, tenant, case, command)
+
+    def _schedule(self, t: Transaction, entries: Sequence[AgendaEntry]) -> None:
+        carried = self._recorder.carried()
+        for entry in entries:
+            t.schedule(replace(entry, data={**entry.data, **({TRACE: dict(carried)} if carried else {})}))
 
     # -- keeping -------------------------------------------------------------------------------------------------
 

@@ -382,7 +382,7 @@ class Pulse:
         def give(case: Case, command: Join) -> None:
             self._give(t, pulse.tenant, case, command, None)
 
-        return find_problem(t, pulse.tenant, found, pulse.scene, pulse.current.carried_customers, give)
+        return find_problem(t, pulse.tenant, found, pulse.scene, give)
 
     def _observe(self, pulse: Round) -> None:
         """Tells each open case how its service is; ends those whose promise is not in force any more, and problems

@@ -1,12 +1,10 @@
-"""What follows from a case's events: notices to send, steps to take, timers to set. Pure; committed with the events."""
+"""What follows from a case's events: notices to send, timers to set. Pure; committed with the events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from upheld.actions.model import Action
-from upheld.actions.steps import steps_for
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.cases.clocks import fixed_by, warned_at
@@ -16,7 +14,7 @@ from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, promised_by
 from upheld.ports import AgendaEntry
 
-SEND, ACT, REMIND, CLOSE = "send_notice", "take_step", "remind_customer", "close_unanswered"
+SEND, REMIND, CLOSE = "send_notice", "remind_customer", "close_unanswered"
 UPDATE, CLOCK = "send_update", "run_clock"
 FETCH = "fetch_file"
 ARRIVED = "arrived"
@@ -31,7 +29,6 @@ class Reaction:
 
     notices: list[Notice] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
     entries: list[AgendaEntry] = field(default_factory=list)
 
 
@@ -74,16 +71,9 @@ def reaction(
             result.owed += owed_of(kind, case, parties.agreement, event.seq, event.at, due_by, arrived)
         elif kind is not None:
             result.notices += case_notices(kind, case, event.seq, event.at, parties, question_link)
-        result.actions += steps_for(case, event)
         result.entries += _timers(case, event, parties.agreement)
     result.entries += [outbox_entry(notice) for notice in result.notices if notice.state == "recorded"]
-    result.entries += [step_entry(action) for action in result.actions]
     return result
-
-
-def step_entry(action: Action) -> AgendaEntry:
-    """The agenda's entry that takes a recorded step."""
-    return AgendaEntry(f"{ACT}/{action.id}", ACT, action.requested_at, {"action": action.id})
 
 
 def outbox_entry(notice: Notice, origin: Mapping[str, Any] = MappingProxyType({})) -> AgendaEntry:

@@ -1,5 +1,6 @@
 """The commands that run a server and speak to one, against a real server."""
 
+import json
 import os
 import re
 import socket
@@ -228,3 +229,75 @@ def test_senders_are_listed_in_eighty_columns(place):
     words = " ".join(listed.stdout.split())
     for told in ("first key", "1 repeated", "2 in conflict", "refused", "d behind", "row 2: service:", "names it"):
         assert told in words, listed.stdout
+
+
+PLAYBOOKS = """
+playbooks:
+  - id: gold
+    when: {kind: violation}
+    steps:
+      - {id: ticket, do: ticket, owner: noc, within: 15m}
+      - {id: chief, do: escalate, level: 1, wait: 1h, unless: restored}
+"""
+
+
+def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
+    directory, environment = place
+    (directory / "playbooks.yaml").write_text(PLAYBOOKS)
+    (directory / "wrong.yaml").write_text(PLAYBOOKS.replace("ticket,", "tickt,", 1).replace("do: ticket", "do: tikcet"))
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    checked = upheld(place, "playbook", "check", "playbooks.yaml")
+    assert checked.stdout == "playbooks.yaml: 1 playbook with 2 steps, no fault\n"
+    wrong = upheld(place, "playbook", "check", "wrong.yaml")
+    assert wrong.returncode == 2
+    assert "wrong.yaml:6: playbooks[0].steps[0].do: 'tikcet' is not " in wrong.stderr
+    applied = upheld(place, "playbook", "apply", "playbooks.yaml")
+    assert applied.stdout == "playbooks.yaml is in force as version 1\n"
+    api = httpx.Client(
+        base_url=environment["UPHELD_URL"], headers={"Authorization": f"Bearer {environment['UPHELD_KEY']}"}
+    )
+    now = int(time.time())
+    values = [
+        {
+            "service": "line-1",
+            "metric": "up",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 60 * n)),
+            "value": 0,
+        }
+        for n in range(1, 90)
+    ]
+    lines = "".join(json.dumps(value) + "\n" for value in values)
+    sent = api.post("/v1/measurements", content=lines, headers={"Content-Type": "application/x-ndjson"})
+    assert sent.status_code == 202, sent.text
+    deadline = time.monotonic() + 60
+    while not (found := api.get("/v1/cases").json()["cases"]):
+        assert time.monotonic() < deadline, "no case was opened"
+        time.sleep(0.2)
+    case = found[0]["id"]
+    rehearsed = upheld(place, "playbook", "test", "playbooks.yaml", "--server", case, COLUMNS="200")
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert [line.split()[2:5] for line in rehearsed.stdout.splitlines()[1:3]] == [
+        ["gold", "ticket", "ticket"],
+        ["gold", "chief", "escalate"],
+    ]
+    (directory / "case.json").write_text(api.get(f"/v1/cases/{case}").text)
+    of_file = upheld(
+        place,
+        "playbook",
+        "test",
+        "playbooks.yaml",
+        "--case",
+        "case.json",
+        "--agreements",
+        "portfolio.yaml",
+        COLUMNS="200",
+    )
+    assert of_file.stdout == rehearsed.stdout
+    (directory / "none.yaml").write_text(PLAYBOOKS.replace("violation", "no_data"))
+    none = upheld(place, "playbook", "test", "none.yaml", "--case", "case.json")
+    assert (none.returncode, none.stdout) == (1, f"no playbook begins in case {case}\n")
+    (directory / "case.json").write_text("{}")
+    broken = upheld(place, "playbook", "test", "playbooks.yaml", "--case", "case.json")
+    assert broken.returncode == 2
+    assert "case.json: events: is missing" in broken.stderr
+    assert upheld(place, "playbook", "test", "playbooks.yaml").returncode == 2

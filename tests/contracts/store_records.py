@@ -156,13 +156,36 @@ def an_event(mark: str = "", **changes: object) -> Event:
 
 def an_action(mark: str = "", **changes: object) -> Action:
     action = Action(
-        "action-1", "case-1", "ticket", "done", JUNE, {"title": f"vpn-1{mark}"}, 2, JUNE + 5, "T-17", "timed out once"
+        "action-1",
+        "case-1",
+        "ticket",
+        "done",
+        JUNE,
+        {"title": f"vpn-1{mark}"},
+        2,
+        JUNE + 5,
+        "T-17",
+        "timed out once",
+        playbook="gold",
+        step="ticket",
+        round=2,
+        channel="tickets",
+        owner="noc",
+        due_by=JUNE + 6,
+        overdue_at=JUNE + 7,
+        outcome=f"opened{mark}",
+        by="Ada",
+        again=1,
+        plan={"after": ["approval"], "wait": 5},
     )
     return replace(action, **changes)  # type: ignore[arg-type]
 
 
 def a_ticket(mark: str = "", **changes: object) -> Ticket:
-    return replace(Ticket("ticket-1", JUNE, f"vpn-1 is down{mark}", {"urgency": 1}, "case-1"), **changes)  # type: ignore[arg-type]
+    return replace(
+        Ticket("ticket-1", JUNE, f"vpn-1 is down{mark}", {"urgency": 1}, "case-1", "resolved", ({"id": "n"},)),
+        **changes,
+    )  # type: ignore[arg-type]
 
 
 def a_notice(mark: str = "", **changes: object) -> Notice:

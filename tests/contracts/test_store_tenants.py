@@ -36,6 +36,7 @@ from store_records import (
     an_owed,
 )
 
+from upheld.actions.model import Action
 from upheld.assessment.versions import Version
 from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
@@ -45,6 +46,7 @@ from upheld.store.transactions import SqlTransaction
 READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
+    "playbooks": (lambda t: t.playbooks(), lambda mark: (1, f"# {mark}\n")),
     "log_floor": (lambda t: t.log_floor(), lambda mark: a_floor(mark)),
     "stated": (lambda t: t.stated(), lambda mark: Stated(ord(mark), 1)),
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
@@ -103,6 +105,9 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "events": (lambda t: t.events("case-1"), lambda mark: [an_event(mark)]),
     "action": (lambda t: t.action("action-1"), an_action),
     "actions": (lambda t: t.actions("case-1"), lambda mark: [an_action(mark)]),
+    "actions_brief": (lambda t: t.actions_brief("case-1"), lambda mark: [an_action(mark, detail={})]),
+    "actions_to_do": (lambda t: t.actions_to_do(), lambda mark: [a_held_step(mark)]),
+    "first_held": (lambda t: t.first_held("tickets", (JUNE + 1, "")), lambda mark: a_held_step(mark)),
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
     "notice": (lambda t: t.notice("notice-1"), a_notice),
     "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
@@ -143,6 +148,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
 def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
     t.save_mapping(f"# {mark}\n", JUNE, mark)
+    t.save_playbooks(f"# {mark}\n", JUNE, mark)
     t.add_to_senders([a_sender(mark)])
     t.save_source_file(a_source_file(mark))
     t.set_aside(a_dead_letter(mark))
@@ -153,6 +159,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_problem(a_problem(mark))
     t.owe([an_owed(mark), an_owed(mark, party="told", told=JUNE)])
     t.save_action(an_action(mark))
+    t.save_action(a_held_step(mark))
     t.open_ticket(a_ticket(mark))
     t.save_notice(a_notice(mark))
     t.save_maintenance(a_maintenance(mark))
@@ -173,6 +180,10 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_sink("crm", ord(mark))
 
 
+def a_held_step(mark: str) -> Action:
+    return an_action(mark, id="step-2", case_id="case-2", state="requested")
+
+
 def a_floor(mark: str) -> LogFloor:
     """Raised before anything that `fill` adds was known, so that nothing is forgotten."""
     return LogFloor(kept_from=ord(mark), settled=ord(mark), raised_at=1)
@@ -182,6 +193,7 @@ def touch_everything(t: Transaction) -> None:
     """Every change that a tenant can make to rows that are there."""
     t.save_portfolio("# touched\n", JUNE)
     t.save_mapping("# touched\n", JUNE)
+    t.save_playbooks("# touched\n", JUNE)
     t.add_to_senders([a_sender("-touched")])
     t.save_source_file(a_source_file("-touched"))
     t.set_aside(a_dead_letter("-touched"))
@@ -195,6 +207,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_problem(a_problem("-touched"))
     t.take_owed("P-1", JUNE, 10)
     t.save_action(an_action("-touched"))
+    t.note_on_ticket("ticket-1", {"id": "touched", "text": "", "state": None}, "closed")
     t.save_notice(a_notice("-touched"))
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))
@@ -239,7 +252,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in vars(Transaction) if not name.startswith("_")}
     writing = re.compile(
-        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
+        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
     )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))

@@ -105,7 +105,7 @@ def test_no_reopens_and_escalates_it(world):
     world.deliver(*GOOD * 10)
     assert (world.case().state, world.case().level) == ("reopened", 1)
     with world.transaction() as t:
-        assert {a.kind: a.state for a in t.actions(world.case().id)} == {"ticket": "done", "escalation": "done"}
+        assert {a.kind: a.state for a in t.actions(world.case().id)} == {"ticket": "done", "escalate": "done"}
 
 
 def test_silence_is_reminded_and_then_closed_with_that_reason(world):

@@ -1,10 +1,12 @@
-"""Which steps a case's events ask for, and what a ticket says."""
+"""What the steps of a case say to those whom they reach: tickets, pages, questions, credits. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from upheld.actions.model import Action, Ticket
-from upheld.cases.model import Case, Event
+from upheld.actions.model import Action
+from upheld.actions.playbook import Severity
+from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 
 SERVICES_NAMED = 10
@@ -12,31 +14,73 @@ CUSTOMERS_NAMED = 200
 """What a problem's ticket names at most of those that are hit; it says how many there are."""
 
 
-def steps_for(case: Case, event: Event) -> list[Action]:
-    """The actions that `event` asks for, to be recorded before they are attempted. `case` is as the event left it."""
-    match event.type:
-        case "acted" if event.data["step"] == "ticket":
-            return [_step(case, event, "ticket", f"{case.id}/ticket")]
-        case "escalated":
-            return [_step(case, event, "escalation", f"{case.id}/escalation-{event.data['level']}")]
-    return []
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The problem whose step it is, and the customers who have a service that its cause carries."""
+
+    problem: Problem
+    customers: Sequence[str]
 
 
-def _step(case: Case, event: Event, kind: str, action_id: str) -> Action:
-    return Action(action_id, case.id, kind, "requested", event.at, detail=ticket_detail(case, kind))
+def severity(case: Case) -> Severity:
+    """How severe a case is: critical once it was escalated, else major for a violation, and minor."""
+    return "critical" if case.level else "major" if case.kind == "violation" else "minor"
 
 
-def problem_step(problem: Problem, findings: Mapping[str, Any], customers: Sequence[str]) -> Action:
-    """The one ticket of all cases of a problem. `findings` are those of the case that it was opened with, `customers`
-    all who have a service that its cause carries."""
-    found = next(c for c in findings["cause_candidates"] if c["resource"] == problem.cause)
-    detail = {
-        "name": f"Service problem: {problem.cause}, {found['bad_count']} services",
-        "description": (
-            f"{found['reason'].capitalize()}: {', '.join(found['bad'][:SERVICES_NAMED])}"
-            f"{', ...' if found['bad_count'] > SERVICES_NAMED else ''}. {len(customers)} customers have services that "
-            f"run over {problem.cause}."
-        ),
+def detail_of(action: Action, case: Case, shared: Shared | None) -> dict[str, Any]:
+    """What a step says, or deals with, as JSON: made when it is to be taken, of the case as it then is."""
+    plan, ticket = action.plan, _ticket(action, case, shared)
+    text = plan.get("text")
+    match action.kind:
+        case "ticket" | "escalate":
+            return ticket if text is None else {**ticket, "description": f"{text}\n\n{ticket['description']}"}
+        case "update_ticket":
+            return {"note": text or ticket["description"], "state": plan.get("state")}
+        case "page":
+            return {
+                "title": ticket["name"],
+                "body": f"{text}\n\n{ticket['description']}" if text else ticket["description"],
+            }
+        case "approve":
+            return {
+                "question": text or f"May the steps that follow in playbook {action.playbook} be taken?",
+                **_brief(ticket),
+            }
+        case "webhook":
+            return {"text": text, "case": case.id, "problem": case.problem, "kind": case.kind, **ticket}
+    return {"credit": case.verdict.get("credit"), **{name: case.verdict[name] for name in _PERIOD}}
+
+
+_PERIOD = ("agreement", "objective", "service", "period_start", "period_end", "version", "final")
+
+
+def _brief(ticket: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: ticket[name] for name in ("name", "description", "severity")}
+
+
+def _ticket(action: Action, case: Case, shared: Shared | None) -> dict[str, Any]:
+    level = action.plan.get("level")
+    told = case if level is None else replace(case, level=max(case.level, level))
+    if shared is None:
+        return ticket_detail(told, action.kind)
+    return _of_problem(shared.problem, case.findings, shared.customers)
+
+
+def _of_problem(problem: Problem, findings: Mapping[str, Any], customers: Sequence[str]) -> dict[str, Any]:
+    """The content of the one ticket of all cases of a problem. `findings` are those of the case that began the step."""
+    nothing: Mapping[str, Any] = {"bad_count": 0, "bad": [], "reason": ""}
+    candidates = findings.get("cause_candidates", ())
+    found: Mapping[str, Any] = next((c for c in candidates if c["resource"] == problem.cause), nothing)
+    described = (
+        f"{found['reason'].capitalize()}: {', '.join(found['bad'][:SERVICES_NAMED])}"
+        f"{', ...' if found['bad_count'] > SERVICES_NAMED else ''}. "
+        if found["bad"]
+        else ""
+    )
+    counted = f", {found['bad_count']} services" if found["bad"] else ""
+    return {
+        "name": f"Service problem: {problem.cause}{counted}",
+        "description": f"{described}{len(customers)} customers have services that run over {problem.cause}.",
         "severity": "Critical",
         "ticketType": "SLA",
         "externalId": problem.id,
@@ -46,19 +90,18 @@ def problem_step(problem: Problem, findings: Mapping[str, Any], customers: Seque
         ],
         "findings": findings,
     }
-    return Action(f"{problem.id}/ticket", problem.id, "ticket", "requested", problem.opened_at, detail=detail)
 
 
 def ticket_detail(case: Case, kind: str) -> dict[str, Any]:
     """A ticket's content (TMF621 TroubleTicket: name, description, severity, relatedEntity), as JSON."""
     what = {"violation": "SLA violation", "no_data": "No measurements"}.get(case.kind, "SLA degradation")
     name = f"{what}: {case.service}, {case.objective} ({case.customer})"
-    if kind == "escalation":
+    if kind == "escalate":
         name = f"Escalation, level {case.level}: {name}"
     return {
         "name": name,
         "description": _silence(case) if case.kind == "no_data" else _description(case.verdict),
-        "severity": "Critical" if kind == "escalation" else "Major" if case.kind == "violation" else "Minor",
+        "severity": "Critical" if kind == "escalate" else severity(case).capitalize(),
         "ticketType": "SLA",
         "externalId": case.id,
         "relatedEntity": [
@@ -87,8 +130,3 @@ def _description(verdict: Mapping[str, Any]) -> str:
         else f"Objective {verdict['objective']} of agreement {verdict['agreement']} is {verdict['status']} in the "
         f"period from {verdict['period_start']} to {verdict['period_end']}: attained {verdict['attained']}."
     )
-
-
-def listed_ticket(action: Action, at: int) -> Ticket:
-    """The entry of the built-in ticket list for an action."""
-    return Ticket(action.id, at, str(action.detail["name"]), action.detail, action.case_id)

@@ -42,10 +42,12 @@ def _check_secret(secret: str) -> None:
 
 
 class Party(Document):
-    """A customer, or the provider itself: its name and its contacts by role."""
+    """A customer, or the provider itself: its name and its contacts by role. `tier` is what the provider calls the
+    rank of a customer, such as gold; playbooks may ask for it."""
 
     id: Name
     name: str
+    tier: Name | None = None
     time_zone: Zone = ZoneInfo("UTC")
     contacts: Mapping[Name, tuple[Contact, ...]] = Field(default_factory=dict)
 

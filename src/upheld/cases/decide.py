@@ -5,7 +5,7 @@ A command that comes too late, twice, or out of place gives no events: it change
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from upheld.cases.clocks import fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED, evolve
@@ -53,14 +53,39 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
+    """A step was taken: by `by` where a person did it."""
+
     action: str
-    reference: str
+    reference: str | None
+    kind: str = "ticket"
+    by: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
     action: str
     error: str
+    kind: str = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class StepChanged:
+    """Something else became of a step: who said so, where a person did, and why."""
+
+    what: Literal["step_waits", "step_approved", "step_rejected", "step_skipped", "step_again", "step_overdue"]
+    action: str
+    kind: str
+    by: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """A step of a playbook raises the case to a level; to one that it has not reached yet."""
+
+    level: int
+    playbook: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +165,8 @@ Command = (
     | Resumed
     | StepDone
     | StepFailed
+    | StepChanged
+    | Escalate
     | Withdraw
     | AskAgain
     | Remind
@@ -165,9 +192,16 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case Observed():
             _observed(steps, command)
         case StepDone():
-            steps.add("step_done", action=command.action, reference=command.reference)
+            said = {"by": command.by, "reason": command.reason} if command.by is not None else {}
+            steps.add("step_done", action=command.action, reference=command.reference, kind=command.kind, **said)
         case StepFailed():
-            steps.add("step_failed", action=command.action, error=command.error)
+            steps.add("step_failed", action=command.action, error=command.error, kind=command.kind)
+        case StepChanged():
+            said = {"by": command.by} if command.by is not None else {}
+            steps.add(command.what, action=command.action, kind=command.kind, reason=command.reason, **said)
+        case Escalate():
+            if case.state in OPEN_STATES and case.level < command.level:
+                steps.add("escalated", level=command.level, playbook=command.playbook)
         case Withdraw():
             if case.state in OPEN_STATES:
                 steps.add("withdrawn", reason=command.reason)
@@ -237,7 +271,7 @@ def _open(steps: _Steps, command: Open) -> None:
     steps.add("opened", kind=steps.case.kind, verdict=command.verdict)
     steps.add("analysed", findings=command.findings)
     if command.problem is None:
-        steps.add("acted", step="ticket")
+        steps.add("acted", step="playbooks")
     else:
         steps.add("grouped", problem=command.problem)
         steps.add("acted", step="problem")

@@ -9,14 +9,22 @@ from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 UNSOLVED: tuple[State, ...] = ("detected", "analysed", "acting", "reopened")
 """The states in which the service is not known to be good again."""
 
+_ANY: tuple[State, ...] = (*OPEN_STATES, *ENDED_STATES)
+
 MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     # event: (states it may happen in, the state it leads to; None where it stays)
     "opened": ((), "detected"),
     "analysed": (("detected",), "analysed"),
     "grouped": (OPEN_STATES, None),
     "acted": (("analysed", "reopened"), "acting"),
-    "step_done": ((*OPEN_STATES, "closed", "withdrawn"), None),
-    "step_failed": ((*OPEN_STATES, "closed", "withdrawn"), None),
+    "step_done": (_ANY, None),
+    "step_failed": (_ANY, None),
+    "step_waits": (_ANY, None),
+    "step_approved": (_ANY, None),
+    "step_rejected": (_ANY, None),
+    "step_skipped": (_ANY, None),
+    "step_again": (_ANY, None),
+    "step_overdue": (_ANY, None),
     "worsened": (OPEN_STATES, None),
     "violated_again": (OPEN_STATES, None),
     "figures_changed": (OPEN_STATES, None),

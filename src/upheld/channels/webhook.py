@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from upheld.agreements.units import to_datetime
 from upheld.channels.public_addresses import AnyNetwork, PublicAddresses, checked_url
-from upheld.ports import DeliveryError, Gone
+from upheld.ports import Answer, DeliveryError, Gone
 
 PATIENCE = 20.0
 """Seconds that a whole delivery may take, however slowly the other side trickles."""
@@ -43,13 +43,25 @@ class SignedWebhooks:
         A 2xx is success. Raises DeliveryError: permanent for an address that may not be posted to, a secret that
         cannot sign, and the 400s; temporary for 408, 425, 429, any other answer and trouble on the way. Redirects are
         not followed, proxies of the environment not used. Neither the secret nor the URL is in the error."""
+        return self.call(url, secret, message_id, at, payload, media_type).body
+
+    def call(
+        self,
+        url: str,
+        secret: str,
+        message_id: str,
+        at: int,
+        payload: Mapping[str, Any],
+        media_type: str = "application/json",
+    ) -> Answer:
+        """As `post`, with the status that it was answered with."""
         target = checked_url(url, _WHAT)
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         headers = _headers(secret, message_id, at, body, media_type)
         deadline = time.monotonic() + PATIENCE
         with self._addresses.answer(_WHAT, "POST", target, headers, deadline, body.encode()) as answer:
             _judge(answer.status)
-            return _read(answer.iter_stream()).decode(errors="replace")
+            return Answer(answer.status, _read(answer.iter_stream()).decode(errors="replace"))
 
     def check(self, url: str) -> None:
         """Raises DeliveryError, permanent, where an address may not be posted to; one that does not resolve now may."""

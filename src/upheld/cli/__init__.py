@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli import billing, events, exchange, files, ingest, lint, notices, server, sources, tenants, whatif
+from upheld.cli import (
+    billing,
+    events,
+    exchange,
+    files,
+    ingest,
+    lint,
+    notices,
+    playbooks,
+    server,
+    sources,
+    tenants,
+    whatif,
+)
 
 app = typer.Typer(
     name="upheld",
@@ -26,6 +39,7 @@ app.add_typer(tenants.commands, name="tenant")
 app.add_typer(ingest.commands, name="ingest")
 app.add_typer(sources.commands, name="sources")
 app.add_typer(events.commands, name="events")
+app.add_typer(playbooks.commands, name="playbook")
 app.add_typer(billing.commands, name="billing")
 app.add_typer(exchange.imports, name="import")
 app.add_typer(exchange.exports, name="export")

@@ -35,6 +35,14 @@ class ProblemQuestion:
     contact: str
 
 
+@dataclass(frozen=True, slots=True)
+class StepQuestion:
+    """What becomes of a step of a tenant, asked of those who are reached by its channel."""
+
+    tenant: str
+    action: str
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -49,6 +57,29 @@ class Links:
             salt="upheld.confirm",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+
+        self._steps = URLSafeSerializer(
+            secret,
+            salt="upheld.step",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def step_url(self, question: StepQuestion) -> str:
+        token = self._steps.dumps(astuple(question))
+        return f"{self._public_url}/decide/{token if isinstance(token, str) else token.decode()}"
+
+    def read_step(self, token: str) -> StepQuestion:
+        """The step that a token was made for. Raises BadLink on any other text."""
+        if len(token) > MAX_TOKEN:
+            raise BadLink("the link is too long to be one of ours")
+        try:
+            fields = self._steps.loads(token)
+        except (BadData, ValueError, RecursionError):
+            raise BadLink("the link is not one of ours, or not whole") from None
+        match fields:
+            case [str(tenant), str(action)]:
+                return StepQuestion(tenant, action)
+        raise BadLink("the link is not a step's")
 
     def question_url(self, question: Question | ProblemQuestion) -> str:
         token = self._questions.dumps(astuple(question))

@@ -28,6 +28,7 @@ _INSTANTS = {
     "end",
     "known_at",
     "opened_at",
+    "overdue_at",
     "period_start",
     "planned_at",
     "recorded_at",
@@ -37,7 +38,7 @@ _INSTANTS = {
     "sent_at",
     "start",
 }
-_SIGNED_LINK = re.compile(r"(/confirm/)[^\s\"'<>)\]]+")
+_SIGNED_LINK = re.compile(r"(/(?:confirm|decide)/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"
 EVIDENCE_CARRIED = 50
 

@@ -93,6 +93,17 @@ mappings = Table(
     PrimaryKeyConstraint("tenant", "version"),
 )
 
+playbooks = Table(
+    "playbooks",
+    metadata,
+    _column("tenant", Text),
+    _column("version", Integer),
+    _column("source", Text),
+    _column("known_at", BigInteger),
+    _column("applied_by", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "version"),
+)
+
 source_files = Table(
     "source_files",
     metadata,
@@ -330,8 +341,20 @@ actions = Table(
     _column("done_at", BigInteger, optional=True),
     _column("reference", Text, optional=True),
     _column("error", Text, optional=True),
+    _column("playbook", Text),
+    _column("step", Text),
+    _column("round", Integer),
+    _column("channel", Text, optional=True),
+    _column("owner", Text, optional=True),
+    _column("due_by", BigInteger, optional=True),
+    _column("overdue_at", BigInteger, optional=True),
+    _column("outcome", Text, optional=True),
+    _column("by", Text, optional=True),
+    _column("again", Integer),
+    _column("plan", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "id"),
     Index("actions_by_case", "tenant", "case_id", "requested_at"),
+    Index("actions_by_channel", "tenant", "state", "channel", "requested_at"),
 )
 
 tickets = Table(
@@ -343,6 +366,8 @@ tickets = Table(
     _column("title", Text),
     _column("detail", _DOCUMENT),
     _column("case_id", Text, optional=True),
+    _column("state", Text),
+    _column("notes", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "id"),
     Index("tickets_by_age", "tenant", "opened_at"),
 )

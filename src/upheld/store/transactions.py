@@ -56,7 +56,7 @@ from upheld.ports import (
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, collection_jobs, dead_letters, log, outgoing, problems, senders, tables
+from upheld.store import alarms, collection_jobs, dead_letters, log, outgoing, problems, senders, steps, tables
 from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
 
 _LOG_FLOOR, _STATED = "log_floor", "stated"
@@ -121,6 +121,22 @@ class SqlTransaction:
     def mapping(self) -> tuple[int, str] | None:
         t = tables.mappings.c
         newest = select(t.version, t.source).where(self._where(tables.mappings)).order_by(t.version.desc()).limit(1)
+        row = self._connection.execute(newest).first()
+        return None if row is None else (row.version, row.source)
+
+    # -- playbooks
+
+    def save_playbooks(self, source: str, known_at: int, applied_by: str | None = None) -> int:
+        newest = self.playbooks()
+        version = 1 if newest is None else newest[0] + 1
+        row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
+        if not self._add(tables.playbooks, row):
+            raise Conflict(f"version {version} of the playbooks was saved by someone else")
+        return version
+
+    def playbooks(self) -> tuple[int, str] | None:
+        t = tables.playbooks.c
+        newest = select(t.version, t.source).where(self._where(tables.playbooks)).order_by(t.version.desc()).limit(1)
         row = self._connection.execute(newest).first()
         return None if row is None else (row.version, row.source)
 
@@ -412,8 +428,20 @@ class SqlTransaction:
         t = tables.actions.c
         return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
 
+    def actions_brief(self, case_id: str) -> Sequence[Action]:
+        return steps.brief(self._connection, self._tenant, case_id)
+
+    def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
+        return steps.to_do(self._connection, self._tenant, limit)
+
+    def first_held(self, channel: str, before: tuple[int, str] | None = None) -> Action | None:
+        return steps.first_held(self._connection, self._tenant, channel, before)
+
     def open_ticket(self, ticket: Ticket) -> None:
         self._add(tables.tickets, to_row(ticket))
+
+    def note_on_ticket(self, ticket_id: str, note: Mapping[str, Any], state: str | None) -> bool:
+        return steps.note_on_ticket(self._connection, self._tenant, ticket_id, note, state)
 
     def tickets(self, limit: int = 500) -> Sequence[Ticket]:
         t = tables.tickets.c

@@ -15,15 +15,14 @@ from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case, Event
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
-from upheld.reactions import ACT, CLOCK, CLOSE, REMIND, SEND, UPDATE
+from upheld.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
+from upheld.stepping import ACT
 from upheld.web import words
 from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, members_up, series_points, stretches
 from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
 _STEPS = (ACT, REMIND, CLOSE, SEND, UPDATE, CLOCK)
-_DONE = {"ticket": "Ticket opened", "escalation": "Escalation delivered"}
-_FAILED = {"ticket": "The ticket could not be opened", "escalation": "The escalation could not be delivered"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +233,7 @@ def _due(case: Case, entry: AgendaEntry, waiting: Mapping[str, Notice]) -> Step 
             return Step("Tell the customer how far it is", entry.due_at)
         return Step("Restore the service", data["due"]) if data["missed"] else None
     if entry.kind == ACT and str(data.get("action", "")).startswith(f"{case.id}/"):
-        return Step("Open the ticket" if _step(data["action"]) == "ticket" else "Deliver the escalation", entry.due_at)
+        return Step(words.STEP[data["do"]], entry.due_at)
     notice = waiting.get(str(data.get("notice"))) if entry.kind == SEND else None
     if notice is not None and notice.case_id == case.id:
         return Step(f"Send: {words.NOTICE_KIND[notice.kind].lower()}", notice.due_by or entry.due_at)
@@ -275,11 +274,14 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "grouped":
             return "Belongs to a problem with a shared cause", str(data["problem"])
         case "acted":
-            return ("Ticket requested", "") if data["step"] == "ticket" else ("Handled with its problem", "")
+            return ("Handled with its problem", "") if data["step"] == "problem" else ("Playbooks looked up", "")
         case "step_done":
-            return _DONE[_step(data["action"])], f"Reference {data['reference']}"
+            done = words.STEP_DONE[data["kind"]]
+            return (done if not data.get("by") else f"{words.STEP[data['kind']]}: done by hand"), _step(data)
         case "step_failed":
-            return _FAILED[_step(data["action"])], str(data["error"])
+            return f"{words.STEP[data['kind']]}: failed", str(data["error"])
+        case "step_waits" | "step_approved" | "step_rejected" | "step_skipped" | "step_again" | "step_overdue":
+            return f"{words.STEP[data['kind']]}: {words.STEP_CHANGED[type_]}", _step(data)
         case "worsened":
             return "The degradation became a violation", _figures(data["verdict"])
         case "violated_again":
@@ -303,7 +305,10 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "reopened":
             return "Case reopened", ""
         case "escalated":
-            return f"Escalated to level {data['level']}", ""
+            return (
+                f"Escalated to level {data['level']}",
+                f"By playbook {data['playbook']}" if "playbook" in data else "",
+            )
         case "closed":
             return "Case closed", words.OUTCOME[data["outcome"]].capitalize()
         case "resumed":
@@ -319,8 +324,10 @@ def _by(data: Mapping[str, Any], comment: str) -> str:
     return f"{data['contact']}: {comment}" if comment else str(data["contact"])
 
 
-def _step(action: str) -> str:
-    return "escalation" if "/escalation" in action else "ticket"
+def _step(data: Mapping[str, Any]) -> str:
+    """What is told of a step beside its kind: its reference, who decided it, and why."""
+    reference = f"Reference {data['reference']}" if data.get("reference") else ""
+    return ". ".join(part for part in (reference, str(data.get("by") or ""), str(data.get("reason") or "")) if part)
 
 
 def _figures(verdict: Mapping[str, Any]) -> str:

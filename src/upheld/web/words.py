@@ -66,7 +66,42 @@ NOTICE_KIND = {
     "update": "Update",
 }
 NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
-ACTION_STATE = {"requested": "Requested", "done": "Done", "failed": "Failed"}
+ACTION_STATE = {
+    "planned": "Planned",
+    "requested": "Requested",
+    "waiting": "Awaits an answer",
+    "done": "Done",
+    "failed": "Failed",
+    "skipped": "Skipped",
+}
+STEP = {
+    "ticket": "Open the ticket",
+    "update_ticket": "Update the ticket",
+    "page": "Page",
+    "webhook": "Call the automation",
+    "approve": "Approval",
+    "propose_credit": "Propose the credit",
+    "issue_credit": "Issue the credit",
+    "escalate": "Deliver the escalation",
+}
+STEP_DONE = {
+    "ticket": "Ticket opened",
+    "update_ticket": "Ticket updated",
+    "page": "Paged",
+    "webhook": "Automation called",
+    "approve": "Approved",
+    "propose_credit": "Credit proposed",
+    "issue_credit": "Credit issued",
+    "escalate": "Escalation delivered",
+}
+STEP_CHANGED = {
+    "step_waits": "awaits an answer",
+    "step_approved": "approved",
+    "step_rejected": "rejected",
+    "step_skipped": "skipped",
+    "step_again": "to be taken again",
+    "step_overdue": "overdue",
+}
 _SIZES = (("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

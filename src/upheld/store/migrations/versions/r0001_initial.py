@@ -23,9 +23,21 @@ def upgrade() -> None:
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("playbook", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("due_by", sa.BigInteger(), nullable=True),
+        sa.Column("overdue_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("by", sa.Text(), nullable=True),
+        sa.Column("again", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="actions_pk"),
     )
     op.create_index("actions_by_case", "actions", ["tenant", "case_id", "requested_at"], unique=False)
+    op.create_index("actions_by_channel", "actions", ["tenant", "state", "channel", "requested_at"], unique=False)
     op.create_table(
         "agenda",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -343,6 +355,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "version", name="mappings_pk"),
     )
     op.create_table(
+        "playbooks",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "version", name="playbooks_pk"),
+    )
+    op.create_table(
         "source_files",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -460,6 +481,8 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("notes", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="tickets_pk"),
     )
     op.create_index("tickets_by_age", "tickets", ["tenant", "opened_at"], unique=False)

@@ -1,0 +1,57 @@
+"""Steps of cases as rows, and the built-in list of tickets. What each function promises is said in
+`ports.Transaction`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, tuple_
+
+from upheld.actions.model import TICKET_KINDS, Action, Ticket
+from upheld.store.rows import from_row, put, to_row
+from upheld.store.tables import actions, tickets
+
+_BRIEF = [actions.c[f.name] for f in fields(Action) if f.name != "detail"]
+
+
+def brief(connection: Connection, tenant: str, subject: str) -> Sequence[Action]:
+    a = actions.c
+    query = select(*_BRIEF).where(a.tenant == tenant, a.case_id == subject).order_by(a.requested_at, a.id)
+    return [Action(**row) for row in connection.execute(query).mappings()]
+
+
+def to_do(connection: Connection, tenant: str, limit: int) -> Sequence[Action]:
+    a = actions.c
+    open_ones = a.state.in_(("requested", "waiting"))
+    query = select(actions).where(a.tenant == tenant, open_ones).order_by(a.requested_at, a.id).limit(limit)
+    return [from_row(Action, row) for row in connection.execute(query).mappings()]
+
+
+def first_held(connection: Connection, tenant: str, channel: str, before: tuple[int, str] | None) -> Action | None:
+    a = actions.c
+    query = select(actions).where(
+        a.tenant == tenant,
+        a.state == "requested",
+        a.channel == channel,
+        a.kind.in_(TICKET_KINDS),
+        a.error.is_not(None),
+    )
+    if before is not None:
+        query = query.where(or_(tuple_(a.requested_at, a.id) < tuple_(*before)))
+    row = connection.execute(query.order_by(a.requested_at, a.id).limit(1)).mappings().first()
+    return None if row is None else from_row(Action, row)
+
+
+def note_on_ticket(
+    connection: Connection, tenant: str, ticket_id: str, note: Mapping[str, Any], state: str | None
+) -> bool:
+    t = tickets.c
+    query = select(tickets).where(t.tenant == tenant, t.id == ticket_id).with_for_update()
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return False
+    ticket = from_row(Ticket, row)
+    if not any(known["id"] == note["id"] for known in ticket.notes):
+        changed = replace(ticket, notes=(*ticket.notes, dict(note)), state=state or ticket.state)
+        put(connection, tickets, [to_row(changed) | {"tenant": tenant}])
+    return True

@@ -1,0 +1,411 @@
+"""Playbooks over the whole process: what begins, in which order, once whatever crashes, and what people say."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from test_problems import EVERY, hit, minute  # noqa: F401  # a fixture
+
+from upheld.actions.model import Action
+from upheld.actions.playbook import DEFAULT, DEFAULT_TEXT
+from upheld.actions.rehearsal import rehearse
+from upheld.actions.runs import TICKETS
+from upheld.agreements.units import HOUR, MINUTE, parse_instant
+from upheld.app import DEFAULT_TENANT
+from upheld.cases.decide import CloseUnanswered
+from upheld.ports import Answer, Channels, DeliveryError
+from upheld.readers.case_files import case_of
+from upheld.readers.playbooks import parse_playbooks
+from upheld.readers.portfolio import parse_portfolio
+from upheld.reports.records import record_document
+
+BAD, GOOD = [0.0], [1.0]
+
+
+def adopt(world, text: str) -> None:
+    parse_playbooks(text, "playbooks.yaml")
+    world.process.adopt_playbooks(DEFAULT_TENANT, text)
+
+
+def steps(world) -> dict[str, Action]:
+    with world.transaction() as t:
+        return {f"{a.playbook}/{a.step}": a for a in t.actions(world.case().id)}
+
+
+def states(world) -> dict[str, str]:
+    return {name: action.state for name, action in steps(world).items()}
+
+
+def say(world, step: str, verb: str, reason: str = "", **more) -> str:
+    return world.process.change_step(DEFAULT_TENANT, steps(world)[step].id, verb, "Ada", reason, **more)
+
+
+def test_the_built_in_playbooks_are_what_their_text_says():
+    assert parse_playbooks(DEFAULT_TEXT, "default") == DEFAULT
+
+
+CREDIT = """
+playbooks:
+  - id: credit
+    when: {event: [opened, worsened], kind: violation, customer: acme}
+    steps:
+      - {id: proposal, do: propose_credit, owner: billing}
+      - {id: approval, do: approve, owner: account-manager, after: proposal, within: 2h, text: "Pay it?"}
+      - {id: payment, do: issue_credit, after: approval}
+      - {id: told, do: ticket, after: approval, on: failed, text: "It was refused."}
+"""
+
+
+def violated(world) -> None:
+    """A violation whose verdict is final: the day and its lateness are over."""
+    world.deliver(*BAD * 8)
+    assert world.case().kind == "violation"
+    assert steps(world)["credit/proposal"].outcome == "waits for the final verdict"
+    world.pass_time(26 * HOUR)
+
+
+def test_a_credit_is_issued_once_it_is_approved_and_only_then(world):
+    adopt(world, CREDIT)
+    world.deliver(*BAD * 5)
+    assert not steps(world)  # a degradation
+    violated(world)
+    assert states(world) == {
+        "credit/proposal": "done",
+        "credit/approval": "waiting",
+        "credit/payment": "planned",
+        "credit/told": "planned",
+    }
+    assert steps(world)["credit/proposal"].outcome == "120.00 EUR proposed"
+    assert steps(world)["credit/approval"].detail["question"] == "Pay it?"
+    assert say(world, "credit/approval", "approve", "as agreed") == "taken"
+    assert say(world, "credit/approval", "reject", "no") == "too_late"
+    world.run()
+    found = steps(world)
+    assert (found["credit/payment"].state, found["credit/payment"].outcome) == ("done", "120.00 EUR issued")
+    assert found["credit/payment"].detail["credit"] == {"amount": "120.00", "currency": "EUR"}
+    assert (found["credit/told"].state, found["credit/told"].outcome) == ("skipped", "nothing before it has failed")
+    with world.transaction() as t:
+        said = [e.data for e in t.events(world.case().id) if e.type == "step_approved"]
+    assert [(one["by"], one["reason"]) for one in said] == [("Ada", "as agreed")]
+    assert say(world, "credit/payment", "again") == "taken"
+    world.run()
+    with world.transaction() as t:
+        paid = [a for a in t.actions(world.case().id) if a.kind == "issue_credit"]
+    assert sorted(a.state for a in paid) == ["done", "skipped"], "a credit of a period is issued once"
+
+
+def test_what_is_rejected_is_not_paid_and_can_be_asked_again(world):
+    adopt(world, CREDIT)
+    violated(world)
+    say(world, "credit/approval", "reject", "not before the month ends")
+    world.run()
+    assert states(world)["credit/payment"] == "skipped"
+    assert states(world)["credit/told"] == "done"
+    assert say(world, "credit/approval", "again") == "taken"
+    world.run()
+    assert states(world) | {"credit/told": "done"} == {
+        "credit/proposal": "done",
+        "credit/approval": "waiting",
+        "credit/payment": "planned",
+        "credit/told": "done",
+    }
+    say(world, "credit/approval", "approve")
+    world.run()
+    assert states(world)["credit/payment"] == "done"
+
+
+def test_an_approval_that_nobody_gives_in_time_has_failed(world):
+    adopt(world, CREDIT)
+    violated(world)
+    world.pass_time(2 * HOUR)
+    approval = steps(world)["credit/approval"]
+    assert (approval.state, approval.outcome) == ("failed", "nobody has answered in time")
+    assert approval.overdue_at is not None
+    assert states(world)["credit/told"] == "done"
+    assert world.event_types().count("step_overdue") == 1
+
+
+def test_a_step_is_skipped_with_a_reason_or_done_by_hand(world):
+    adopt(world, CREDIT)
+    violated(world)
+    assert say(world, "credit/approval", "done", "by telephone") == "too_late"
+    assert say(world, "credit/approval", "skip", "agreed by telephone") == "taken"
+    world.run()
+    assert states(world)["credit/payment"] == "done"
+    assert steps(world)["credit/approval"].outcome == "agreed by telephone"
+    assert world.process.change_step(DEFAULT_TENANT, "no/such/step/1", "skip", "Ada", "x") == "unknown"
+    assert world.process.change_step("another", steps(world)["credit/told"].id, "skip", "Ada", "x") == "unknown"
+
+
+ESCALATE = """
+playbooks:
+  - id: first
+    steps:
+      - {id: ticket, do: ticket}
+      - {id: one, do: escalate, level: 1, wait: 30m, unless: restored}
+      - {id: two, do: escalate, level: 2, wait: 3h, unless: restored}
+"""
+
+
+def in_service_hours(world, hours: str) -> None:
+    source = world.source.replace("services: [", f"service_hours: {hours}\n    services: [", 1)
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+
+
+def test_a_case_is_escalated_level_by_level_after_so_long_in_service_hours(world):
+    world.clock.at = parse_instant("2026-06-01T09:30:00+02:00")  # a Monday
+    in_service_hours(world, '{mon-fri: "08:00-10:00"}')
+    adopt(world, ESCALATE)
+    world.deliver(*BAD * 8)
+    assert world.case().level == 0
+    world.pass_time(22 * MINUTE)  # 10:00
+    assert world.case().level == 0
+    world.clock.at = parse_instant("2026-06-02T08:00:30+02:00")  # opened at 09:31: 29 minutes of 30
+    world.run()
+    assert world.case().level == 0
+    world.pass_time(10 * MINUTE)
+    assert world.case().level == 1
+    assert states(world) == {"first/ticket": "done", "first/one": "done", "first/two": "requested"}
+    with world.transaction() as t:
+        titles = [ticket.title for ticket in t.tickets()]
+        escalated = [e.data for e in t.events(world.case().id) if e.type == "escalated"]
+    assert titles[0].startswith("Escalation, level 1: ")
+    assert escalated == [{"level": 1, "playbook": "first"}]
+    assert len(titles) == 2, "what a playbook does begins no playbook"
+
+
+def test_a_case_that_is_restored_is_not_escalated(world):
+    adopt(world, ESCALATE)
+    world.deliver(*BAD * 8, *GOOD * 40)
+    assert world.case().state == "confirming"
+    first = steps(world)["first/one"]
+    assert (first.state, first.outcome) == ("skipped", "the service is restored")
+    assert world.case().level == 0
+
+
+def test_a_step_is_taken_once_wherever_the_process_is_killed(world, monkeypatch):
+    """Killed after the ticket was opened and before that was recorded, and before and after everything else."""
+    adopt(world, ESCALATE)
+    record = type(world.process).record_step
+    killed = []
+
+    def dies(*given):
+        killed.append(given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(world.process), "record_step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        world.deliver(*BAD * 8)
+    assert killed
+    monkeypatch.setattr(type(world.process), "record_step", record)
+    world.restart()
+    world.run()
+    assert states(world)["first/ticket"] == "requested", "its lease is not over"
+    world.pass_time(6 * MINUTE)
+    assert states(world)["first/ticket"] == "done"
+    with world.transaction() as t:
+        assert len(t.tickets()) == 1
+    assert world.event_types().count("step_done") == 1
+
+
+def test_all_cases_of_a_problem_run_a_playbook_once_for_it(hit):  # noqa: F811
+    adopt(
+        hit,
+        """
+playbooks:
+  - id: storm
+    when: {event: [opened, worsened], cause: "rout*"}
+    steps:
+      - {id: ticket, do: ticket}
+      - {id: note, do: update_ticket, after: ticket, text: "Seen.", state: in_progress}
+  - id: other
+    when: {cause: switch-2}
+    steps: [{id: ticket, do: ticket}]
+""",
+    )
+    minute(hit, *EVERY)
+    minute(hit, *EVERY)
+    with hit.transaction() as t:
+        (problem,) = t.problems()
+        (ticket,) = t.tickets()
+        assert {(a.playbook, a.step): a.state for a in t.actions(problem.id)} == {
+            ("storm", "ticket"): "done",
+            ("storm", "note"): "done",
+        }
+        assert all(not t.actions(case.id) for case in t.cases())
+    assert (ticket.case_id, ticket.state) == (problem.id, "in_progress")
+    assert [note["text"] for note in ticket.notes] == ["Seen."]
+    assert "5 services" in ticket.title
+
+
+def test_a_case_that_flaps_is_bounded(world):
+    adopt(
+        world,
+        """
+playbooks:
+  - id: flap
+    at_most: 3
+    when: {event: [restored, broke_again]}
+    steps: [{id: note, do: ticket}]
+""",
+    )
+    world.deliver(*BAD * 5)
+    for _ in range(5):
+        world.deliver(*GOOD * 5, *BAD * 2)
+    found = steps(world)
+    with world.transaction() as t:
+        every = t.actions(world.case().id)
+        assert len(t.tickets()) == 3
+    assert [a.state for a in sorted(every, key=lambda a: a.round)] == ["done"] * 3 + ["skipped"]
+    assert "more than 3 steps" in (found["flap/note"].outcome or "")
+
+
+class Away:
+    """A ticket system that is away for a while, and keeps what it was told in order."""
+
+    def __init__(self) -> None:
+        self.away, self.told = True, []
+
+    def open(self, tenant, key, ticket) -> str:
+        return self._take(key, f"INC-{len(self.told) + 1}")
+
+    def update(self, tenant, key, reference, note, state) -> None:
+        self._take(key, reference)
+
+    def _take(self, key: str, reference: str) -> str:
+        if self.away:
+            raise DeliveryError("it cannot be reached")
+        self.told.append(key)
+        return reference
+
+
+def test_all_goes_out_in_its_order_and_once_when_a_ticket_system_was_away_for_six_hours(world):
+    system = Away()
+    use(world, Channels(tickets={TICKETS: system}))
+    adopt(
+        world,
+        """
+playbooks:
+  - {id: a, steps: [{id: ticket, do: ticket}]}
+  - {id: b, when: {event: worsened}, steps: [{id: note, do: update_ticket}]}
+  - {id: c, when: {event: restored}, steps: [{id: note, do: update_ticket, state: resolved}]}
+""",
+    )
+    world.deliver(*BAD * 8, *GOOD * 5)
+    for _ in range(6):
+        world.deliver(*BAD * 5, service="vpn-0043")
+        world.pass_time(55 * MINUTE)
+    assert not system.told
+    with world.transaction() as t:
+        wanted = [a for case in t.cases() for a in t.actions(case.id)]
+    assert len(wanted) >= 4
+    system.away = False
+    for _ in range(60):
+        world.pass_time(MINUTE)
+    assert system.told == [a.id for a in sorted(wanted, key=lambda a: (a.requested_at, a.id))]
+    with world.transaction() as t:
+        assert {a.state for case in t.cases() for a in t.actions(case.id)} == {"done"}
+
+
+def use(world, channels: Channels) -> None:
+    """The channels of the world's application from now on."""
+    taker = world.application.performer._kinds["take_step"].__self__
+    taker._channels = world.application.channels = channels
+
+
+class Automation:
+    def __init__(self) -> None:
+        self.calls, self.status = [], 202
+
+    def call(self, key, at, payload) -> Answer:
+        self.calls.append((key, json.loads(json.dumps(payload))))
+        return Answer(self.status, json.dumps({"id": "job-7", "outcome": "begun"}))
+
+
+def test_a_webhook_is_called_and_its_answer_waited_for(world):
+    automation = Automation()
+    use(world, Channels(hooks={"repair": automation}))
+    adopt(
+        world,
+        """
+playbooks:
+  - id: repair
+    steps:
+      - {id: call, do: webhook, to: repair, within: 10m}
+      - {id: credit, do: propose_credit, after: call}
+""",
+    )
+    world.deliver(*BAD * 5)
+    ((key, payload),) = automation.calls
+    assert key == f"default/{world.case().id}/repair/call/1"
+    assert payload["answer"].startswith("https://assurance.carrier.example/decide/")
+    assert payload["externalId"] == world.case().id
+    call = steps(world)["repair/call"]
+    assert (call.state, call.reference, call.outcome) == ("waiting", "job-7", "begun")
+    question = world.application.links.read_step(payload["answer"].rsplit("/", 1)[1])
+    assert question.action == call.id
+    assert say(world, "repair/call", "done", "the line was switched") == "taken"
+    world.pass_time(26 * HOUR)
+    assert steps(world)["repair/credit"].outcome == "120.00 EUR proposed"
+    assert say(world, "repair/call", "fail", "too late") == "too_late"
+
+
+def test_retries_end_where_the_playbook_says(world):
+    use(world, Channels(tickets={TICKETS: Away()}))
+    adopt(world, "playbooks: [{id: a, steps: [{id: ticket, do: ticket, retries: 2}]}]")
+    world.deliver(*BAD * 5)
+    for _ in range(10):
+        world.pass_time(MINUTE)
+    ticket = steps(world)["a/ticket"]
+    assert (ticket.state, ticket.attempts, ticket.error) == ("failed", 3, "it cannot be reached")
+    assert say(world, "a/ticket", "again") == "taken"
+    assert steps(world)["a/ticket"].id == ticket.id
+
+
+def test_conditions_over_the_case(world):
+    world.deliver(*BAD * 5)
+    with world.transaction() as t:
+        case, events = t.case(world.case().id), t.events(world.case().id)
+        document = json.loads(json.dumps({**record_document(case), "events": [record_document(e) for e in events]}))
+    portfolio = parse_portfolio(world.source, "portfolio.yaml")
+    start, recorded = case_of(document, "case.json")
+
+    def begins(when: str, tier: str | None = None) -> bool:
+        playbooks = parse_playbooks(f"playbooks: [{{id: a, when: {when}, steps: [{{id: t, do: ticket}}]}}]", "p")
+        return bool(rehearse(playbooks, start, recorded, portfolio.agreements[0], tier))
+
+    spent = Fraction(case.verdict["spent"]) / Fraction(case.verdict["budget"])
+    assert 0 < spent < 1
+    assert begins("{kind: degradation, severity: minor, customer: [acme, bell], service: 'vpn-*'}")
+    assert not begins("{kind: violation}")
+    assert not begins("{severity: [major, critical]}")
+    assert not begins("{customer: bell}")
+    assert not begins("{service: 'line-*'}")
+    assert begins("{tier: gold}", "gold")
+    assert not begins("{tier: gold}")
+    assert begins("{budget_left: '< 50 %'}")
+    assert not begins("{budget_left: '< 25 %'}")
+    assert not begins("{level: 1}")
+    assert not begins("{cause: switch-1}")
+    assert begins('{time_of_day: {mon: "00:00-01:00"}}')  # in Berlin
+    assert not begins('{time_of_day: {mon: "22:00-23:00"}}')
+    assert not begins("{event: closed}")
+
+
+def test_an_ended_case_is_not_escalated_but_its_ticket_can_be_closed(world):
+    adopt(
+        world,
+        """
+playbooks:
+  - {id: a, steps: [{id: ticket, do: ticket}, {id: later, do: escalate, wait: 30d, unless: ended}]}
+  - {id: z, when: {event: closed}, steps: [{id: close, do: update_ticket, state: closed, text: "Closed."}]}
+""",
+    )
+    world.deliver(*BAD * 8, *GOOD * 5)
+    world.process.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
+    world.run()
+    assert world.case().state == "closed"
+    with world.transaction() as t:
+        assert [(ticket.state, len(ticket.notes)) for ticket in t.tickets()] == [("closed", 1)]
+    world.pass_time(31 * 24 * HOUR)
+    assert steps(world)["a/later"].outcome == "the case is closed"
