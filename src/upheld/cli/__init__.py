@@ -17,6 +17,7 @@ from upheld.cli import (
     server,
     sources,
     tenants,
+    topology,
     whatif,
 )
 
@@ -40,6 +41,7 @@ app.add_typer(ingest.commands, name="ingest")
 app.add_typer(sources.commands, name="sources")
 app.add_typer(events.commands, name="events")
 app.add_typer(playbooks.commands, name="playbook")
+app.add_typer(topology.commands, name="topology")
 app.add_typer(billing.commands, name="billing")
 app.add_typer(exchange.imports, name="import")
 app.add_typer(exchange.exports, name="export")
