@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench crash fuzz setup lock clean
+.PHONY: run test lint bench soak crash fuzz setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -19,6 +19,9 @@ lint: setup           ## formatting, style, types, and the direction of imports
 
 bench: setup          ## the speed bars, all or ONLY=B1: a table, and exit status 1 where one falls short
 	$(BIN)/python -m bench $(ONLY)
+
+soak: setup           ## the server under a steady load for MINUTES (60): exit status 1 where its memory grows
+	$(BIN)/python -m bench.soak $(or $(MINUTES),60)
 
 crash: setup          ## the server killed N times (20) at random instants: nothing acknowledged is lost or counted twice
 	cd tests && ../$(BIN)/python -m crash $(or $(N),20) --seed $(or $(SEED),1)
