@@ -16,6 +16,7 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
+from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.collection import CollectionJob
@@ -363,6 +364,13 @@ class Transaction(Protocol):
         """Of how many customers the open cases of these problems are."""
 
     def events(self, case_id: str) -> Sequence[Event]: ...
+
+    def cases_opened(self, start: int, end: int) -> Sequence[Case]:
+        """Every case that was opened with start <= opened_at < end, newest first, without its documents."""
+
+    def notices_kept(self, start: int, end: int, now: int) -> Mapping[str, KeptInTime]:
+        """Of the notices that were promised by an instant, and recorded with start <= recorded_at < end, how many were
+        sent in time, by their kind, as things stand at `now`."""
 
     # problems: the cases of one cause
     def save_problem(self, problem: Problem) -> None:

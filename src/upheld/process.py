@@ -18,7 +18,7 @@ from upheld import alarming, announcing, stepping, telling
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
-from upheld.agreements.model import Portfolio
+from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
 from upheld.analysis.model import Change
@@ -29,6 +29,7 @@ from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
 from upheld.cases.decide import Answer, AskAgain, Command, Escalate, StepChanged, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
+from upheld.cases.performance import Performance, performance
 from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.events import ServiceEvent
@@ -312,6 +313,20 @@ class Process:
             of_service = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service))
         earlier = [v for v in of_service if v.objective == case.objective and v.period_start < verdict.period_start]
         return outlook(term, verdict, earlier, made.as_of)
+
+    def performance(self, tenant: str, start: int, end: int) -> Performance:
+        """How well the promises of handling were kept: of the cases opened, and the notices recorded, in [start, end)
+        (microseconds UTC)."""
+        now = self._clock.now()
+        with self._store.transaction(tenant, writing=False) as t:
+            current = self._portfolios.newest(t, tenant)
+            cases, told = t.cases_opened(start, end), t.notices_kept(start, end, now)
+
+        def agreement_of(case: Case) -> Agreement | None:
+            parties = None if current is None else current.parties(case.agreement, case.opened_at)
+            return None if parties is None else parties.agreement
+
+        return performance(cases, told, agreement_of, now)
 
     def incident_report(self, tenant: str, case_id: str) -> str | None:
         """The draft of a post-incident report, as Markdown; None where there is no such case."""

@@ -330,6 +330,8 @@ def addresses(path: str, marks: dict[str, str]) -> list[str]:
     address = example(path)
     if address == "/v1/verdicts":
         return [address, f"{address}?service=vpn-1", f"{address}?agreement=acme-gold&newest=true"]
+    if address == "/v1/performance":
+        return [f"{address}?start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"]
     if address == "/v1/measurements/series":
         window = "start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
         return [f"{address}?service=vpn-1&metric=reachable&{window}"]

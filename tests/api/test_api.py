@@ -698,3 +698,16 @@ def test_problems_are_listed_with_their_cases(house: House, north: TestClient, s
     assert north.get(f"/v1/problems/{problem.id}", params={"offset": 1}).json()["cases"] == []
     assert south.get("/v1/problems").json()["problems"] == []
     is_problem(south.get(f"/v1/problems/{problem.id}"), 404)
+
+
+def test_how_well_promises_of_handling_are_kept(house: House, north: TestClient, south: TestClient) -> None:
+    outage(north)
+    house.pulse()
+    window = {"start": instant(NOW - DAY), "end": instant(NOW + DAY)}
+    found = north.get("/v1/performance", params=window).json()
+    assert found["cases"] == 1
+    assert found["fixed"] == {"kept": 0, "missed": 0, "runs": 0, "share": None}
+    assert found["satisfaction"]["mean"] is None
+    nothing = south.get("/v1/performance", params=window).json()
+    assert (nothing["cases"], nothing["told"]) == (0, {})
+    is_problem(north.get("/v1/performance", params={**window, "end": window["start"]}), 422)

@@ -86,6 +86,8 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "cases_of": (lambda t: t.cases_of(*KEY[:3]), lambda mark: [a_case(mark)]),
     "cases": (lambda t: t.cases(), lambda mark: [a_case(mark)]),
     "open_cases": (lambda t: t.open_cases(), lambda mark: [a_brief_case(mark)]),
+    "cases_opened": (lambda t: t.cases_opened(JUNE, JUNE + 10**12), lambda mark: [a_brief_case(mark)]),
+    "notices_kept": (lambda t: t.notices_kept(JUNE, JUNE + 1, JUNE), lambda mark: {}),
     "count_open": (lambda t: t.count_open(), lambda mark: {"P-1": 1}),
     "count_customers": (lambda t: t.count_customers(["P-1"]), lambda mark: {"P-1": 1}),
     "problem": (lambda t: t.problem("P-1"), a_problem),

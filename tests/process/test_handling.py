@@ -1,5 +1,6 @@
 """The promises of how a case is handled: fixed in time, told how far it is, and what is kept of its end."""
 
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from upheld.app import DEFAULT_TENANT
 from upheld.cases.clocks import clocks
 from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import Case
+from upheld.cases.performance import Kept
 from upheld.performing import Performer
 from upheld.readers.portfolio import parse_portfolio
 
@@ -149,6 +151,24 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     places = [report.find(text) for text in wanted]
     assert -1 not in places, report
     assert handled.process.incident_report(DEFAULT_TENANT, "C-0") is None
+
+
+def test_how_well_promises_are_kept_is_counted(handled) -> None:
+    case = broken(handled)
+    found = handled.process.performance(DEFAULT_TENANT, case.opened_at - HOUR, case.opened_at + HOUR)
+    assert (found.cases, found.fixed) == (1, Kept(runs=1))
+    assert found.told["violation"] == Kept(kept=2)
+    handled.deliver(*[1] * 6)
+    handled.process.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=2)
+    handled.stop_relay()
+    handled.deliver(*[0] * 3)  # broken again after it was closed, and nobody can be told of it in time
+    stay_bad(handled, 3 * HOUR)
+    found = handled.process.performance(DEFAULT_TENANT, case.opened_at - HOUR, handled.clock.at)
+    assert (found.cases, found.fixed) == (2, Kept(kept=1, missed=1))
+    assert found.fixed.share == Fraction(1, 2)
+    assert found.told["violation"] == Kept(kept=2, missed=2)
+    assert found.scores == {1: 0, 2: 1, 3: 0, 4: 0, 5: 0}
+    assert handled.process.performance(DEFAULT_TENANT, 0, 1).cases == 0
 
 
 def agreement(world) -> Agreement:

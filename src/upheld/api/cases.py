@@ -8,11 +8,12 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from upheld.analysis.outlook import to_document
-from upheld.api.inputs import Asking, Input, Name
+from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import OPEN_STATES, State
+from upheld.cases.performance import Kept
 from upheld.reports.records import notice_document, record_document
 
 
@@ -99,6 +100,20 @@ def router(application: Application) -> APIRouter:
             raise Problem(404, "there is no case of that id")
         return PlainTextResponse(text, media_type="text/markdown")
 
+    @routes.get("/performance")
+    def performance(caller: Asking, window: Annotated[Window, Query()]) -> dict[str, Any]:
+        """How well the promises of handling were kept of the cases opened and the notices recorded in [start, end):
+        told in time by the kind of notice, fixed in time, and the customers' satisfaction."""
+        found = application.process.performance(caller.tenant, window.start, window.end)
+        answers = sum(found.scores.values())
+        mean = sum(score * count for score, count in found.scores.items()) / answers if answers else None
+        return {
+            "cases": found.cases,
+            "told": {kind: _kept(kept) for kind, kept in sorted(found.told.items())},
+            "fixed": _kept(found.fixed),
+            "satisfaction": {"answers": answers, "mean": None if mean is None else round(mean, 2), "of": found.scores},
+        }
+
     @routes.get("/tickets")
     def tickets(caller: Asking, query: Annotated[TicketQuery, Query()]) -> dict[str, Any]:
         """The built-in list of tickets, newest first."""
@@ -106,6 +121,11 @@ def router(application: Application) -> APIRouter:
             return {"tickets": [record_document(ticket) for ticket in t.tickets(query.limit)]}
 
     return routes
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    share = None if kept.share is None else f"{float(kept.share):.4f}"
+    return {"kept": kept.kept, "missed": kept.missed, "runs": kept.runs, "share": share}
 
 
 def _given(came: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from sqlalchemy import Connection, case, exists, func, insert, or_, select, update
 
 from upheld.cases.model import Case
+from upheld.cases.performance import Kept
 from upheld.cases.problems import Problem
 from upheld.notices.model import Notice, Owed
 from upheld.ports import Conflict
@@ -40,6 +41,30 @@ def open_cases(connection: Connection, tenant: str, alone: bool, limit: int | No
     if limit is not None:
         query = query.limit(limit).offset(offset)
     return [Case(**row) for row in connection.execute(query).mappings()]
+
+
+def opened(connection: Connection, tenant: str, start: int, end: int) -> Sequence[Case]:
+    c = cases.c
+    query = select(*_BRIEF).where(c.tenant == tenant, c.opened_at >= start, c.opened_at < end)
+    rows = connection.execute(query.order_by(c.opened_at.desc(), c.id.desc())).mappings()
+    return [Case(**row) for row in rows]
+
+
+def notices_kept(connection: Connection, tenant: str, start: int, end: int, now: int) -> Mapping[str, Kept]:
+    n = notices.c
+    in_time = n.sent_at.is_not(None) & (n.sent_at <= n.due_by)
+    runs = n.sent_at.is_(None) & (n.state == "recorded") & (n.due_by >= now)
+    counted = select(
+        n.kind,
+        func.sum(case((in_time, 1), else_=0)),
+        func.sum(case((in_time | runs, 0), else_=1)),
+        func.sum(case((runs, 1), else_=0)),
+    )
+    here = (n.tenant == tenant) & (n.recorded_at >= start) & (n.recorded_at < end)
+    promised = here & n.due_by.is_not(None) & (n.state != "stopped") & n.maintenance_id.is_(None)
+    return {
+        kind: Kept(*map(int, counts)) for kind, *counts in connection.execute(counted.where(promised).group_by(n.kind))
+    }
 
 
 def count_open(connection: Connection, tenant: str) -> Mapping[str | None, int]:

@@ -32,6 +32,7 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
+from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.collection import CollectionJob
@@ -380,6 +381,12 @@ class SqlTransaction:
 
     def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
         return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
+
+    def cases_opened(self, start: int, end: int) -> Sequence[Case]:
+        return problems.opened(self._connection, self._tenant, start, end)
+
+    def notices_kept(self, start: int, end: int, now: int) -> Mapping[str, KeptInTime]:
+        return problems.notices_kept(self._connection, self._tenant, start, end, now)
 
     def count_open(self) -> Mapping[str | None, int]:
         return problems.count_open(self._connection, self._tenant)
