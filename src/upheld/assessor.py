@@ -1,11 +1,16 @@
 """The live assessment of one tenant: its state in memory, fed from the measurement log.
 
 The log is the truth and the state only what follows from it: after a restart, or when the portfolio changes or older
-data arrives, the state is built again from the log. Once it has caught up with the log, the fleet carries what it can.
+data arrives, the state is built again from the log, slice by slice: time goes on with what is read, and from the first
+slice on the fleet carries what it can, so that of that the rows of no more than a slice are held. Of a log that goes
+far back and forth in time all rows are held until it is read: what the fleet has left behind would be read again and
+again.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +22,7 @@ from upheld.assessment.carried import hand_over
 from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
 from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict
+from upheld.assessment.windows import settled_at, windows
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import MeasurementLog
@@ -33,6 +39,10 @@ LEAP = 31 * DAY
 begins follows from the earliest measurement alone, so that a restart begins there too."""
 
 
+FAR_BACK, FEW = DAY, 100
+"""A slice in which more than one of so many rows lies so far before what was read is not in order."""
+
+
 class Assessor:
     """Assesses one tenant's terms as its log grows and time passes."""
 
@@ -41,7 +51,8 @@ class Assessor:
         self._version: int | None = None
         self._terms: Sequence[Term] = ()
         self._state: State | None = None
-        self._handed_over = False
+        self._handed_over = self._has_passed = False
+        self._is_in_order = True
         self._first = self._since = self._floor = 0
         self._kept_from: int | None = None
         self._position = 0
@@ -119,17 +130,28 @@ class Assessor:
         if batch is None and self._position < upto:
             batch = self._next_batch(upto)  # from where it now begins
         if batch is not None:
-            self._take(batch, exclusions, as_of)
+            if self._goes_back(batch):
+                self._is_in_order = False
+                self._restart(self._since)
+                return True
+            if self._is_in_order and self._position < upto:
+                self._take_in_order(batch, exclusions, as_of)
+            else:
+                self._take(batch, exclusions, as_of)
             self._recorder.batch_assessed(self._tenant, self._position)
         return self._position < upto
 
     def tell(self, exclusions: Sequence[Exclusion], as_of: int) -> list[Verdict]:
         """The verdicts that have changed by what was taken in and by time that has passed to `as_of`."""
         self._take(None, exclusions, as_of)
-        if not self._handed_over and self.as_of > self._since:
-            hand_over(self._state_now, self)
-            self._handed_over = True
+        self._hand_over()
         changed, self._changed = self._changed, {}
+        passed, self._has_passed = self._has_passed, False
+        if passed:  # of rolling windows those that ended on the way are none to tell of
+            state = self._state_now
+            rolling = {term.key for term in state.terms if term.period.rolling is not None}
+            now = {v.key for current in state.current for v in current.values() if v.key[:3] in rolling}
+            changed = {key: v for key, v in changed.items() if key[:3] not in rolling or key in now}
         return list(changed.values())
 
     def conditions(self, back: int = DAY) -> Mapping[tuple[str, str, str], Condition]:
@@ -175,6 +197,46 @@ class Assessor:
         )
         self._told, self._exclusions, self._conditions = self._events, exclusions, {}
         self._changed |= {verdict.key: verdict for verdict in changes}
+
+    def _take_in_order(self, batch: pa.Table, exclusions: Sequence[Exclusion], as_of: int) -> None:
+        """Takes in a slice behind which there are more: up to each instant at which verdicts become final, for they are
+        to be so before the fleet leaves their period behind."""
+        self._has_passed = True
+        batch = batch.sort_by("time")
+        times = batch.column("time").to_numpy()
+        last = min(max(int(times[-1]), self._since + 1), as_of)
+        since = max(self._since, self._state_now.as_of or 0)
+        stops = [at for at in self._final_at(since, last) if since < at < last]
+        cuts = [0, *np.searchsorted(times, stops).tolist(), len(times)]
+        for (first, end), until in zip(pairwise(cuts), [*stops, last], strict=True):
+            self._take(batch.slice(first, end - first), exclusions, until)
+            self._hand_over()
+
+    def _final_at(self, start: int, end: int) -> list[int]:
+        """The instants from `start` to `end` at which verdicts of calendar periods become final."""
+        calendars = {
+            (term.period, term.zone.key, term.valid_from, term.valid_to, term.indicator.slot, term.lateness): term
+            for term in self._terms
+            if term.period.rolling is None and term.indicator.kind != "duration"
+        }
+        found = set()
+        for term in calendars.values():
+            patience = self._lateness if term.lateness is None else term.lateness
+            over = windows(term, start - patience - DAY, end)
+            found |= {settled_at(term, window.end, patience) for window in over}
+        return sorted(at for at in found if start <= at <= end)
+
+    def _goes_back(self, batch: pa.Table) -> bool:
+        """Whether much of a slice lies long before what was handed over already while the log was still read."""
+        if not self._has_passed or not self._handed_over or not batch.num_rows:
+            return False
+        before = pc.less(batch.column("time"), self.as_of - FAR_BACK)
+        return bool((pc.sum(before).as_py() or 0) * FEW > batch.num_rows)
+
+    def _hand_over(self) -> None:
+        if not self._handed_over and self.as_of > self._since:
+            hand_over(self._state_now, self)
+            self._handed_over = True
 
     def _next_batch(self, upto: int) -> pa.Table | None:
         """The next slice of the log; None where there is none, or where the assessment has to begin anew for it."""

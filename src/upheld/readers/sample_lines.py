@@ -8,7 +8,11 @@ import numpy as np
 
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.readers.bodies import MalformedBody
+from upheld.readers.known_bytes import TooManySeries
 from upheld.readers.remote_write import Labels, Samples
+
+MAX_SERIES = 100_000
+"""Series of one tenant that are known at once: more than one body of those that are set aside can have."""
 
 
 class _Line(msgspec.Struct):
@@ -28,7 +32,8 @@ def to_lines(samples: Sequence[tuple[Labels, int, float]]) -> list[bytes]:
 class SampleLines:
     """Decodes bodies of such lines; see `labelled.Decoding`."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_series: int = MAX_SERIES) -> None:
+        self._max_series = max_series
         self._codes: dict[Labels, int] = {}
         self._labels: list[Labels] = []
 
@@ -40,21 +45,24 @@ class SampleLines:
         return self._labels[code]
 
     def decode(self, body: bytes) -> Samples:
-        """Raises MalformedBody; nothing of it is kept then."""
+        """Raises MalformedBody, TooManySeries among them; nothing of it is kept then."""
         try:
             lines = _lines.decode_lines(body)
             times = [parse_instant(line.time) for line in lines]
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise MalformedBody(f"not lines of samples: {error}") from None
-        series = [self._code(tuple(sorted(line.labels.items()))) for line in lines]
+        series = self._learn([tuple(sorted(line.labels.items())) for line in lines])
         return Samples(
             series=np.array(series, np.int32),
             time=np.array(times, np.int64),
             value=np.array([line.value for line in lines], np.float64),
         )
 
-    def _code(self, labels: Labels) -> int:
-        if labels not in self._codes:
-            self._codes[labels] = len(self._labels)
-            self._labels.append(labels)
-        return self._codes[labels]
+    def _learn(self, labels: list[Labels]) -> list[int]:
+        new = [one for one in dict.fromkeys(labels) if one not in self._codes]
+        if len(self) + len(new) > self._max_series:
+            raise TooManySeries(f"more than {self._max_series:,} series")
+        for one in new:
+            self._codes[one] = len(self._labels)
+            self._labels.append(one)
+        return [self._codes[one] for one in labels]
