@@ -19,7 +19,7 @@ from upheld.agreements.units import DAY
 from upheld.arrivals import Arrivals
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.carried import hand_over
-from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in
+from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in, settled
 from upheld.assessment.silence import Silence
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.assessment.windows import settled_at, windows
@@ -182,6 +182,12 @@ class Assessor:
         """See `carried.Source`."""
         start = start if self._kept_from is None else max(start, self._kept_from)
         return rows_of(self._log.series(self._tenant, service, metric, start, end, upto=self._position))
+
+    def rows_together(self, series: Collection[SeriesKey], start: int, end: int) -> Mapping[SeriesKey, Rows]:
+        """See `carried.Source`."""
+        start = start if self._kept_from is None else max(start, self._kept_from)
+        found = self._log.rows(self._tenant, series, start=start, end=end, upto=self._position)
+        return {key: settled(rows) for key, rows in series_in(found, frozenset(series))}
 
     def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
         """See `carried.Source`."""

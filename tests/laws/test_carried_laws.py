@@ -2,7 +2,7 @@
 wherever the fleet takes over, and whatever comes late for periods that it holds no more."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -42,6 +42,9 @@ class Log:
             np.array([-1 if m.total is None else m.total for m in own], np.int64),
             np.array([m.known_at for m in own], np.int64),
         )
+
+    def rows_together(self, series: Collection[SeriesKey], start: int, end: int) -> Mapping[SeriesKey, Rows]:
+        return {key: self.rows(*key, start, end) for key in series}
 
     def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
         for key in series:

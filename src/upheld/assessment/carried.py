@@ -41,6 +41,9 @@ class Source(Protocol):
     def rows(self, service: str, metric: str, start: int, end: int) -> Rows:
         """Those of one series with start <= time < end (microseconds UTC), by time."""
 
+    def rows_together(self, series: Collection[SeriesKey], start: int, end: int) -> Mapping[SeriesKey, Rows]:
+        """The same of each of many series that has some, in one reading."""
+
     def every_row(self, series: Collection[SeriesKey]) -> Iterator[tuple[SeriesKey, Rows]]:
         """All of these series."""
 
@@ -52,7 +55,11 @@ def hand_over(state: State, source: Source) -> None:
     if state.carrier is not None or not chosen or state.as_of is None or state.as_of <= state.since:
         return
     fleet = open_fleet(
-        [state.terms[i] for i in chosen], since=state.since, lateness=state.lateness, rows_of=source.rows
+        [state.terms[i] for i in chosen],
+        since=state.since,
+        lateness=state.lateness,
+        rows_of=source.rows,
+        rows_together=source.rows_together,
     )
     exclusions = frozenset(x for i in chosen for x in state.granted[i])
     fleets.advance(fleet, _all_rows(fleet, state), state.as_of, sorted(exclusions, key=_place))

@@ -25,6 +25,7 @@ from upheld.assessment.account import Account, Draft, open_account
 from upheld.assessment.coded import Coded, Held, Incoming, Links, Newest, links_of
 from upheld.assessment.columns import Rows, Series
 from upheld.assessment.consequences import settled
+from upheld.assessment.foreseen import Foreseen, RowsTogether
 from upheld.assessment.grants import Grants, grants
 from upheld.assessment.herd import STATUSES, Changed, Herd, RowsOf
 from upheld.assessment.kinds import Shape, carries, shape_of
@@ -57,6 +58,7 @@ class Fleet:
     place: npt.NDArray[np.int32]
     """Of each term: its herd, and its place in it."""
     rows_of: RowsOf
+    foreseen: Foreseen
     excluded_of: dict[int, frozenset[Exclusion]]
     as_of: int | None = None
 
@@ -64,10 +66,17 @@ class Fleet:
         """The rows that hold of a term's series with start <= time < end."""
         term = self.terms[index]
         code = self.codes[term.service, term.indicator.metric]
-        held = self.rows_of(term.service, term.indicator.metric, start, end)
+        key = term.service, term.indicator.metric
+        foreseen = self.foreseen.rows(key, start, end)
+        held = self.rows_of(*key, start, end) if foreseen is None else foreseen
         if len(held.time):  # whatever the source has already is not added again when it comes
             self.newest.met(code, int(held.time[-1]))
         return held
+
+    def foresee(self, indices: Sequence[int], start: int, end: int) -> None:
+        """Has the rows of these terms' series with start <= time < end ready for `rows`, until it is called again."""
+        series = ((self.terms[i].service, self.terms[i].indicator.metric) for i in indices)
+        self.foreseen.read(series, start, end)
 
     def covered(self, index: int, start: int, end: int) -> Sequence[Interval]:
         """What does not count for a term in [start, end)."""
@@ -78,9 +87,17 @@ class Fleet:
         return grants(self.terms[index], self.excluded_of.get(index, ()), start, end)
 
 
-def open_fleet(terms: Sequence[Term], *, since: int, lateness: int = 0, rows_of: RowsOf) -> Fleet:
+def open_fleet(
+    terms: Sequence[Term],
+    *,
+    since: int,
+    lateness: int = 0,
+    rows_of: RowsOf,
+    rows_together: RowsTogether | None = None,
+) -> Fleet:
     """A fleet of terms for each of which `carries` holds, before anything was measured. `since` and `lateness`
-    (microseconds) as in `reference.assess`. `rows_of` gives rows that hold, of those taken in at least."""
+    (microseconds) as in `reference.assess`. `rows_of` gives rows that hold, of those taken in at least; so does
+    `rows_together`, of many series at once, where that costs less."""
     if refused := [term.key for term in terms if not carries(term)]:
         raise ValueError(f"the fleet cannot carry {refused[0]}: see `carries`")
     terms = tuple(terms)
@@ -89,7 +106,7 @@ def open_fleet(terms: Sequence[Term], *, since: int, lateness: int = 0, rows_of:
         codes.setdefault((term.service, term.indicator.metric), len(codes))
     newest = Newest(len(codes), since - _BACK)
     place = np.zeros((len(terms), 2), np.int32)
-    fleet = Fleet(terms, since, lateness, codes, newest, [], [], place, rows_of, {})
+    fleet = Fleet(terms, since, lateness, codes, newest, [], [], place, rows_of, Foreseen(rows_together), {})
     of_shape: dict[Shape, list[int]] = defaultdict(list)
     shapes: dict[tuple[object, ...], Shape] = {}  # terms of one agreement share their parts
     for i, term in enumerate(terms):
@@ -220,7 +237,8 @@ def drafts(fleet: Fleet, index: int) -> list[Draft]:
     at, j = fleet.place[index].tolist()
     herd = fleet.herds[at]
     if j in herd.strays:
-        held = herd.starts(j)
+        begun = herd.begun(int(herd.kind[j]), fleet.as_of)
+        held = {*herd.starts(j), *(() if begun is None else (begun.start,))}
         return [draft for start, draft in account_of(fleet, index).drafts.items() if start in held]
     return tell(herd, j, fleet.since, fleet.as_of, partial(fleet.granted, index))
 

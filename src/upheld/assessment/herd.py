@@ -21,6 +21,7 @@ from upheld.agreements.units import DAY, HOUR
 from upheld.assessment import courses, kernels, marking
 from upheld.assessment.coded import Coded, Held, Incoming, Links, Numbers, by_time
 from upheld.assessment.courses import Course, Slots
+from upheld.assessment.foreseen import portions
 from upheld.assessment.kernels import FIRST, LAST, NOT_YET, ROW, SINCE
 from upheld.assessment.kinds import MOST_EVENTS, NEVER, Shape, kind_of, rules_of
 from upheld.assessment.verdict import Status, Verdict
@@ -54,9 +55,11 @@ STATUSES: tuple[Status, ...] = ("no_data", "met", "at_risk", "violated")
 
 
 class Source(Protocol):
-    """What a herd asks of the fleet: rows that hold, and what is excluded, of a member's term by its index."""
+    """What a herd asks of the fleet: rows that hold, and what is excluded, of a member's term by its index; and to have
+    the rows of many ready for when they are asked for."""
 
     def rows(self, index: int, start: int, end: int) -> Held: ...
+    def foresee(self, indices: Sequence[int], start: int, end: int) -> None: ...
     def covered(self, index: int, start: int, end: int) -> Sequence[Interval]: ...
 
 
@@ -199,7 +202,9 @@ class Herd:
         """Takes over how the windows of a stray stand."""
         rows = self.starts(j)
         for verdict in verdicts:
-            row = rows[verdict.period_start]
+            row = rows.get(verdict.period_start)
+            if row is None:
+                continue  # it has begun, and has no tallies before its first slot ends
             self.now[row, j] = STATUSES.index(verdict.status)
             self.risk[row, j], self.missed[row, j] = map(self._crossed, (verdict.at_risk_at, verdict.violated_at))
 
@@ -410,23 +415,41 @@ class Herd:
 
     def revise(self, touched: dict[int, set[int]], regrant: bool = False) -> None:
         """Derives the touched slots of these members again from the rows that hold, and with them their windows."""
+        reads = {j: self._reads(slots, regrant) for j, slots in touched.items()}
+        for some in portions(reads):
+            start, end = ((slot + self.zero) * self.shape.width for slot in (some.first, some.last))
+            self._source.foresee([int(self.index[j]) for j in some.members], start, end)
+            for j in some.members:
+                self._revise(j, touched[j], regrant)
+        self._source.foresee((), 0, 0)
+
+    def _reads(self, slots: set[int], regrant: bool) -> tuple[int, int]:
+        """Which slots [first, last) are looked at to revise these: they themselves, as far as the ring has them, and
+        what `_restate_rolling` looks at first."""
         oldest = max(self.head - self._size, 0)
-        for j, slots in touched.items():
-            if j in self.strays:
-                self.restated.add(j)
-                continue
-            if coming := {slot for slot in slots if slot >= self.head}:
-                self._ahead_slots.setdefault(j, set()).update(coming)
-                slots = slots - coming
-            held = [slot for slot in slots if slot >= oldest]
-            if held:
-                found = self.derive(j, min(held), max(held) + 1)
-                if found is None:
-                    self._stray(j)
-                    continue
-                self._write(j, found)
-            if regrant or any(slot < self.done for slot in slots):
-                self._restate(j, min(slots, default=0))
+        held = [slot for slot in slots if oldest <= slot < self.head]
+        first, last = (min(held), max(held) + 1) if held else (oldest, oldest)
+        if self.shape.length and (regrant or any(slot < self.done for slot in slots)):
+            first = min(first, max(self.done - 2 * self.shape.length, 0))
+        return first, last
+
+    def _revise(self, j: int, slots: set[int], regrant: bool) -> None:
+        if j in self.strays:
+            self.restated.add(j)
+            return
+        oldest = max(self.head - self._size, 0)
+        if coming := {slot for slot in slots if slot >= self.head}:
+            self._ahead_slots.setdefault(j, set()).update(coming)
+            slots = slots - coming
+        held = [slot for slot in slots if slot >= oldest]
+        if held:
+            found = self.derive(j, min(held), max(held) + 1)
+            if found is None:
+                self._stray(j)
+                return
+            self._write(j, found)
+        if regrant or any(slot < self.done for slot in slots):
+            self._restate(j, min(slots, default=0))
 
     def _stray(self, j: int) -> None:
         """From now on the fleet assesses this member by other means: its counts are too many for a ring."""
