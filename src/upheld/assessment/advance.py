@@ -7,7 +7,7 @@ Only what new rows, other exclusions or the passing of time touch is computed ag
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from upheld.agreements.indicators import Commitments
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
-from upheld.assessment.account import Account, Draft, Exclusions
+from upheld.assessment.account import NEVER, Account, Draft, Exclusions
 from upheld.assessment.batch import SlotBatch
 from upheld.assessment.cohort import drafts_together
 from upheld.assessment.columns import Rows, Series, SeriesKey, series_in
@@ -59,6 +59,10 @@ class State:
     settlement: Settlement = field(default_factory=lambda: Settlement(()))
     current: list[dict[int, Verdict]] = field(default_factory=list)
     """The verdicts last returned of each term, by the start of their period."""
+    wake_at: int = 0
+    """The instant before which time alone changes no account."""
+    readers: dict[SeriesKey, list[int]] = field(default_factory=dict)
+    """The positions of the terms that read each series."""
     carrier: Carrier | None = None
     """What carries the terms of whose series `series` holds nothing."""
 
@@ -70,6 +74,9 @@ def start(terms: Sequence[Term], *, since: int, lateness: int = 0) -> State:
     state.events = {key: EventSeries() for term in terms if _has_clocks(term) for key in term.series}
     state.granted = [frozenset() for _ in terms]
     state.current = [{} for _ in terms]
+    for i, term in enumerate(terms):
+        for key in term.series:
+            state.readers.setdefault(key, []).append(i)
     return state
 
 
@@ -214,7 +221,7 @@ def _advance(
     as_of: int,
     exclusions: Sequence[Exclusion] | None,
     events: Sequence[ServiceEvent] | None,
-    restated: Container[int],
+    restated: Set[int],
 ) -> list[Verdict]:
     state.as_of = as_of
     touched = {key: state.series[key].take_in(new) for key, new in rows}
@@ -223,6 +230,7 @@ def _advance(
     if exclusions is not None:
         excluded_of = _by_service(exclusions)
         state.granted = [_concerning(term, excluded_of) for term in state.terms]
+        state.wake_at = 0
     begin = min(state.since, as_of - 1)
     if begin != state.begin:
         state.begin = begin
@@ -231,6 +239,7 @@ def _advance(
             for term in state.terms
         ]
         state.settlement = Settlement(state.terms)
+        state.wake_at = 0
     return _changes(state, touched, as_of, restated)
 
 
@@ -262,16 +271,22 @@ def _concerning(term: Term, excluded_of: dict[str, list[Exclusion]]) -> Exclusio
     )
 
 
-def _changes(state: State, touched: Mapping[SeriesKey, Numbers], as_of: int, restated: Container[int]) -> list[Verdict]:
+def _changes(state: State, touched: Mapping[SeriesKey, Numbers], as_of: int, restated: Set[int]) -> list[Verdict]:
     """Updates every account that has a reason to, and returns the verdicts that differ from those last returned."""
     made: dict[Place, tuple[Verdict, Earned | None]] = {}
-    for i, account in enumerate(state.accounts):
+    time_wakes = as_of >= state.wake_at
+    roused = {*restated, *(i for key in touched for i in state.readers[key])}
+    state.wake_at = NEVER if time_wakes else state.wake_at
+    for i in range(len(state.accounts)) if time_wakes else sorted(roused):
+        account = state.accounts[i]
         times = _touching(account.term, touched)
         awake = times is not None or as_of >= account.wake_at or i in restated
         if not awake and state.granted[i] == account.exclusions:
+            state.wake_at = min(state.wake_at, account.wake_at)
             continue
         for draft in account.update(as_of, times, state.granted[i]):
             made[i, draft.window.start] = draft.verdict, draft.earned
+        state.wake_at = min(state.wake_at, account.wake_at)
         if account.term.period.rolling is not None:
             state.current[i] = {begins: v for begins, v in state.current[i].items() if begins in account.drafts}
     changed = []
