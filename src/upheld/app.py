@@ -37,6 +37,7 @@ from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
+from upheld.readers.topology import parse_topology
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
 from upheld.reported import Reports
@@ -193,6 +194,7 @@ class Application:
             self.clock,
             parse=lambda source: parse_portfolio(source, "portfolio"),
             parse_playbooks=lambda source: parse_playbooks(source, "playbooks"),
+            parse_topology=lambda source: parse_topology(source, "json", "topology"),
             question_link=self._question_link,
             problem_link=self._problem_link,
             rules=rules,

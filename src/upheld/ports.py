@@ -252,6 +252,14 @@ class Transaction(Protocol):
     def playbooks(self) -> tuple[int, str] | None:
         """The newest (version, YAML text), or None before the first."""
 
+    # what services run over, as JSON text, newest version last
+    def save_topology(self, source: str, known_at: int, applied_by: str | None = None) -> int: ...
+    def topology(self) -> tuple[int, str] | None:
+        """The newest (version, JSON text), or None before the first."""
+
+    def topology_version(self) -> int | None:
+        """The newest version, without its text, which may be long."""
+
     # dead letters: what was sent and could not be taken
     def set_aside(self, letter: DeadLetter) -> None:
         """Keeps it; the same id again is counted once more, and waits again. Where a tenant has more of them, or larger

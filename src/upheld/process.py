@@ -14,7 +14,7 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, stepping, telling
+from upheld import alarming, announcing, stepping, telling, topologies
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
@@ -23,6 +23,7 @@ from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
 from upheld.analysis.model import Change
 from upheld.analysis.outlook import Outlook, outlook
+from upheld.analysis.topology import Topology
 from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
@@ -50,8 +51,8 @@ log = structlog.get_logger()
 
 
 class Process:
-    """The process over its ports. `parse` reads a portfolio's YAML text, `parse_playbooks` that of playbooks;
-    `question_link(tenant)` and `problem_link(tenant)` sign links."""
+    """The process over its ports. `parse` reads a portfolio's YAML text, `parse_playbooks` that of playbooks,
+    `parse_topology` a topology's JSON text; `question_link(tenant)` and `problem_link(tenant)` sign links."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Process:
         clock: Clock,
         parse: Callable[[str], Portfolio],
         parse_playbooks: Callable[[str], Playbooks],
+        parse_topology: Callable[[str], Topology],
         question_link: Callable[[str], QuestionLink],
         problem_link: Callable[[str], ProblemLink],
         rules: Rules = Rules(),
@@ -68,6 +70,7 @@ class Process:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
         self._question_link, self._problem_link = question_link, problem_link
         self._portfolios, self._books = Portfolios(parse), stepping.Books(parse_playbooks)
+        self._topologies = topologies.Topologies(parse_topology)
         self._as_known = AsKnown(store, measurements, self._portfolios)
         self._pulse = Pulse(
             store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
@@ -101,6 +104,16 @@ class Process:
         """The portfolio in force."""
         current = self.in_force(tenant)
         return None if current is None else current.portfolio
+
+    def adopt_topology(self, tenant: str, topology: Topology, applied_by: str | None = None) -> int:
+        """Puts a topology in force and returns its version; the same again is the same version."""
+        with self._store.transaction(tenant) as t:
+            return topologies.adopt(t, topology, self._clock.now(), applied_by)
+
+    def topology(self, tenant: str) -> Topology:
+        """The topology in force, joined with the portfolio's resources; an empty one before the first of both."""
+        with self._store.transaction(tenant, writing=False) as t:
+            return self._topologies.newest(t, tenant, self._portfolios.newest(t, tenant))
 
     def known_series(self, tenant: str) -> frozenset[tuple[str, str]]:
         """Every (service, metric) that an objective assesses."""

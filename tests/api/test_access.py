@@ -290,6 +290,8 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     house.pulse()
     mapping = "series: [{name: sleeper, labels: {__name__: sleeper}, service: '{instance}', metric: sleeper}]"
     assert client.put("/v1/mapping", content=mapping, headers=YAML).status_code < 300
+    topology = {"dependencies": [{"of": "vpn-1", "on": ["fibre-sleeper"]}]}
+    assert client.put("/v1/topology", json=topology).status_code == 200
     window = {"start": instant(NOW + 24 * HOUR), "end": instant(NOW + 25 * HOUR), "services": ["vpn-2"]}
     work = {**window, "title": "fibre work", "approved_by": "sleeper"}
     maintenance = client.post("/v1/maintenance", json=work).json()["id"]
@@ -332,6 +334,8 @@ def addresses(path: str, marks: dict[str, str]) -> list[str]:
         return [address, f"{address}?service=vpn-1", f"{address}?agreement=acme-gold&newest=true"]
     if address == "/v1/performance":
         return [f"{address}?start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"]
+    if address == "/v1/topology/impact":
+        return [f"{address}?node=fibre-sleeper"]
     if address == "/v1/measurements/series":
         window = "start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
         return [f"{address}?service=vpn-1&metric=reachable&{window}"]
@@ -343,4 +347,5 @@ def _without_echo(text: str, address: str) -> str:
     if "/measurements/series" in address:
         document: dict[str, Any] = json.loads(text)
         return json.dumps(document["points"])
+    text = text.replace("fibre-sleeper", "") if "/topology/impact" in address else text
     return text.replace(address, "").replace(address.replace("&", "&amp;"), "")

@@ -301,3 +301,28 @@ def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
     assert broken.returncode == 2
     assert "case.json: events: is missing" in broken.stderr
     assert upheld(place, "playbook", "test", "playbooks.yaml").returncode == 2
+
+
+def test_a_topology_is_applied_shown_and_asked(place):
+    directory, _ = place
+    upheld(place, "apply", "portfolio.yaml")
+    (directory / "lines.csv").write_text("dependent,on,redundancy\nline-1,fibre-1,pair\nline-1,fibre-2,pair\n")
+    (directory / "fibres.yaml").write_text("dependencies: [{of: fibre-1, on: [duct]}, {of: fibre-2, on: [duct]}]\n")
+    applied = upheld(place, "topology", "apply", "lines.csv", "fibres.yaml")
+    assert applied.stdout == (
+        "1 service, 3 resources, 4 dependencies, 2 of them redundant are in force as version 1\n"
+    ), applied.stderr
+    shown = upheld(place, "topology", "show").stdout
+    assert json.loads(shown)["dependencies"][0]["on"] == ["fibre-1", "fibre-2"]
+    (directory / "shown.json").write_text(shown)
+    assert "as version 1" in upheld(place, "topology", "apply", "shown.json").stdout
+    assert upheld(place, "topology", "impact", "fibre-1", "--at", "2026-06-01T00:00:00Z").stdout.splitlines() == [
+        "fibre-1 at 2026-06-01T00:00:00Z",
+        "0 services hit",
+        "0 customers hit",
+        "1 service without redundancy: line-1",
+        "1 customer without redundancy: acme",
+    ]
+    assert "1 service hit: line-1" in upheld(place, "topology", "impact", "duct").stdout
+    unknown = upheld(place, "topology", "impact", "nothing")
+    assert (unknown.returncode, "'nothing'" in unknown.stderr) == (2, True)

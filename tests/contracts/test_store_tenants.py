@@ -47,6 +47,8 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "portfolio": (lambda t: t.portfolio(), lambda mark: (1, f"# {mark}\n")),
     "mapping": (lambda t: t.mapping(), lambda mark: (1, f"# {mark}\n")),
     "playbooks": (lambda t: t.playbooks(), lambda mark: (1, f"# {mark}\n")),
+    "topology": (lambda t: t.topology(), lambda mark: (1, f'{{"{mark}": 1}}')),
+    "topology_version": (lambda t: t.topology_version(), lambda mark: 1),
     "log_floor": (lambda t: t.log_floor(), lambda mark: a_floor(mark)),
     "stated": (lambda t: t.stated(), lambda mark: Stated(ord(mark), 1)),
     "dead_letter": (lambda t: t.dead_letter("DL-1"), a_dead_letter),
@@ -151,6 +153,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_portfolio(f"# {mark}\n", JUNE, mark, {"a": [1, mark]})
     t.save_mapping(f"# {mark}\n", JUNE, mark)
     t.save_playbooks(f"# {mark}\n", JUNE, mark)
+    t.save_topology(f'{{"{mark}": 1}}', JUNE, mark)
     t.add_to_senders([a_sender(mark)])
     t.save_source_file(a_source_file(mark))
     t.set_aside(a_dead_letter(mark))
@@ -196,6 +199,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_portfolio("# touched\n", JUNE)
     t.save_mapping("# touched\n", JUNE)
     t.save_playbooks("# touched\n", JUNE)
+    t.save_topology("{}", JUNE)
     t.add_to_senders([a_sender("-touched")])
     t.save_source_file(a_source_file("-touched"))
     t.set_aside(a_dead_letter("-touched"))

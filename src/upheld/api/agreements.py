@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from upheld.api.inputs import Asking, RawBody, check_media_type
-from upheld.api.problems import Problem, input_problem
+from upheld.api.inputs import Asking, RawBody, body_text, check_media_type
+from upheld.api.problems import input_problem
 from upheld.app import Application
 from upheld.readers.faults import InputError
 from upheld.readers.portfolio import parse_portfolio
@@ -48,10 +48,4 @@ def router(application: Application) -> APIRouter:
 def yaml_text(content_type: str, content: bytes) -> str:
     """The text of a YAML body; refuses another type, and what is not UTF-8."""
     check_media_type(content_type, YAML)
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise Problem(
-            422, "the text is not UTF-8", {"errors": [{"line": line, "field": "", "message": "is not UTF-8"}]}
-        ) from None
+    return body_text(content)

@@ -95,6 +95,17 @@ async def raw_body(request: Request, kind: Annotated[str, Depends(content_type)]
 RawBody = Annotated[tuple[str, bytes], Depends(raw_body)]
 
 
+def body_text(content: bytes) -> str:
+    """The text of a body; refuses what is not UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Problem(
+            422, "the text is not UTF-8", {"errors": [{"line": line, "field": "", "message": "is not UTF-8"}]}
+        ) from None
+
+
 def check_service(portfolio: Portfolio | None, service: str) -> None:
     """Refuses a service, or a group, that no agreement in force names."""
     groups = {name for agreement in portfolio.agreements for name in agreement.subjects} if portfolio else set()

@@ -24,6 +24,7 @@ from upheld.api import (
     tmf628,
     tmf642,
     tmf688,
+    topology,
     verdicts,
 )
 from upheld.app import Application
@@ -33,6 +34,6 @@ def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
     delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642, tmf628)
     telling = (outgoing_events, event_sinks, tmf688)
-    handling = (agreements, verdicts, cases, playbooks, service_problems, maintenance, *telling, records)
+    handling = (agreements, topology, verdicts, cases, playbooks, service_problems, maintenance, *telling, records)
     parts = (health, metrics, *delivering, *handling)
     return [part.router(application) for part in parts]

@@ -104,6 +104,17 @@ playbooks = Table(
     PrimaryKeyConstraint("tenant", "version"),
 )
 
+topologies = Table(
+    "topologies",
+    metadata,
+    _column("tenant", Text),
+    _column("version", Integer),
+    _column("source", Text),
+    _column("known_at", BigInteger),
+    _column("applied_by", Text, optional=True),
+    PrimaryKeyConstraint("tenant", "version"),
+)
+
 source_files = Table(
     "source_files",
     metadata,

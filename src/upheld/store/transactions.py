@@ -109,37 +109,44 @@ class SqlTransaction:
     def adoption(self, version: int) -> Adoption | None:
         return self._find(Adoption, tables.portfolios, tables.portfolios.c.version == version)
 
-    # -- the mapping of labelled samples
+    # -- the mapping of labelled samples, playbooks and the topology
 
     def save_mapping(self, source: str, known_at: int, applied_by: str | None = None) -> int:
-        newest = self.mapping()
-        version = 1 if newest is None else newest[0] + 1
-        row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
-        if not self._add(tables.mappings, row):
-            raise Conflict(f"version {version} of the mapping was saved by someone else")
-        return version
+        return self._save_source(tables.mappings, "mapping", source, known_at, applied_by)
 
     def mapping(self) -> tuple[int, str] | None:
-        t = tables.mappings.c
-        newest = select(t.version, t.source).where(self._where(tables.mappings)).order_by(t.version.desc()).limit(1)
-        row = self._connection.execute(newest).first()
-        return None if row is None else (row.version, row.source)
-
-    # -- playbooks
+        return self._newest_source(tables.mappings)
 
     def save_playbooks(self, source: str, known_at: int, applied_by: str | None = None) -> int:
-        newest = self.playbooks()
-        version = 1 if newest is None else newest[0] + 1
-        row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
-        if not self._add(tables.playbooks, row):
-            raise Conflict(f"version {version} of the playbooks was saved by someone else")
-        return version
+        return self._save_source(tables.playbooks, "playbooks", source, known_at, applied_by)
 
     def playbooks(self) -> tuple[int, str] | None:
-        t = tables.playbooks.c
-        newest = select(t.version, t.source).where(self._where(tables.playbooks)).order_by(t.version.desc()).limit(1)
-        row = self._connection.execute(newest).first()
+        return self._newest_source(tables.playbooks)
+
+    def save_topology(self, source: str, known_at: int, applied_by: str | None = None) -> int:
+        return self._save_source(tables.topologies, "topology", source, known_at, applied_by)
+
+    def topology(self) -> tuple[int, str] | None:
+        return self._newest_source(tables.topologies)
+
+    def topology_version(self) -> int | None:
+        return self._newest_version(tables.topologies)
+
+    def _save_source(self, table: Table, called: str, source: str, known_at: int, applied_by: str | None) -> int:
+        version = (self._newest_version(table) or 0) + 1
+        row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
+        if not self._add(table, row):
+            raise Conflict(f"version {version} of the {called} was saved by someone else")
+        return version
+
+    def _newest_source(self, table: Table) -> tuple[int, str] | None:
+        newest = select(table.c.version, table.c.source).where(self._where(table)).order_by(table.c.version.desc())
+        row = self._connection.execute(newest.limit(1)).first()
         return None if row is None else (row.version, row.source)
+
+    def _newest_version(self, table: Table) -> int | None:
+        newest = select(table.c.version).where(self._where(table)).order_by(table.c.version.desc()).limit(1)
+        return self._connection.execute(newest).scalar()
 
     # -- dead letters
 

@@ -364,6 +364,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "version", name="playbooks_pk"),
     )
     op.create_table(
+        "topologies",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "version", name="topologies_pk"),
+    )
+    op.create_table(
         "source_files",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
