@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench soak crash fuzz setup lock clean
+.PHONY: run test lint bench soak crash simulate fuzz setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -25,6 +25,9 @@ soak: setup           ## the server under a steady load for MINUTES (60): exit s
 
 crash: setup          ## the server killed N times (20) at random instants: nothing acknowledged is lost or counted twice
 	cd tests && ../$(BIN)/python -m crash $(or $(N),20) --seed $(or $(SEED),1)
+
+simulate: setup       ## DAYS (7) of a provider with faults, from SEED (1), and what an auditor finds wrong in the end
+	cd tests && ../$(BIN)/python -m simulation --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
 fuzz: setup           ## N hostile inputs (100,000) to the decoders of network bytes; ONLY=otlp for one, SEED for others
 	cd tests && ../$(BIN)/python -m fuzz $(or $(N),100000) --seed $(or $(SEED),1) $(if $(ONLY),--only $(ONLY))

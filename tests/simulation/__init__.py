@@ -1,0 +1,20 @@
+"""Whole days of a provider, simulated with faults, and audited."""
+
+from pathlib import Path
+
+from simulation.auditor import audit
+from simulation.days import Days
+from simulation.outside import outside
+from upheld.app import DEFAULT_TENANT
+
+
+def simulate(folder: Path, days: float, seed: int) -> tuple[Days, list[str], dict[str, int]]:
+    """Lives through so many days with a seed. Returns the simulation, what the auditor found, and how much there
+    was."""
+    with outside() as (relay, tickets):
+        lived = Days(folder, seed, relay, tickets)
+        lived.run(days)
+    with lived.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
+        counts = {"cases": len(t.cases(limit=1_000_000)), "problems": len(t.problems(limit=1_000_000))}
+    found = audit(folder / "upheld.db", lived.clock.at, relay.came, tickets.came, lived.happened.kills)
+    return lived, found, counts | {"mails": len(relay.came), "tickets": len(tickets.came)}

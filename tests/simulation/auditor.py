@@ -1,0 +1,120 @@
+"""An auditor who knows the tables and the promises, and nothing of the code: what must hold after every simulation."""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+Row = sqlite3.Row
+
+
+def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[str, int], kills: int) -> list[str]:
+    """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came."""
+    with sqlite3.connect(database) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = ("cases", "events", "verdicts", "notices", "owed", "actions", "agenda", "problems")
+        rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+    return [
+        *_cases(rows),
+        *_violations(rows),
+        *_told(rows, mails, kills),
+        *_steps(rows, tickets, kills),
+        *_problems(rows),
+        *_waiting(rows, now),
+    ]
+
+
+def _cases(rows: Mapping[str, list[Row]]) -> Iterator[str]:
+    by_key: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    seqs: dict[str, list[int]] = defaultdict(list)
+    for event in rows["events"]:
+        seqs[event["case_id"]].append(event["seq"])
+    for case in rows["cases"]:
+        ended = case["state"] in ("closed", "withdrawn")
+        if ended != (case["outcome"] is not None) or ended != (case["closed_at"] is not None):
+            yield f"{case['id']} is {case['state']} with outcome {case['outcome']}"
+        if sorted(seqs[case["id"]]) != list(range(1, case["seq"] + 1)):
+            yield f"{case['id']}: its events do not follow each other"
+        by_key[case["agreement"], case["objective"], case["service"], case["is_silence"]].append(case)
+    for key, cases in by_key.items():
+        cases.sort(key=lambda case: case["opened_at"])
+        for earlier, later in pairwise(cases):
+            if earlier["closed_at"] is None or earlier["closed_at"] > later["opened_at"]:
+                yield f"two cases of {key} at a time: {earlier['id']}, {later['id']}"
+
+
+def _violations(rows: Mapping[str, list[Row]]) -> Iterator[str]:
+    """Each promise that is broken by the newest version of its verdict has a case that was not withdrawn."""
+    newest: dict[tuple[Any, ...], Row] = {}
+    for verdict in sorted(rows["verdicts"], key=lambda v: v["version"]):
+        newest[verdict["agreement"], verdict["objective"], verdict["service"], verdict["period_start"]] = verdict
+    dealt: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for case in rows["cases"]:
+        dealt[case["agreement"], case["objective"], case["service"]].append(case)
+    for key, verdict in newest.items():
+        if verdict["status"] != "violated":
+            continue
+        standing = [case for case in dealt[key[:3]] if case["state"] != "withdrawn"]
+        if not any("violated" in json.loads(case["periods"]).values() for case in standing):
+            yield f"{key} is violated, and no case deals with it"
+
+
+def _told(rows: Mapping[str, list[Row]], mails: Mapping[str, int], kills: int) -> Iterator[str]:
+    sent = [notice for notice in rows["notices"] if notice["state"] == "sent"]
+    for notice in rows["notices"]:
+        if notice["state"] in ("recorded", "failed"):
+            yield f"{notice['id']} is {notice['state']} in the end"
+    if len(mails) != len(sent):
+        yield f"{len(sent)} notices count as sent, {len(mails)} came"
+    doubled = sum(count - 1 for count in mails.values())
+    if doubled > kills:
+        yield f"{doubled} mails came again, with {kills} kills"
+    covered = Counter(notice["case_id"] for notice in rows["notices"] if notice["case_id"])
+    for notice in rows["notices"]:
+        covered.update(json.loads(notice["cases"]))
+    for owed in rows["owed"]:
+        if owed["told"] is None:
+            yield f"{owed['case_id']}/{owed['seq']}: {owed['kind']} is owed to {owed['party'] or 'the provider'}"
+        elif not covered[owed["case_id"]]:
+            yield f"{owed['case_id']}: counts as told, and no notice tells of it"
+    opened = {event["case_id"] for event in rows["events"] if event["type"] == "opened"}
+    yield from (f"nobody was told of {case}" for case in opened if not covered[case])
+
+
+def _steps(rows: Mapping[str, list[Row]], tickets: Mapping[str, int], kills: int) -> Iterator[str]:
+    done = {action["id"] for action in rows["actions"] if action["state"] == "done"}
+    for action in rows["actions"]:
+        if action["state"] not in ("done", "skipped"):
+            yield f"{action['id']} is {action['state']} in the end"
+    reached = {action["id"] for action in rows["actions"] if action["kind"] in ("ticket", "escalate")} & done
+    if set(tickets) != reached:
+        yield f"tickets came that are no steps, or steps are done that never came: {set(tickets) ^ reached}"
+    doubled = sum(count - 1 for count in tickets.values())
+    if doubled > kills:
+        yield f"{doubled} tickets came again, with {kills} kills"
+
+
+def _problems(rows: Mapping[str, list[Row]]) -> Iterator[str]:
+    state = {problem["id"]: problem["state"] for problem in rows["problems"]}
+    still = Counter(case["problem"] for case in rows["cases"] if case["is_open"])
+    for case in rows["cases"]:
+        if case["problem"] is not None and case["problem"] not in state:
+            yield f"{case['id']} is of a problem that there is not"
+    for problem, its_state in state.items():
+        if its_state != "open" and still[problem]:
+            yield f"{problem} is {its_state}, with {still[problem]} open cases"
+        if its_state == "open" and not still[problem]:
+            yield f"{problem} is open without a case"
+    causes = Counter(problem["cause"] for problem in rows["problems"] if problem["state"] == "open")
+    yield from (f"two problems of {cause} are open" for cause, count in causes.items() if count > 1)
+
+
+def _waiting(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
+    for entry in rows["agenda"]:
+        if entry["ended_as"] is None and entry["due_at"] <= now:
+            yield f"{entry['id']} waits since {entry['due_at']}"
+        if entry["ended_as"] == "given_up":
+            yield f"{entry['id']} was given up: {entry['error']}"
