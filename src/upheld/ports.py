@@ -292,6 +292,10 @@ class Transaction(Protocol):
         """Adds it, or replaces the row of the same source, path and mark."""
 
     def source_file(self, source: str, path: str, mark: str) -> SourceFile | None: ...
+    def forget_source_files(self, source: str, before: int, still: Collection[tuple[str, str]]) -> int:
+        """Forgets those of a source that were come upon before an instant and are not among those that are `still`
+        there, each by path and mark; returns how many."""
+
     def source_file_states(self, source: str) -> Mapping[str, int]:
         """How many files of a source are in each state that any is in."""
 
@@ -511,6 +515,10 @@ class Transaction(Protocol):
     def alarm(self, alarm_id: int) -> Alarm | None: ...
     def alarms(self, where: AlarmFilter = AlarmFilter()) -> Sequence[Alarm]:
         """Reported last first."""
+
+    def forget_alarms(self, before: int, limit: int = 5000) -> int:
+        """Forgets up to so many alarms that were cleared before an instant, and of which nothing was heard since;
+        returns how many."""
 
     def count_alarms(self, where: AlarmFilter = AlarmFilter()) -> int:
         """How many there are, whatever the limit and the offset."""

@@ -52,10 +52,17 @@ class Retention:
                 log.info("the floor of the log was raised", tenant=tenant, kept_from=format_instant(found.kept_from))
         if before is None:
             return 0
+        self._forget_alarms(tenant, before.kept_from)
         count = self._log.remove(tenant, before.kept_from)
         if count:
             log.info("old measurements were removed", tenant=tenant, rows=count)
         return count
+
+    def _forget_alarms(self, tenant: str, before: int) -> None:
+        while True:
+            with self._store.transaction(tenant) as t:
+                if not t.forget_alarms(before):
+                    return
 
     def _floor(self, tenant: str, now: int, keep: int) -> LogFloor | None:
         current = self._process.in_force(tenant)

@@ -552,3 +552,36 @@ def test_alarms_are_found_by_number_by_name_and_by_what_they_are(store: SqlStore
         assert t.alarms_about(["router-7", "vpn-9"], JUNE, 5) == [again, other]
         assert t.alarms_about(["vpn-2"], JUNE + 61, 5) == [other]
         assert t.alarms_about(["router-7"], JUNE, 1) == [again]
+
+
+def test_alarms_that_are_long_over_are_forgotten_with_the_names_they_are_about(store: SqlStore) -> None:
+    over = {"cleared_at": JUNE, "known_at": JUNE, "reported_at": JUNE, "id": 0}
+    with store.transaction("t") as t:
+        old = t.save_alarm(an_alarm(number="old", **over))
+        kept = [
+            t.save_alarm(an_alarm(number="running", **{**over, "cleared_at": None})),
+            t.save_alarm(an_alarm(number="heard of since", **{**over, "known_at": JUNE + 9})),
+            t.save_alarm(an_alarm(number="late", **{**over, "cleared_at": JUNE + 9})),
+        ]
+        assert t.forget_alarms(JUNE) == 0
+        assert [t.forget_alarms(JUNE + 1), t.forget_alarms(JUNE + 1)] == [1, 0]
+        assert t.alarm(old.id) is None
+        assert {alarm.id for alarm in t.alarms()} == {alarm.id for alarm in kept}
+        assert {alarm.id for alarm in t.alarms_about(kept[0].services, 0, 10)} == {alarm.id for alarm in kept}
+        t.save_alarm(replace(kept[0], cleared_at=JUNE, known_at=JUNE))
+        t.save_alarm(an_alarm(number="another", **over))
+        assert [t.forget_alarms(JUNE + 1, limit=1) for _ in range(3)] == [1, 1, 0]
+    with store._engine.connect() as connection:
+        named = set(connection.execute(select(tables.alarm_subjects.c.alarm)).scalars())
+    assert named == {alarm.id for alarm in kept[1:]}
+
+
+def test_files_that_are_gone_are_forgotten_after_a_while(store: SqlStore) -> None:
+    files = [SourceFile("drop", f"/in/{n}", "1-a", JUNE + n, "taken", 1) for n in range(3)]
+    other = SourceFile("other", "/in/0", "1-a", JUNE, "taken", 1)
+    with store.transaction("t") as t:
+        for file in (*files, other):
+            t.save_source_file(file)
+        assert t.forget_source_files("drop", JUNE + 2, {("/in/0", "1-a"), ("/in/1", "another")}) == 1
+        found = [t.source_file(file.source, file.path, file.mark) for file in (*files, other)]
+    assert found == [files[0], None, files[2], other]

@@ -234,6 +234,8 @@ def touch_everything(t: Transaction) -> None:
     t.forget_outgoing(JUNE + 1)
     t.raise_log_floor(LogFloor(kept_from=JUNE, settled=JUNE, raised_at=1))
     t.save_stated(Stated(JUNE, 2))
+    t.forget_source_files("drop", 2**62, ())
+    t.forget_alarms(2**62)
 
 
 @pytest.fixture

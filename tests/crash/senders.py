@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,7 +26,7 @@ class Sent:
     again: int = 0
 
 
-class Sender(threading.Thread):
+class Sender(threading.Thread, ABC):
     """Posts batches until told to stop; what it began is acknowledged when it ends."""
 
     def __init__(self, url: str, key: str, stop: threading.Event) -> None:
@@ -43,8 +44,9 @@ class Sender(threading.Thread):
         except Exception as error:
             self.fault = f"{type(error).__name__}: {error}"
 
+    @abstractmethod
     def batch(self) -> dict[Identity, Figures]:
-        raise NotImplementedError
+        """The next rows to send."""
 
     def _deliver(self, rows: dict[Identity, Figures]) -> None:
         body = "\n".join(_line(identity, figures) for identity, figures in rows.items())

@@ -8,11 +8,12 @@ import errno
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
-from upheld.agreements.units import SECOND
+from upheld.agreements.units import DAY, SECOND
 from upheld.brokers.servers import Lost
 from upheld.ports import NotKept, SourceFile, Store
 from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, NOT_YET, Standing, told
@@ -25,6 +26,10 @@ log = structlog.get_logger("upheld.sources")
 
 TAKEN, REFUSED = "done", "failed"
 """The folders that files are moved into."""
+REMEMBERED = 30 * DAY
+"""For so long a file that is gone is known: put back later, it is another one."""
+FORGETS_EVERY = 3600.0
+"""Seconds between two times that files that are gone are forgotten."""
 _ELSEWHERE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENETUNREACH, errno.EHOSTUNREACH)
 """Errors of opening a file that are no fault of the file."""
 
@@ -41,7 +46,7 @@ class Watcher:
         """The files that were taken or refused and stay where they are."""
         self._amiss: dict[tuple[str, str], str] = {}
         """What is the matter with files that could not be opened or moved."""
-        self._failures = 0
+        self._failures, self._forgets_at = 0, 0.0
         self.standing = Standing(source.id, source.tenant, source.kind)
 
     def run(self) -> None:
@@ -75,7 +80,17 @@ class Watcher:
                 break
             if (file.path, file.mark) not in self._ended and self._age(file) >= self._source.settle / SECOND:
                 self._take(self._folder, file)
+        self._forget(files)
         return next(reversed(self._amiss.values()), None)
+
+    def _forget(self, files: Sequence[Found]) -> None:
+        """Forgets, once an hour, what was come upon long ago and is not there any more."""
+        if time.monotonic() < self._forgets_at:
+            return
+        self._forgets_at = time.monotonic() + FORGETS_EVERY
+        still = {(file.path, file.mark) for file in files}
+        with self._store.transaction(self._source.tenant) as t:
+            t.forget_source_files(self._source.id, self._taking.now() - REMEMBERED, still)
 
     def _age(self, file: Found) -> float:
         return time.monotonic() - self._since[file.path, file.mark]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, true
 
 from upheld.analysis.alarms import Alarm
 from upheld.ports import AlarmFilter, Conflict
@@ -63,6 +63,18 @@ def about(connection: Connection, tenant: str, names: Collection[str], since: in
         newest = _read(connection, here, by=[t.raised_at.desc(), t.id.desc()], window=AlarmFilter(limit=limit))
         found |= {alarm.id: alarm for alarm in newest}
     return sorted(found.values(), key=lambda alarm: (alarm.raised_at or 0, alarm.id), reverse=True)[:limit]
+
+
+def forget(connection: Connection, tenant: str, before: int, limit: int) -> int:
+    t, s = alarms.c, alarm_subjects.c
+    over = (t.cleared_at < before) & (t.known_at < before) & (t.reported_at < before)
+    old = select(t.id).where(t.tenant == tenant, over).order_by(t.reported_at, t.id).limit(limit)
+    found = connection.execute(old).scalars().all()
+    for first in range(0, len(found), NAMES_AT_ONCE):
+        some = found[first : first + NAMES_AT_ONCE]
+        connection.execute(delete(alarm_subjects).where(s.tenant == tenant, s.alarm.in_(some)))
+        connection.execute(delete(alarms).where(t.tenant == tenant, t.id.in_(some)))
+    return len(found)
 
 
 def _wanted(tenant: str, where: AlarmFilter) -> ColumnElement[bool]:

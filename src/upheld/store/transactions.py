@@ -204,6 +204,15 @@ class SqlTransaction:
     def forget_collection_job(self, job: CollectionJob) -> None:
         collection_jobs.forget(self._connection, self._tenant, job)
 
+    def forget_source_files(self, source: str, before: int, still: Collection[tuple[str, str]]) -> int:
+        t = tables.source_files.c
+        old = self._where(tables.source_files, t.source == source, t.known_at < before)
+        found = self._connection.execute(select(t.path, t.mark).where(old)).all()
+        gone = [(path, mark) for path, mark in found if (path, mark) not in still]
+        for path, mark in gone:
+            self._connection.execute(delete(tables.source_files).where(old, t.path == path, t.mark == mark))
+        return len(gone)
+
     # -- verdicts
 
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:
@@ -591,6 +600,9 @@ class SqlTransaction:
 
     def alarms(self, where: AlarmFilter = AlarmFilter()) -> Sequence[Alarm]:
         return alarms.many(self._connection, self._tenant, where)
+
+    def forget_alarms(self, before: int, limit: int = 5000) -> int:
+        return alarms.forget(self._connection, self._tenant, before, limit)
 
     def count_alarms(self, where: AlarmFilter = AlarmFilter()) -> int:
         return alarms.count(self._connection, self._tenant, where)
