@@ -106,9 +106,9 @@ def test_the_queries_of_the_page_about_the_log_take_the_latest_of_each_measureme
     store.compactor.run(0, NOW)
     (tmp_path / "upheld.log").symlink_to(tmp_path / "files")
     monkeypatch.chdir(tmp_path)
-    [sql] = re.findall(r"```sql\n(SELECT.*?)```", page, re.DOTALL)
+    [(zone, sql)] = re.findall(r"```sql\n(SET .*?;)\n(SELECT.*?)```", page, re.DOTALL)
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(zone)
     figures = f"""SELECT service, "avg(rtt)" FROM ({sql.strip().removesuffix(";")})"""
     assert connection.execute(figures).fetchall() == [("vpn-1", 5.0)]
     [python] = re.findall(r"```python\n(import polars.*?)```", page, re.DOTALL)
