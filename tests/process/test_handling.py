@@ -14,6 +14,7 @@ from upheld.cases.clocks import clocks
 from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import Case
 from upheld.cases.performance import Kept
+from upheld.measurements.model import Measurement
 from upheld.performing import Performer
 from upheld.readers.portfolio import parse_portfolio
 
@@ -39,8 +40,12 @@ def broken(world) -> Case:
 
 
 def stay_bad(world, duration: int) -> None:
-    for _ in range(duration // MINUTE):
-        world.deliver(0)
+    """So many bad minutes, looked at every five."""
+    for first in range(0, duration // MINUTE, 5):
+        minutes = min(5, duration // MINUTE - first)
+        at = world.clock.at
+        world.take(*(Measurement("vpn-0042", "reachable", at + n * MINUTE, 0, known_at=at) for n in range(minutes)))
+        world.pass_time(minutes * MINUTE)
 
 
 @pytest.mark.parametrize(
