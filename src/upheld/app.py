@@ -17,7 +17,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
-from upheld.actions.runs import TICKETS
 from upheld.admission import NAMES, Admission, Limits, own_limits
 from upheld.agreements.units import DAY, MINUTE, SECOND
 from upheld.background import Background
@@ -27,6 +26,7 @@ from upheld.channels.mail import SmtpMailer
 from upheld.channels.webhook import SignedWebhooks
 from upheld.channels.webhook_tickets import WebhookTickets
 from upheld.clock import AcceleratedClock, SystemClock
+from upheld.declared_channels import opened, read_channels
 from upheld.ingesting import Ingestion
 from upheld.measurements.model import AHEAD
 from upheld.notices.links import Links, ProblemQuestion, Question, StepQuestion
@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Where tickets are opened; without it they go to the built-in list."""
     ticket_secret: SecretStr | None = None
     """The secret that signs what goes to the ticket webhook (Standard Webhooks, whsec_...)."""
+    channels: Path | None = None
+    """A file that says where playbooks reach outside."""
     allowed_callbacks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Private networks that webhooks may go to, and files be fetched from, all the same, as a JSON list; none by
     default."""
@@ -417,9 +419,9 @@ def _channels(settings: Settings, webhooks: SignedWebhooks, store: Store, clock:
     if settings.ticket_webhook is not None:
         if settings.ticket_secret is None:
             raise ValueError("UPHELD_TICKET_SECRET is missing: what goes to UPHELD_TICKET_WEBHOOK is signed with it")
-        secret = settings.ticket_secret.get_secret_value()
-        tickets = WebhookTickets(webhooks, settings.ticket_webhook, secret, clock)
-    return Channels(tickets={TICKETS: tickets})
+        tickets = WebhookTickets(webhooks, settings.ticket_webhook, settings.ticket_secret.get_secret_value, clock)
+    declared = () if settings.channels is None else read_channels(settings.channels)
+    return opened(declared, settings.allowed_callbacks, webhooks, tickets, clock)
 
 
 def _microseconds(seconds: float) -> int:

@@ -16,7 +16,15 @@ from upheld.clock import SystemClock
 
 from .conftest import PORTFOLIO, House
 
-OPEN = {"/health/live", "/health/ready", "/static/{name:path}", "/login", "/session", "/confirm/{token}"}
+OPEN = {
+    "/health/live",
+    "/health/ready",
+    "/static/{name:path}",
+    "/login",
+    "/session",
+    "/confirm/{token}",
+    "/decide/{token}",
+}
 """Every route that wants no key."""
 
 YAML = {"Content-Type": "application/yaml"}

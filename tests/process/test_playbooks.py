@@ -2,18 +2,18 @@
 
 import json
 from fractions import Fraction
+from ipaddress import IPv4Network
 
 import pytest
 from test_problems import EVERY, hit, minute  # noqa: F401  # a fixture
 
+from ticket_systems import PASSWORD, SECRET, Automation, Tmf621
 from upheld.actions.model import Action
 from upheld.actions.playbook import DEFAULT, DEFAULT_TEXT
 from upheld.actions.rehearsal import rehearse
-from upheld.actions.runs import TICKETS
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
-from upheld.ports import Answer, Channels, DeliveryError
 from upheld.readers.case_files import case_of
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
@@ -183,8 +183,9 @@ def test_a_case_that_is_restored_is_not_escalated(world):
     assert world.case().level == 0
 
 
-def test_a_step_is_taken_once_wherever_the_process_is_killed(world, monkeypatch):
-    """Killed after the ticket was opened and before that was recorded, and before and after everything else."""
+def test_a_ticket_is_opened_once_where_the_process_is_killed_before_that_is_recorded(world, serve, monkeypatch):
+    system = serve(Tmf621)
+    tickets_by_tmf621(world, system)
     adopt(world, ESCALATE)
     record = type(world.process).record_step
     killed = []
@@ -203,8 +204,7 @@ def test_a_step_is_taken_once_wherever_the_process_is_killed(world, monkeypatch)
     assert states(world)["first/ticket"] == "requested", "its lease is not over"
     world.pass_time(6 * MINUTE)
     assert states(world)["first/ticket"] == "done"
-    with world.transaction() as t:
-        assert len(t.tickets()) == 1
+    assert len(system.tickets) == 1
     assert world.event_types().count("step_done") == 1
 
 
@@ -260,28 +260,42 @@ playbooks:
     assert "more than 3 steps" in (found["flap/note"].outcome or "")
 
 
-class Away:
-    """A ticket system that is away for a while, and keeps what it was told in order."""
+@pytest.fixture
+def serve(monkeypatch):
+    """Starts a system outside; it ends with the test."""
+    started = []
+    monkeypatch.setenv("TICKET_PASSWORD", PASSWORD)
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
 
-    def __init__(self) -> None:
-        self.away, self.told = True, []
+    def start(kind):
+        started.append(kind())
+        return started[-1]
 
-    def open(self, tenant, key, ticket) -> str:
-        return self._take(key, f"INC-{len(self.told) + 1}")
-
-    def update(self, tenant, key, reference, note, state) -> None:
-        self._take(key, reference)
-
-    def _take(self, key: str, reference: str) -> str:
-        if self.away:
-            raise DeliveryError("it cannot be reached")
-        self.told.append(key)
-        return reference
+    yield start
+    for system in started:
+        system.shutdown()
+        system.server_close()
 
 
-def test_all_goes_out_in_its_order_and_once_when_a_ticket_system_was_away_for_six_hours(world):
-    system = Away()
-    use(world, Channels(tickets={TICKETS: system}))
+def declare(world, text: str) -> None:
+    """The channels of the world from now on."""
+    path = world.directory / "channels.yaml"
+    path.write_text(text)
+    world.settings = world.settings.model_copy(
+        update={"channels": path, "allowed_callbacks": (IPv4Network("127.0.0.0/8"),)}
+    )
+    world.restart()
+
+
+def tickets_by_tmf621(world, system) -> None:
+    signed_in = "username: upheld, password: '${TICKET_PASSWORD}'"
+    declare(world, f"channels: [{{id: tickets, kind: tmf621, url: {system.url}, {signed_in}}}]")
+
+
+def test_all_goes_out_in_its_order_and_once_when_a_ticket_system_was_away_for_six_hours(world, serve):
+    system = serve(Tmf621)
+    tickets_by_tmf621(world, system)
+    system.mode = "down"
     adopt(
         world,
         """
@@ -295,36 +309,26 @@ playbooks:
     for _ in range(6):
         world.deliver(*BAD * 5, service="vpn-0043")
         world.pass_time(55 * MINUTE)
-    assert not system.told
+    assert not system.tickets
     with world.transaction() as t:
         wanted = [a for case in t.cases() for a in t.actions(case.id)]
     assert len(wanted) >= 4
-    system.away = False
+    system.mode = "works"
+    system.seen.clear()
     for _ in range(60):
         world.pass_time(MINUTE)
-    assert system.told == [a.id for a in sorted(wanted, key=lambda a: (a.requested_at, a.id))]
+    in_order = [a.kind for a in sorted(wanted, key=lambda a: (a.requested_at, a.id))]
+    changes = [{"POST": "ticket", "PATCH": "update_ticket"}[method] for method, _ in system.seen if method != "GET"]
+    assert changes == in_order, "each once, in its order"
+    opened = [t.key for t in system.tickets]
+    assert opened == [f"default/{a.id}" for a in sorted(wanted, key=lambda a: a.requested_at) if a.kind == "ticket"]
     with world.transaction() as t:
         assert {a.state for case in t.cases() for a in t.actions(case.id)} == {"done"}
 
 
-def use(world, channels: Channels) -> None:
-    """The channels of the world's application from now on."""
-    taker = world.application.performer._kinds["take_step"].__self__
-    taker._channels = world.application.channels = channels
-
-
-class Automation:
-    def __init__(self) -> None:
-        self.calls, self.status = [], 202
-
-    def call(self, key, at, payload) -> Answer:
-        self.calls.append((key, json.loads(json.dumps(payload))))
-        return Answer(self.status, json.dumps({"id": "job-7", "outcome": "begun"}))
-
-
-def test_a_webhook_is_called_and_its_answer_waited_for(world):
-    automation = Automation()
-    use(world, Channels(hooks={"repair": automation}))
+def test_a_webhook_is_called_and_its_answer_waited_for(world, serve):
+    automation = serve(Automation)
+    declare(world, f"channels: [{{id: repair, kind: webhook, url: {automation.url}, secret: '${{HOOK_SECRET}}'}}]")
     adopt(
         world,
         """
@@ -336,7 +340,7 @@ playbooks:
 """,
     )
     world.deliver(*BAD * 5)
-    ((key, payload),) = automation.calls
+    ((key, payload),) = automation.calls.items()
     assert key == f"default/{world.case().id}/repair/call/1"
     assert payload["answer"].startswith("https://assurance.carrier.example/decide/")
     assert payload["externalId"] == world.case().id
@@ -350,16 +354,67 @@ playbooks:
     assert say(world, "repair/call", "fail", "too late") == "too_late"
 
 
-def test_retries_end_where_the_playbook_says(world):
-    use(world, Channels(tickets={TICKETS: Away()}))
+def test_people_are_paged_and_asked_by_a_link(world, serve, monkeypatch):
+    outside = serve(Automation)
+    monkeypatch.setenv("ON_CALL", f"json://127.0.0.1:{outside.server_port}/")
+    declare(world, "channels: [{id: night, kind: apprise, destination: '${ON_CALL}'}]")
+    adopt(
+        world,
+        """
+playbooks:
+  - id: wake
+    steps:
+      - {id: call, do: page, to: night, text: "Wake up."}
+      - {id: ask, do: approve, to: night, after: call, text: "Switch over?"}
+""",
+    )
+    world.deliver(*BAD * 5)
+    paged, asked = outside.calls.values()
+    assert paged["title"].startswith("SLA degradation: vpn-0042")
+    assert paged["message"].startswith("Wake up.")
+    assert asked["title"] == "Switch over?"
+    assert "https://assurance.carrier.example/decide/" in asked["message"]
+    assert states(world) == {"wake/call": "done", "wake/ask": "waiting"}
+
+
+def test_a_page_that_is_not_taken_is_tried_again(world, serve, monkeypatch):
+    outside = serve(Automation)
+    outside.mode = "down"
+    monkeypatch.setenv("ON_CALL", f"json://127.0.0.1:{outside.server_port}/")
+    declare(world, "channels: [{id: night, kind: apprise, destination: '${ON_CALL}'}]")
+    adopt(world, "playbooks: [{id: wake, steps: [{id: call, do: page, to: night}]}]")
+    world.deliver(*BAD * 5)
+    assert steps(world)["wake/call"].error == "channel night did not take the page"
+    outside.mode = "works"
+    world.pass_time(2 * MINUTE)
+    assert states(world) == {"wake/call": "done"}
+
+
+def test_a_channel_is_closed_to_tenants_that_may_not_use_it(world, serve):
+    automation = serve(Automation)
+    secret = "secret: '${HOOK_SECRET}', tenants: [another]"
+    declare(world, f"channels: [{{id: repair, kind: webhook, url: {automation.url}, {secret}}}]")
+    adopt(world, "playbooks: [{id: a, steps: [{id: call, do: webhook, to: repair}]}]")
+    world.deliver(*BAD * 5)
+    assert (steps(world)["a/call"].state, automation.calls) == ("failed", {})
+    assert steps(world)["a/call"].error == "no channel repair is declared"
+
+
+def test_retries_end_where_the_playbook_says(world, serve):
+    system = serve(Tmf621)
+    tickets_by_tmf621(world, system)
+    system.mode = "down"
     adopt(world, "playbooks: [{id: a, steps: [{id: ticket, do: ticket, retries: 2}]}]")
     world.deliver(*BAD * 5)
     for _ in range(10):
         world.pass_time(MINUTE)
     ticket = steps(world)["a/ticket"]
-    assert (ticket.state, ticket.attempts, ticket.error) == ("failed", 3, "it cannot be reached")
+    assert (ticket.state, ticket.attempts, ticket.error) == ("failed", 3, "the ticket system answered 503")
     assert say(world, "a/ticket", "again") == "taken"
-    assert steps(world)["a/ticket"].id == ticket.id
+    system.mode = "works"
+    world.run()
+    assert [t.key for t in system.tickets] == [f"default/{ticket.id}"]
+    assert steps(world)["a/ticket"].reference == "TT-1"
 
 
 def test_conditions_over_the_case(world):

@@ -40,6 +40,8 @@ def serve(
     With UPHELD_SOURCES=SOURCES.yaml it also fetches measurements from NATS, AMQP, Kafka and folders: docs/ingestion.md.
     With UPHELD_EVENTS=SINKS.yaml it sends events for other systems to webhooks, NATS, AMQP and Kafka: docs/events.md.
 
+    With UPHELD_CHANNELS=CHANNELS.yaml playbooks reach ticket systems, automations and people: docs/playbooks.md.
+
     Everything else is set by environment variables UPHELD_<NAME>; docs/serving.md lists them. The first start prints
     the first API key, once.
     """

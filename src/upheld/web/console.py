@@ -8,9 +8,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from upheld.actions.runs import TICKETS
 from upheld.agreements.model import Portfolio
 from upheld.assessment.verdict import Verdict
 from upheld.cases.decide import Command, Resolve, Update
+from upheld.channels.listed_tickets import ListedTickets
 from upheld.channels.mail import message_id
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
@@ -159,7 +161,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
     def tickets(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
             listed = t.tickets()
-        outside = site.application.settings.ticket_webhook is not None
+        outside = not isinstance(site.application.channels.tickets[TICKETS], ListedTickets)
         return site.page(request, "tickets.html", visitor, tickets=listed, outside=outside)
 
 

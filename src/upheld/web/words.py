@@ -8,6 +8,8 @@ from fractions import Fraction
 from itertools import chain
 from zoneinfo import ZoneInfo
 
+from upheld.actions.model import Action
+from upheld.actions.runs import Verb
 from upheld.agreements.calendars import calendar_periods
 from upheld.agreements.charges import Charge
 from upheld.agreements.credits import AnyTier, AttainedTier, DayTier
@@ -94,6 +96,14 @@ STEP_DONE = {
     "issue_credit": "Credit issued",
     "escalate": "Escalation delivered",
 }
+VERB: dict[Verb, str] = {
+    "approve": "Approve",
+    "reject": "Reject",
+    "done": "Done by hand",
+    "skip": "Skip",
+    "fail": "It has failed",
+    "again": "Take it again",
+}
 STEP_CHANGED = {
     "step_waits": "awaits an answer",
     "step_approved": "approved",
@@ -104,6 +114,26 @@ STEP_CHANGED = {
 }
 _SIZES = (("day", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def verbs_of(action: Action) -> list[Verb]:
+    """What can be said of a step as it is."""
+    if action.state == "waiting" and action.kind == "approve":
+        return ["approve", "reject", "skip"]
+    held_back = bool(action.plan.get("held_back"))
+    by_hand: list[Verb] = [] if action.kind == "approve" else ["done"]
+    match action.state:
+        case "waiting":
+            return [*by_hand, "fail", "skip"]
+        case "planned" | "requested":
+            return [*by_hand, "skip"]
+        case "failed":
+            return ["again", *by_hand, "skip"]
+        case "done":
+            return [] if action.kind == "approve" else ["again"]
+        case "skipped":
+            return [] if held_back else ["again"]
+    return []
 
 
 def instant(at: int) -> str:
