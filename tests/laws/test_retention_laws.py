@@ -102,3 +102,51 @@ def test_what_is_not_assessed_yet_is_kept():
     settled = floor(terms, claimable, (), now, now, DAY)
     assert settled is not None
     assert settled.settled <= START
+
+
+def told_of_the_rest(terms, batch, now, disputed=()):
+    """The newest verdict of each promise, and those that are disputed, by all measurements, and by those that the floor
+    keeps."""
+    known = assess(terms, batch, [], now, since=START)
+    judged = [(next(t for t in terms if t.key == v.key[:3]), v) for v in known]
+    found = floor(terms, judged, disputed, now, now, DAY)
+    assert found is not None
+    left = batch.filter(pc.greater_equal(batch.column("time"), found.kept_from))
+    assert left.num_rows < batch.num_rows  # something goes
+    again = assess(terms, left, [], now, since=found.kept_from)
+    newest = {v.key[:3]: v.key for v in known}
+    wanted = {*newest.values(), *disputed}
+    return [{v.key: v for v in verdicts if v.key in wanted} for verdicts in (known, again)]
+
+
+def test_a_run_that_began_in_a_settled_period_is_kept_with_the_good_slots_before_it():
+    terms = compile_terms(portfolio(OBJECTIVES[:1], "consecutive: 4, recovery: 2", "exclude", "month").agreements)
+    first = 2 * 28  # the first slot of the fifth week; Berlin is two hours ahead, and its Monday begins before
+    bad = {*range(first - 3, first + 1), first + 2}  # the run goes on over a good slot, for one does not end it
+    batch = to_table([Measurement("a", "up", START + n * SLOT, float(n not in bad)) for n in range(first + 6)])
+    known, again = told_of_the_rest(terms, batch, START + (first + 6) * SLOT)
+    [verdict] = known.values()
+    assert (verdict.bad, verdict.final) == (3, False)  # of a run of six; without what was before there is none
+    assert again == known
+
+
+def test_a_disputed_period_is_kept_with_the_run_that_it_began_in():
+    terms = compile_terms(portfolio(OBJECTIVES[:1], "consecutive: 4, recovery: 2", "exclude", "month").agreements)
+    first = 2 * 28
+    bad = set(range(first - 3, first + 1))
+    batch = to_table([Measurement("a", "up", START + n * SLOT, float(n not in bad)) for n in range(first + 40)])
+    week = ("gold", "o0", "a", START + 28 * DAY - 2 * HOUR)
+    known, again = told_of_the_rest(terms, batch, START + (first + 40) * SLOT, {week})
+    assert (known[week].bad, known[week].good > 0, known[week].final) == (1, True, True)
+    assert again == known
+
+
+def test_a_rolling_window_is_kept_with_those_in_which_it_came_to_stand_as_it_does():
+    terms = compile_terms(portfolio(OBJECTIVES[4:], "consecutive: 1", "exclude", "month").agreements)
+    bad = {n for n in range(60) if n >= 24 and n % 2}
+    batch = to_table([Measurement("a", "up", START + n * SLOT, float(n not in bad)) for n in range(60)])
+    known, again = told_of_the_rest(terms, batch, START + 60 * SLOT)
+    for verdict in known.values():
+        assert verdict.violated_at is not None
+        assert verdict.violated_at < verdict.period_start  # it was crossed in a window that is over
+    assert again == known
