@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -19,12 +20,12 @@ def senders_table(senders: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("last error", overflow="fold")
     for one in senders:
         error = "-" if one["error"] is None else f"{_instant(one['error_at'])} {one['error']}"
-        cells = (_instant(one["delivered_at"]), _counts(one), skew_text(one["skew_seconds"]))
-        table.add_row(_text(one["name"]), *cells, _text(error))
+        cells = (_instant(one["delivered_at"]), _counts(one), skewescape(one["skew_seconds"]))
+        table.add_row(escape(one["name"]), *cells, escape(error))
     return table
 
 
-def skew_text(seconds: float | None) -> str:
+def skewescape(seconds: float | None) -> str:
     """How far a clock is ahead of ours, or behind it, in its largest unit."""
     if seconds is None:
         return "-"
@@ -40,7 +41,3 @@ def _counts(one: Mapping[str, Any]) -> str:
 
 def _instant(text: str | None) -> str:
     return "never" if text is None else text.partition(".")[0].removesuffix("Z").replace("T", " ") + "Z"
-
-
-def _text(text: str) -> str:
-    return text.replace("[", r"\[")

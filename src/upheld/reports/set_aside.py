@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 SHOWN = 3
@@ -10,18 +12,18 @@ SHOWN = 3
 
 
 def dead_letters_table(letters: Sequence[Mapping[str, Any]]) -> Table:
-    """Dead letters (documents of the API) as a table."""
-    table = Table()
+    """Dead letters (documents of the API) as a table that fits 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("id", no_wrap=True)  # to be copied into a command
-    for column in ("received", "from", "by", "reason", "what is wrong"):
-        table.add_column(column, overflow="fold")
-    for column in ("bytes", "times"):
-        table.add_column(column, justify="right")
+    table.add_column("received", width=10)
+    table.add_column("from", overflow="fold", max_width=14)
+    table.add_column("what is wrong", overflow="fold")
     for letter in letters:
-        by = f"{letter['protocol']} ({letter['format']})"
-        wrong = faults_text(letter["detail"])
-        cells = [letter["id"], letter["received_at"], letter["caller"] or "", by, letter["reason"], wrong]
-        table.add_row(*cells, f"{letter['size']:,}", f"{letter['times']:,}")
+        times = f", {letter['times']:,} times" if letter["times"] > 1 else ""
+        by = f"by {letter['protocol']} ({letter['format']}), {letter['size']:,} bytes{times}"
+        wrong = f"{letter['reason']}: {faults_text(letter['detail'])}\n{by}"
+        received = letter["received_at"].partition(".")[0].removesuffix("Z").replace("T", " ") + "Z"
+        table.add_row(letter["id"], received, *map(escape, (letter["caller"] or "", wrong)), end_section=True)
     return table
 
 
