@@ -62,16 +62,6 @@ class InForce:
                 found[series].add(term.indicator.slot)
         return {series: sorted(slots) for series, slots in found.items()}
 
-    def customers_over(self, resource: str) -> Sequence[str]:
-        """The customers of the services that a resource carries, directly or by way of other resources, by name."""
-        carries = {one.id: one.carries for one in self.portfolio.resources}
-        found, queue = {resource}, [resource]
-        while queue:
-            below = [name for name in carries.get(queue.pop(), ()) if name not in found]
-            found.update(below)
-            queue += below
-        return sorted({customer for name in found for customer in self.carried_customers.get(name, ())})
-
     @property
     def every_term(self) -> list[Term]:
         """All terms, each key's together."""

@@ -299,7 +299,7 @@ class Process:
         for notice in follows.notices:
             t.save_notice(notice)
         playbooks = self._books.newest(t, tenant)
-        follows.entries += stepping.begin(t, playbooks, after, events, parties, current)
+        follows.entries += stepping.begin(t, playbooks, after, events, parties, self._around(t, tenant))
         carried = self._recorder.carried()
         origin = ({} if arrived is None else {ARRIVED: arrived}) | ({TRACE: dict(carried)} if carried else {})
         for entry in follows.entries:
@@ -375,8 +375,8 @@ class Process:
             action = t.action(action_id)
             if action is None:
                 return "unknown"
-            current, now = self._portfolios.newest(t, tenant), self._clock.now()
-            said = stepping.change(t, action, verb, by, reason, reference, current, now)
+            around, now = self._around(t, tenant), self._clock.now()
+            said = stepping.change(t, action, verb, by, reason, reference, around, now)
             if said is None:
                 return "too_late"
             self._schedule(t, said[1])
@@ -393,7 +393,7 @@ class Process:
             case, level = t.case(action.plan["case"]), action.plan["level"]
             if case is not None and level is not None:
                 self._give(t, tenant, case, Escalate(level, action.playbook))
-            return stepping.prepared(t, action, self._portfolios.newest(t, tenant))
+            return stepping.prepared(t, action, self._around(t, tenant))
 
         return settled(self._store, tenant, prepare)
 
@@ -410,7 +410,7 @@ class Process:
                 t.save_action(replace(known, reference=known.reference or action.reference, error=None))
                 return
             now = self._clock.now()
-            self._schedule(t, stepping.end(t, action, self._portfolios.newest(t, tenant), now))
+            self._schedule(t, stepping.end(t, action, self._around(t, tenant), now))
             if action.state in ENDED:
                 stepping.wake_next(t, action, now)
             self._tell_case(t, tenant, action, command)
@@ -430,10 +430,20 @@ class Process:
             if action.state == "waiting":
                 reason = "nobody has answered in time"
                 after = replace(after, state="failed", outcome=reason, done_at=now)
-            self._schedule(t, stepping.end(t, after, self._portfolios.newest(t, tenant), now))
+            self._schedule(t, stepping.end(t, after, self._around(t, tenant), now))
             self._tell_case(t, tenant, after, StepChanged("step_overdue", after.id, after.kind, reason=reason))
 
         settled(self._store, tenant, find)
+
+    def _around(self, t: Transaction, tenant: str) -> stepping.Around:
+        current = self._portfolios.newest(t, tenant)
+
+        def customers_over(resource: str) -> Sequence[str]:
+            topology = self._topologies.newest(t, tenant, current)
+            carried = topology.at(self._clock.now()).carried(resource)
+            return sorted({customer for service in carried for customer in topology.nodes[service].customers})
+
+        return stepping.Around(current, customers_over)
 
     def _tell_case(self, t: Transaction, tenant: str, action: Action, command: Command) -> None:
         case = t.case(action.case_id)

@@ -2,7 +2,7 @@
 of it in the transaction of the decision. Instants in microseconds UTC."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from upheld.actions.model import TICKET_KINDS, Action
@@ -31,6 +31,14 @@ ACT, OVERDUE = "take_step", "step_overdue"
 _TRIGGERS = frozenset(get_args(Trigger))
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What steps are taken within: the portfolio in force, and who has a service that depends on a resource."""
+
+    current: InForce | None
+    customers_over: Callable[[str], Sequence[str]]
+
+
 class Books:
     """The playbooks of all tenants, each version parsed once. `parse` reads a document's YAML text."""
 
@@ -50,7 +58,7 @@ class Books:
 
 
 def begin(
-    t: Transaction, playbooks: Playbooks, case: Case, events: Sequence[Event], parties: Parties, current: InForce | None
+    t: Transaction, playbooks: Playbooks, case: Case, events: Sequence[Event], parties: Parties, around: Around
 ) -> list[AgendaEntry]:
     """Records the steps that playbooks ask for on these events, which left `case` as it is; returns what is to be put
     on the agenda."""
@@ -62,19 +70,19 @@ def begin(
         moment = Moment(case, event, parties.agreement, tier)
         for playbook in matching(playbooks, moment):
             for action in begun(playbook, moment, t.actions_brief(subject_of(playbook, moment))):
-                entries += _save(t, action, case, current)
+                entries += _save(t, action, case, around)
     return entries
 
 
-def end(t: Transaction, action: Action, current: InForce | None, now: int) -> list[AgendaEntry]:
+def end(t: Transaction, action: Action, around: Around, now: int) -> list[AgendaEntry]:
     """Records what became of a step, and lets those go on that waited for it; returns what is to be put on the
     agenda."""
     t.save_action(action)
     run = [one for one in t.actions(action.case_id) if (one.playbook, one.round) == (action.playbook, action.round)]
     case = t.case(action.plan["case"])
     entries: list[AgendaEntry] = []
-    for one in released(_in_order(run), now, _agreement(current, case, now)):
-        entries += _save(t, one, case, current)
+    for one in released(_in_order(run), now, _agreement(around, case, now)):
+        entries += _save(t, one, case, around)
     return entries
 
 
@@ -85,17 +93,17 @@ def change(
     by: str,
     reason: str,
     reference: str | None,
-    current: InForce | None,
+    around: Around,
     now: int,
 ) -> tuple[Command, list[AgendaEntry]] | None:
     """Records what a person or an automation says of a step; what the case is told of it, and what is to be put on the
     agenda. None where that cannot be said of it as it is."""
     case = t.case(action.plan["case"])
-    agreement = _agreement(current, case, now)
+    agreement = _agreement(around, case, now)
     if verb == "again" and action.state == "done":
         taken = t.actions_brief(action.case_id)
         fresh = requested(once_more(action, taken), now, agreement)
-        return StepChanged("step_again", fresh.id, action.kind, by, reason), _save(t, fresh, case, current)
+        return StepChanged("step_again", fresh.id, action.kind, by, reason), _save(t, fresh, case, around)
     after = changed(action, verb, by, reason, reference, now)
     if after is None:
         return None
@@ -104,9 +112,9 @@ def change(
         siblings = [one for one in run if (one.playbook, one.round) == (action.playbook, action.round)]
         for one in reopened(_in_order(siblings), action.step):
             t.save_action(one)
-        entries = _save(t, requested(after, now, agreement), case, current)
+        entries = _save(t, requested(after, now, agreement), case, around)
         return StepChanged("step_again", action.id, action.kind, by, reason), entries
-    return _told(after, verb, by, reason), end(t, after, current, now)
+    return _told(after, verb, by, reason), end(t, after, around, now)
 
 
 def _told(action: Action, verb: Verb, by: str, reason: str) -> Command:
@@ -122,10 +130,10 @@ def _told(action: Action, verb: Verb, by: str, reason: str) -> Command:
     return StepChanged("step_skipped", action.id, action.kind, by, reason)
 
 
-def prepared(t: Transaction, action: Action, current: InForce | None) -> Action:
+def prepared(t: Transaction, action: Action, around: Around) -> Action:
     """The step with what it says made anew and recorded, of its case as it is now."""
     case = t.case(action.plan["case"])
-    fresh = _with_detail(t, action, case, current)
+    fresh = _with_detail(t, action, case, around)
     t.save_action(fresh)
     return fresh
 
@@ -143,11 +151,11 @@ def wake_next(t: Transaction, action: Action, now: int) -> None:
             t.retry(entry_id(held), now, held.error or "")
 
 
-def _save(t: Transaction, action: Action, case: Case | None, current: InForce | None) -> list[AgendaEntry]:
+def _save(t: Transaction, action: Action, case: Case | None, around: Around) -> list[AgendaEntry]:
     if action.state != "requested":
         t.save_action(action)
         return []
-    action = _with_detail(t, action, case, current)
+    action = _with_detail(t, action, case, around)
     t.save_action(action)
     data = {"action": action.id, "do": action.kind}
     entries = [AgendaEntry(entry_id(action), ACT, action.plan["due_at"], data)]
@@ -157,18 +165,16 @@ def _save(t: Transaction, action: Action, case: Case | None, current: InForce | 
     return entries
 
 
-def _with_detail(t: Transaction, action: Action, case: Case | None, current: InForce | None) -> Action:
+def _with_detail(t: Transaction, action: Action, case: Case | None, around: Around) -> Action:
     if case is None:
         return action
     problem = t.problem(action.case_id) if action.case_id != case.id else None
-    shared = None
-    if problem is not None:
-        shared = Shared(problem, () if current is None else current.customers_over(problem.cause))
+    shared = None if problem is None else Shared(problem, around.customers_over(problem.cause))
     return replace(action, detail=detail_of(action, case, shared))
 
 
-def _agreement(current: InForce | None, case: Case | None, now: int) -> Agreement | None:
-    parties = current.parties(case.agreement, now) if current is not None and case is not None else None
+def _agreement(around: Around, case: Case | None, now: int) -> Agreement | None:
+    parties = around.current.parties(case.agreement, now) if around.current and case is not None else None
     return None if parties is None else parties.agreement
 
 
