@@ -16,62 +16,47 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    false,
     func,
-    insert,
     or_,
     select,
-    true,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
-from upheld.actions.model import Action, Ticket
-from upheld.analysis.alarms import Alarm
-from upheld.analysis.model import Change
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
-from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
-from upheld.cases.performance import Kept as KeptInTime
-from upheld.cases.problems import Problem
-from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
-from upheld.measurements.events import ServiceEvent
-from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
-from upheld.notices.model import Notice, Owed
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.model import OutgoingEvent
 from upheld.ports import (
     Adoption,
     AgendaEntry,
-    AlarmFilter,
     Assessment,
     Conflict,
     Hub,
     Kept,
     LogFloor,
     SourceFile,
-    Stated,
     Told,
     VerdictFilter,
 )
-from upheld.store import alarms, collection_jobs, dead_letters, log, outgoing, problems, senders, steps, tables
-from upheld.store.rows import Record, add, from_row, put, to_row, verdict_document, verdict_of
+from upheld.store import collection_jobs, dead_letters, outgoing, senders, tables
+from upheld.store.casework import Casework
+from upheld.store.rows import put, to_row, verdict_document, verdict_of
+from upheld.store.tenant_rows import setting_row
+from upheld.store.works import Works
 
-_LOG_FLOOR, _STATED = "log_floor", "stated"
+_LOG_FLOOR = "log_floor"
 RANGES_AT_ONCE = 200
 """Ranges of ids in one statement: a database takes no more than so many hundreds of terms."""
 
 
-class SqlTransaction:
-    """`ports.Transaction` on an open connection. Every row it reads or writes is one of its tenant: rows go in by
-    `_row`, and come out and are changed by a condition from `_where`."""
+class SqlTransaction(Casework, Works):
+    """`ports.Transaction` on an open connection."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:
-        self._connection = connection
-        self._tenant = tenant
+        super().__init__(connection, tenant)
         self._newest_portfolio: tuple[int, str] | None = None
         self._outgoing: list[OutgoingEvent] = []
 
@@ -329,7 +314,7 @@ class SqlTransaction:
         return None if value is None else LogFloor(**json.loads(value))
 
     def raise_log_floor(self, floor: LogFloor) -> bool:
-        if not self._add(tables.settings, _setting_row(_LOG_FLOOR, floor)):
+        if not self._add(tables.settings, setting_row(_LOG_FLOOR, floor)):
             # Whoever raises it at the same time waits here, and then sees what this has left.
             mine = self._where(tables.settings, tables.settings.c.name == _LOG_FLOOR)
             self._connection.execute(update(tables.settings).where(mine).values(name=_LOG_FLOOR))
@@ -339,7 +324,7 @@ class SqlTransaction:
                 return False
             # What is settled stays so, also where another promise has come that is not.
             self._put(
-                tables.settings, _setting_row(_LOG_FLOOR, replace(floor, settled=max(floor.settled, before.settled)))
+                tables.settings, setting_row(_LOG_FLOOR, replace(floor, settled=max(floor.settled, before.settled)))
             )
         t = tables.assessments
         newest = select(func.max(t.c.number)).where(self._where(t)).group_by(t.c.portfolio)
@@ -347,268 +332,6 @@ class SqlTransaction:
         before_raising = newest.where(t.c.known_at < floor.raised_at)
         self._connection.execute(delete(t).where(old, t.c.number.not_in(before_raising)))
         return True
-
-    # -- cases
-
-    def save_case(self, case: Case, events: Sequence[Event]) -> None:
-        before = events[0].seq - 1
-        assert [e.seq for e in events] == list(range(before + 1, case.seq + 1)), "events that do not follow each other"
-        assert all(e.case_id == case.id for e in events), "an event of another case"
-        row = to_row(case) | {"is_open": case.state in OPEN_STATES, "is_silence": case.kind == "no_data"}
-        try:
-            # A savepoint, so that a caller who catches the conflict can go on in this transaction.
-            with self._connection.begin_nested():
-                if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
-                    raise Conflict(f"case {case.id} is not at {before}, or another case of the objective is open")
-                self._connection.execute(insert(tables.events), [self._row(to_row(e)) for e in events])
-        except IntegrityError as error:
-            raise Conflict(f"case {case.id}: another case of the objective is open") from error
-
-    def _advance_case(self, row: dict[str, Any], before: int) -> bool:
-        t = tables.cases
-        here = self._where(t, t.c.id == row["id"], t.c.seq == before)
-        return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
-
-    def case(self, case_id: str) -> Case | None:
-        return self._find(Case, tables.cases, tables.cases.c.id == case_id)
-
-    def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
-        found = self._of_objective(_OPEN_CASE, agreement, objective, service, silence)
-        assert len(found) <= 1, "two open cases of one objective"
-        return found[0] if found else None
-
-    def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
-        t = tables.cases.c
-        wanted = [] if states is None else [_IN_STATES.get(frozenset(states), t.state.in_(states))]
-        return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
-
-    def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
-        return self._of_objective(_CASES_OF, agreement, objective, service, silence=False)
-
-    def _of_objective(
-        self, query: Select[Any], agreement: str, objective: str, service: str, silence: bool
-    ) -> list[Case]:
-        key = {"agreement": agreement, "objective": objective, "service": service, "is_silence": silence}
-        return [from_row(Case, row) for row in self._connection.execute(query, self._row(key)).mappings()]
-
-    def events(self, case_id: str) -> Sequence[Event]:
-        t = tables.events.c
-        return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
-
-    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
-        return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
-
-    def cases_opened(self, start: int, end: int) -> Sequence[Case]:
-        return problems.opened(self._connection, self._tenant, start, end)
-
-    def notices_kept(self, start: int, end: int, now: int) -> Mapping[str, KeptInTime]:
-        return problems.notices_kept(self._connection, self._tenant, start, end, now)
-
-    def count_open(self) -> Mapping[str | None, int]:
-        return problems.count_open(self._connection, self._tenant)
-
-    def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
-        return problems.count_customers(self._connection, self._tenant, problem_ids)
-
-    # -- problems
-
-    def save_problem(self, problem: Problem) -> None:
-        problems.save(self._connection, self._tenant, problem)
-
-    def problem(self, problem_id: str) -> Problem | None:
-        return self._find(Problem, tables.problems, tables.problems.c.id == problem_id)
-
-    def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
-        return problems.many(self._connection, self._tenant, only_open, limit)
-
-    def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
-        return problems.cases_of(self._connection, self._tenant, problem_id, limit, offset)
-
-    def count_cases(self, problem_id: str) -> tuple[int, int]:
-        return problems.count_cases(self._connection, self._tenant, problem_id)
-
-    def owe(self, owed: Sequence[Owed]) -> None:
-        problems.owe(self._connection, self._tenant, owed)
-
-    def take_owed(self, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
-        return problems.take(self._connection, self._tenant, problem_id, told, parties)
-
-    def owed_as_told(self, problem_id: str, party: str, told: int) -> Sequence[Owed]:
-        return problems.as_told(self._connection, self._tenant, problem_id, party, told)
-
-    def is_owed(self, problem_id: str) -> bool:
-        return problems.is_owed(self._connection, self._tenant, problem_id)
-
-    # -- actions and tickets
-
-    def save_action(self, action: Action) -> None:
-        self._put(tables.actions, to_row(action))
-
-    def action(self, action_id: str) -> Action | None:
-        return self._find(Action, tables.actions, tables.actions.c.id == action_id)
-
-    def actions(self, case_id: str) -> Sequence[Action]:
-        t = tables.actions.c
-        return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
-
-    def actions_brief(self, case_id: str) -> Sequence[Action]:
-        return steps.brief(self._connection, self._tenant, case_id)
-
-    def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
-        return steps.to_do(self._connection, self._tenant, limit)
-
-    def first_held(self, channel: str, before: tuple[int, str] | None = None) -> Action | None:
-        return steps.first_held(self._connection, self._tenant, channel, before)
-
-    def open_ticket(self, ticket: Ticket) -> None:
-        self._add(tables.tickets, to_row(ticket))
-
-    def note_on_ticket(self, ticket_id: str, note: Mapping[str, Any], state: str | None) -> bool:
-        return steps.note_on_ticket(self._connection, self._tenant, ticket_id, note, state)
-
-    def tickets(self, limit: int = 500) -> Sequence[Ticket]:
-        t = tables.tickets.c
-        return self._list(Ticket, tables.tickets, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
-
-    # -- notices
-
-    def save_notice(self, notice: Notice) -> None:
-        self._put(tables.notices, to_row(notice))
-
-    def notice(self, notice_id: str) -> Notice | None:
-        return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)
-
-    def notices(
-        self,
-        *,
-        case_id: str | None = None,
-        maintenance_id: str | None = None,
-        problem_id: str | None = None,
-        limit: int = 500,
-    ) -> Sequence[Notice]:
-        t = tables.notices.c
-        wanted = [] if case_id is None else [t.case_id == case_id]
-        wanted += [] if problem_id is None else [t.problem_id == problem_id]
-        wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
-        return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
-
-    # -- maintenance, exclusions, changes
-
-    def notices_of(self, case: Case) -> Sequence[Notice]:
-        return problems.notices_of(self._connection, self._tenant, case)
-
-    def save_maintenance(self, maintenance: Maintenance) -> None:
-        self._put(tables.maintenances, to_row(maintenance))
-
-    def maintenance(self, maintenance_id: str) -> Maintenance | None:
-        return self._find(Maintenance, tables.maintenances, tables.maintenances.c.id == maintenance_id)
-
-    def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
-        t = tables.maintenances.c
-        wanted = [] if ending_after is None else [t.end > ending_after]
-        return self._list(Maintenance, tables.maintenances, *wanted, by=[t.start, t.id])
-
-    def save_announcement(self, announcement: Announcement) -> None:
-        self._put(tables.announcements, to_row(announcement))
-
-    def announcements(self, maintenance_id: str) -> Sequence[Announcement]:
-        t = tables.announcements.c
-        return self._list(Announcement, tables.announcements, t.maintenance_id == maintenance_id, by=[t.agreement])
-
-    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
-        t = tables.exclusions
-        grants = select(func.coalesce(func.max(t.c.granted), 0)).where(self._where(t, t.c.id == exclusion_id))
-        granted: int = self._connection.execute(grants).scalar_one() + 1
-        # While a grant stands, the index one_standing_exclusion keeps another out.
-        row = to_row(exclusion) | {"id": exclusion_id, "granted": granted, "maintenance_id": maintenance_id}
-        row |= {"granted_as": log.next_place(self._connection, self._tenant), "revoked_as": None}
-        self._add(t, row)
-
-    def revoke_exclusion(self, exclusion_id: str, at: int, by: str | None = None) -> None:
-        t = tables.exclusions
-        here = self._where(t, t.c.id == exclusion_id, t.c.revoked_at.is_(None))
-        place = log.next_place(self._connection, self._tenant)
-        self._connection.execute(update(t).where(here).values(revoked_at=at, revoked_by=by, revoked_as=place))
-
-    def exclusion(self, exclusion_id: str) -> Exclusion | None:
-        t = tables.exclusions.c
-        return self._find(Exclusion, tables.exclusions, t.id == exclusion_id, t.revoked_at.is_(None))
-
-    def exclusions(self) -> Sequence[Exclusion]:
-        t = tables.exclusions.c
-        return self._list(Exclusion, tables.exclusions, t.revoked_at.is_(None), by=[t.start, t.id])
-
-    def exclusions_place(self) -> int:
-        t = tables.exclusions
-        newest = select(func.max(t.c.granted_as), func.max(t.c.revoked_as)).where(self._where(t))
-        return max(place or 0 for place in self._connection.execute(newest).one())
-
-    def exclusions_standing(self, place: int) -> Sequence[Exclusion]:
-        t = tables.exclusions.c
-        stood = (t.granted_as <= place) & (t.revoked_as.is_(None) | (t.revoked_as > place))
-        found = self._list(Exclusion, tables.exclusions, stood, by=[t.start, t.id])
-        return [replace(exclusion, revoked_at=None, revoked_by=None) for exclusion in found]
-
-    def every_exclusion(self) -> Sequence[Exclusion]:
-        t = tables.exclusions.c
-        return self._list(Exclusion, tables.exclusions, by=[t.start, t.id, t.granted])
-
-    def add_service_events(self, events: Sequence[ServiceEvent]) -> None:
-        for event in events:
-            place = log.next_place(self._connection, self._tenant)
-            self._connection.execute(insert(tables.service_events), self._row(to_row(event) | {"place": place}))
-
-    def service_events(self, place: int | None = None) -> Sequence[ServiceEvent]:
-        t = tables.service_events.c
-        upto = [] if place is None else [t.place <= place]
-        return self._list(ServiceEvent, tables.service_events, *upto, by=[t.place])
-
-    def service_events_place(self) -> int:
-        t = tables.service_events
-        return self._connection.execute(select(func.max(t.c.place)).where(self._where(t))).scalar() or 0
-
-    def save_stated(self, stated: Stated) -> None:
-        self._put(tables.settings, _setting_row(_STATED, stated))
-
-    def stated(self) -> Stated | None:
-        value = self._setting(_STATED)
-        return None if value is None else Stated(**json.loads(value))
-
-    def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
-        t = tables.exclusions
-        here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.revoked_at.is_(None))
-        rows = self._connection.execute(select(t).where(here).order_by(t.c.id)).mappings()
-        return {row["id"]: from_row(Exclusion, row) for row in rows}
-
-    def add_change(self, change: Change) -> None:
-        self._add(tables.changes, to_row(change))
-
-    def changes(self, since: int) -> Sequence[Change]:
-        t = tables.changes.c
-        return self._list(Change, tables.changes, t.at >= since, by=[t.at, t.id])
-
-    # -- alarms
-
-    def save_alarm(self, alarm: Alarm) -> Alarm:
-        return alarms.save(self._connection, self._tenant, alarm)
-
-    def alarms_numbered(self, number: str, source: str | None = None, *, changing: bool = False) -> Sequence[Alarm]:
-        return alarms.numbered(self._connection, self._tenant, number, source, changing)
-
-    def alarm(self, alarm_id: int) -> Alarm | None:
-        return alarms.by_id(self._connection, self._tenant, alarm_id)
-
-    def alarms(self, where: AlarmFilter = AlarmFilter()) -> Sequence[Alarm]:
-        return alarms.many(self._connection, self._tenant, where)
-
-    def forget_alarms(self, before: int, limit: int = 5000) -> int:
-        return alarms.forget(self._connection, self._tenant, before, limit)
-
-    def count_alarms(self, where: AlarmFilter = AlarmFilter()) -> int:
-        return alarms.count(self._connection, self._tenant, where)
-
-    def alarms_about(self, names: Collection[str], since: int, limit: int) -> Sequence[Alarm]:
-        return alarms.about(self._connection, self._tenant, names, since, limit)
 
     # -- events for other systems
 
@@ -695,43 +418,6 @@ class SqlTransaction:
     def _to_do(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
         return self._where(tables.agenda, condition, tables.agenda.c.ended_as.is_(None))
 
-    # -- rows of the tenant
-
-    def _setting(self, name: str) -> str | None:
-        t = tables.settings.c
-        return self._connection.execute(select(t.value).where(self._where(tables.settings, t.name == name))).scalar()
-
-    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
-        return row | {"tenant": self._tenant}
-
-    def _where(self, table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        condition: ColumnElement[bool] = table.c.tenant == self._tenant
-        for another in conditions:
-            condition &= another
-        return condition
-
-    def _add(self, table: Table, row: dict[str, Any]) -> bool:
-        return add(self._connection, table, self._row(row))
-
-    def _put(self, table: Table, row: dict[str, Any]) -> None:
-        put(self._connection, table, [self._row(row)])
-
-    def _find(self, kind: type[Record], table: Table, *conditions: ColumnElement[bool]) -> Record | None:
-        found = self._list(kind, table, *conditions)
-        assert len(found) <= 1, f"{len(found)} rows of {table.name} where a key names one"
-        return found[0] if found else None
-
-    def _list(
-        self,
-        kind: type[Record],
-        table: Table,
-        *conditions: ColumnElement[bool],
-        by: Sequence[ColumnElement[Any]] = (),
-        limit: int | None = None,
-    ) -> list[Record]:
-        query = select(table).where(self._where(table, *conditions)).order_by(*by).limit(limit)
-        return [from_row(kind, row) for row in self._connection.execute(query).mappings()]
-
 
 _VERDICT_KEY = ("agreement", "objective", "service", "period_start", "version")
 _VERDICT_COLUMNS = (*_VERDICT_KEY, "period_end", "customer", "status", "final")
@@ -753,18 +439,3 @@ _WINDOW_MOVED_ON = (
     .where(tables.verdicts.c.period_start != bindparam("period_start"))
     .returning(tables.verdicts.c.known_at, tables.verdicts.c.cause, tables.verdicts.c.approver)
 )
-
-
-_c = tables.cases.c
-# By what their indexes are of.
-_IN_STATES = {frozenset(OPEN_STATES): _c.is_open == true(), frozenset(ENDED_STATES): _c.is_open == false()}
-_CASES_OF = (
-    select(tables.cases)
-    .where(*(_c[name] == bindparam(name) for name in ("tenant", "agreement", "objective", "service", "is_silence")))
-    .order_by(_c.opened_at.desc(), _c.is_open.desc(), _c.id.desc())
-)
-_OPEN_CASE = _CASES_OF.where(_c.is_open)
-
-
-def _setting_row(name: str, record: LogFloor | Stated) -> dict[str, Any]:
-    return {"name": name, "value": json.dumps(to_row(record))}

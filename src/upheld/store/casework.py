@@ -1,0 +1,180 @@
+"""Cases and what belongs to them, in a transaction of one tenant: problems, steps, tickets, notices. What each method
+promises is said in `ports.Transaction`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, bindparam, false, insert, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from upheld.actions.model import Action, Ticket
+from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
+from upheld.cases.performance import Kept as KeptInTime
+from upheld.cases.problems import Problem
+from upheld.notices.model import Notice, Owed
+from upheld.ports import Conflict
+from upheld.store import problems, steps, tables
+from upheld.store.rows import from_row, to_row
+from upheld.store.tenant_rows import TenantRows
+
+
+class Casework(TenantRows):
+    """The part of a transaction that is about cases."""
+
+    # -- cases
+
+    def save_case(self, case: Case, events: Sequence[Event]) -> None:
+        before = events[0].seq - 1
+        assert [e.seq for e in events] == list(range(before + 1, case.seq + 1)), "events that do not follow each other"
+        assert all(e.case_id == case.id for e in events), "an event of another case"
+        row = to_row(case) | {"is_open": case.state in OPEN_STATES, "is_silence": case.kind == "no_data"}
+        try:
+            # A savepoint, so that a caller who catches the conflict can go on in this transaction.
+            with self._connection.begin_nested():
+                if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
+                    raise Conflict(f"case {case.id} is not at {before}, or another case of the objective is open")
+                self._connection.execute(insert(tables.events), [self._row(to_row(e)) for e in events])
+        except IntegrityError as error:
+            raise Conflict(f"case {case.id}: another case of the objective is open") from error
+
+    def _advance_case(self, row: dict[str, Any], before: int) -> bool:
+        t = tables.cases
+        here = self._where(t, t.c.id == row["id"], t.c.seq == before)
+        return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
+
+    def case(self, case_id: str) -> Case | None:
+        return self._find(Case, tables.cases, tables.cases.c.id == case_id)
+
+    def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
+        found = self._of_objective(_OPEN_CASE, agreement, objective, service, silence)
+        assert len(found) <= 1, "two open cases of one objective"
+        return found[0] if found else None
+
+    def cases(self, states: Sequence[State] | None = None, limit: int = 500) -> Sequence[Case]:
+        t = tables.cases.c
+        wanted = [] if states is None else [_IN_STATES.get(frozenset(states), t.state.in_(states))]
+        return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
+
+    def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
+        return self._of_objective(_CASES_OF, agreement, objective, service, silence=False)
+
+    def _of_objective(
+        self, query: Select[Any], agreement: str, objective: str, service: str, silence: bool
+    ) -> list[Case]:
+        key = {"agreement": agreement, "objective": objective, "service": service, "is_silence": silence}
+        return [from_row(Case, row) for row in self._connection.execute(query, self._row(key)).mappings()]
+
+    def events(self, case_id: str) -> Sequence[Event]:
+        t = tables.events.c
+        return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
+
+    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
+        return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
+
+    def cases_opened(self, start: int, end: int) -> Sequence[Case]:
+        return problems.opened(self._connection, self._tenant, start, end)
+
+    def notices_kept(self, start: int, end: int, now: int) -> Mapping[str, KeptInTime]:
+        return problems.notices_kept(self._connection, self._tenant, start, end, now)
+
+    def count_open(self) -> Mapping[str | None, int]:
+        return problems.count_open(self._connection, self._tenant)
+
+    def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
+        return problems.count_customers(self._connection, self._tenant, problem_ids)
+
+    # -- problems
+
+    def save_problem(self, problem: Problem) -> None:
+        problems.save(self._connection, self._tenant, problem)
+
+    def problem(self, problem_id: str) -> Problem | None:
+        return self._find(Problem, tables.problems, tables.problems.c.id == problem_id)
+
+    def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
+        return problems.many(self._connection, self._tenant, only_open, limit)
+
+    def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
+        return problems.cases_of(self._connection, self._tenant, problem_id, limit, offset)
+
+    def count_cases(self, problem_id: str) -> tuple[int, int]:
+        return problems.count_cases(self._connection, self._tenant, problem_id)
+
+    def owe(self, owed: Sequence[Owed]) -> None:
+        problems.owe(self._connection, self._tenant, owed)
+
+    def take_owed(self, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
+        return problems.take(self._connection, self._tenant, problem_id, told, parties)
+
+    def owed_as_told(self, problem_id: str, party: str, told: int) -> Sequence[Owed]:
+        return problems.as_told(self._connection, self._tenant, problem_id, party, told)
+
+    def is_owed(self, problem_id: str) -> bool:
+        return problems.is_owed(self._connection, self._tenant, problem_id)
+
+    # -- actions and tickets
+
+    def save_action(self, action: Action) -> None:
+        self._put(tables.actions, to_row(action))
+
+    def action(self, action_id: str) -> Action | None:
+        return self._find(Action, tables.actions, tables.actions.c.id == action_id)
+
+    def actions(self, case_id: str) -> Sequence[Action]:
+        t = tables.actions.c
+        return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
+
+    def actions_brief(self, case_id: str) -> Sequence[Action]:
+        return steps.brief(self._connection, self._tenant, case_id)
+
+    def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
+        return steps.to_do(self._connection, self._tenant, limit)
+
+    def first_held(self, channel: str, before: tuple[int, str] | None = None) -> Action | None:
+        return steps.first_held(self._connection, self._tenant, channel, before)
+
+    def open_ticket(self, ticket: Ticket) -> None:
+        self._add(tables.tickets, to_row(ticket))
+
+    def note_on_ticket(self, ticket_id: str, note: Mapping[str, Any], state: str | None) -> bool:
+        return steps.note_on_ticket(self._connection, self._tenant, ticket_id, note, state)
+
+    def tickets(self, limit: int = 500) -> Sequence[Ticket]:
+        t = tables.tickets.c
+        return self._list(Ticket, tables.tickets, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
+
+    # -- notices
+
+    def save_notice(self, notice: Notice) -> None:
+        self._put(tables.notices, to_row(notice))
+
+    def notice(self, notice_id: str) -> Notice | None:
+        return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)
+
+    def notices(
+        self,
+        *,
+        case_id: str | None = None,
+        maintenance_id: str | None = None,
+        problem_id: str | None = None,
+        limit: int = 500,
+    ) -> Sequence[Notice]:
+        t = tables.notices.c
+        wanted = [] if case_id is None else [t.case_id == case_id]
+        wanted += [] if problem_id is None else [t.problem_id == problem_id]
+        wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
+        return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
+
+    def notices_of(self, case: Case) -> Sequence[Notice]:
+        return problems.notices_of(self._connection, self._tenant, case)
+
+
+_c = tables.cases.c
+# By what their indexes are of.
+_IN_STATES = {frozenset(OPEN_STATES): _c.is_open == true(), frozenset(ENDED_STATES): _c.is_open == false()}
+_CASES_OF = (
+    select(tables.cases)
+    .where(*(_c[name] == bindparam(name) for name in ("tenant", "agreement", "objective", "service", "is_silence")))
+    .order_by(_c.opened_at.desc(), _c.is_open.desc(), _c.id.desc())
+)
+_OPEN_CASE = _CASES_OF.where(_c.is_open)
