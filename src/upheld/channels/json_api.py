@@ -12,8 +12,8 @@ import httpcore
 from upheld.channels.public_addresses import PublicAddresses, checked_url
 from upheld.ports import DeliveryError
 
-PATIENCE = 20.0
-"""Seconds that a whole request may take."""
+PATIENCE = 10.0
+"""Seconds that a whole request may take. A step makes up to five, and a worker takes up to four steps in one lease."""
 MOST_BYTES = 4 * 1024 * 1024
 RETRIED = frozenset({401, 403, 408, 423, 425, 429})
 """The answers of the 400s that are worth another try: a password may just be being changed."""
