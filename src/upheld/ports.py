@@ -322,8 +322,9 @@ class Transaction(Protocol):
     def newest(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
         """The newest version of each of these verdicts that is there."""
 
-    def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
-        """The newest version of a rolling verdict, with the window that it was last assessed over."""
+    def newest_windows(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
+        """The newest version of each of these rolling verdicts that is there, with the window that it was last assessed
+        over, by (agreement, objective, service, rolling_from)."""
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None: ...
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]: ...

@@ -480,9 +480,10 @@ def _before(t: Transaction, pulse: Round, verdicts: Sequence[Verdict]) -> dict[t
         if term is not None and (rolling_from := _rolling_from(term)) is not None:
             rolling[verdict.key] = rolling_from
     found = dict(t.newest([verdict.key for verdict in verdicts if verdict.key not in rolling]))
+    windows = t.newest_windows([(*key[:3], rolling_from) for key, rolling_from in rolling.items()])
     for key, rolling_from in rolling.items():
-        newest = t.newest_window(*key[:3], rolling_from)
-        found |= {} if newest is None else {key: newest}
+        if (newest := windows.get((*key[:3], rolling_from))) is not None:
+            found[key] = newest
     return found
 
 

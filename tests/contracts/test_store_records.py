@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import event, select
 from store_records import (
     DAY,
     JUNE,
@@ -55,7 +56,7 @@ from upheld.ports import (
     Transaction,
     VerdictFilter,
 )
-from upheld.store import SqlStore, tables
+from upheld.store import SqlStore, open_store, tables
 
 INSTANTS = st.integers(-(2**62), 2**62)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -259,8 +260,7 @@ def test_of_a_rolling_verdict_one_window_is_kept_for_each_version(store: SqlStor
         for verdict in others:
             t.put_verdicts([Told(verdict, "", None, JUNE)], 10)
         t.put_verdicts([Told(restated, "late data", None, JUNE)], 20)
-        assert t.newest_window(*KEY[:3], JUNE) == restated
-        assert t.newest_window(*KEY[:3], JUNE + 1) is None
+        assert t.newest_windows([(*KEY[:3], JUNE), (*KEY[:3], JUNE + 1)]) == {(*KEY[:3], JUNE): restated}
         assert sorted(t.verdicts(), key=repr) == sorted([restated, *others], key=repr)
         assert t.verdict_versions(moving[0].key) == []
         assert t.verdict_versions(restated.key) == [
@@ -585,3 +585,22 @@ def test_files_that_are_gone_are_forgotten_after_a_while(store: SqlStore) -> Non
         assert t.forget_source_files("drop", JUNE + 2, {("/in/0", "1-a"), ("/in/1", "another")}) == 1
         found = [t.source_file(file.source, file.path, file.mark) for file in (*files, other)]
     assert found == [files[0], None, files[2], other]
+
+
+def test_many_verdicts_are_looked_up_by_the_index(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/upheld.db")
+    plans: list[str] = []
+
+    def explain(connection, cursor, statement, parameters, context, many):  # type: ignore[no-untyped-def]
+        if "json_each" in statement:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[-1] for row in cursor.fetchall() if "verdicts" in row[-1])
+
+    event.listen(store._engine, "before_cursor_execute", explain)
+    with store.transaction("t") as t:
+        t.put_verdicts([Told(a_verdict(), "", None, JUNE)], 1)
+        t.newest([KEY])
+        t.newest_windows([(*KEY[:3], JUNE)])
+    store.close()
+    assert len(plans) == 3
+    assert all("SEARCH" in plan and "agreement=? AND objective=? AND service=?" in plan for plan in plans), plans

@@ -77,9 +77,9 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda t: [k for k in t.verdicts_known(VerdictFilter(), JUNE) if k.rolling_from is None],
         lambda mark: [Kept(a_verdict(mark), JUNE, JUNE)],
     ),
-    "newest_window": (
-        lambda t: t.newest_window("acme-gold", "rolling", "vpn-1", JUNE),
-        lambda mark: a_verdict(mark, objective="rolling"),
+    "newest_windows": (
+        lambda t: list(t.newest_windows([("acme-gold", "rolling", "vpn-1", JUNE)]).values()),
+        lambda mark: [a_verdict(mark, objective="rolling")],
     ),
     "assessment": (lambda t: t.assessment(), lambda mark: an_assessment(mark, number=1)),
     "adoption": (lambda t: t.adoption(1), lambda mark: Adoption(1, f"# {mark}\n", JUNE, mark, {"a": [1, mark]})),

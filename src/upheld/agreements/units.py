@@ -162,6 +162,8 @@ def local_midnight(day: date, zone: ZoneInfo) -> int:
 def decimal_text(value: Fraction, places: int) -> str:
     """`value` as a decimal of at most `places` places, cut off and never rounded up, without trailing zeros: a
     figure that is printed never looks better than it is (0.99899999 never prints as 0.999)."""
+    if value.denominator == 1:
+        return str(value.numerator)
     scaled = value * 10**places
     text = format(Decimal(f"{scaled.numerator // scaled.denominator}E-{places}"), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

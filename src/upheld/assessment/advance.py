@@ -63,6 +63,8 @@ class State:
     """The instant before which time alone changes no account."""
     readers: dict[SeriesKey, list[int]] = field(default_factory=dict)
     """The positions of the terms that read each series."""
+    places: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    """The positions of the terms of each promise, by (agreement, objective, service)."""
     carrier: Carrier | None = None
     """What carries the terms of whose series `series` holds nothing."""
 
@@ -75,6 +77,7 @@ def start(terms: Sequence[Term], *, since: int, lateness: int = 0) -> State:
     state.granted = [frozenset() for _ in terms]
     state.current = [{} for _ in terms]
     for i, term in enumerate(terms):
+        state.places.setdefault(term.key, []).append(i)
         for key in term.series:
             state.readers.setdefault(key, []).append(i)
     return state
@@ -112,28 +115,33 @@ def verdicts(state: State) -> list[Verdict]:
 def conditions(state: State, back: int = DAY) -> "Conditions":
     """How each term's service does at the state's instant, by (agreement, objective, service); of a term that was
     amended, by the terms that are valid then. `back` as in `account.Account`."""
-    accounts = sorted(state.accounts, key=lambda account: account.term.valid_from)
-    begun = [account for account in accounts if state.as_of is None or account.term.valid_from < state.as_of]
-    return Conditions({account.term.key: account for account in (*reversed(accounts), *begun)}, back)
+    return Conditions(state, back)
 
 
 class Conditions(Mapping[tuple[str, str, str], Condition]):
-    """Found out when they are asked for, and once."""
+    """Found out when they are asked for, and once; to be asked before the state advances."""
 
-    def __init__(self, accounts: Mapping[tuple[str, str, str], Account], back: int) -> None:
-        self._accounts, self._back = accounts, back
+    def __init__(self, state: State, back: int) -> None:
+        self._state, self._back = state, back
         self._found: dict[tuple[str, str, str], Condition] = {}
 
     def __getitem__(self, key: tuple[str, str, str]) -> Condition:
         if key not in self._found:
-            self._found[key] = self._accounts[key].condition(self._back)
+            self._found[key] = self._account(key).condition(self._back)
         return self._found[key]
 
+    def _account(self, key: tuple[str, str, str]) -> Account:
+        """Of the last that has begun; before any has, of the first."""
+        as_of, accounts = self._state.as_of, self._state.accounts
+        places = sorted(self._state.places[key], key=lambda i: accounts[i].term.valid_from)
+        begun = [i for i in places if as_of is None or accounts[i].term.valid_from < as_of]
+        return accounts[begun[-1] if begun else places[0]]
+
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
-        return iter(self._accounts)
+        return iter(self._state.places)
 
     def __len__(self) -> int:
-        return len(self._accounts)
+        return len(self._state.places)
 
 
 def assess(

@@ -235,5 +235,7 @@ def _since(flags: Flags, begin: int) -> int:
 
 def stretches(flags: Flags) -> Iterable[tuple[int, int]]:
     """Runs of set flags as half-open pairs of indices."""
+    if not flags.any():  # most often
+        return ()
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
     return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

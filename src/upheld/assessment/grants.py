@@ -24,12 +24,17 @@ class Grants:
     parts: tuple[tuple[Interval, ...], ...] = ()
 
 
+_NOTHING = Grants((), ())
+
+
 def grants(term: Term, exclusions: Iterable[Exclusion], start: int, end: int) -> Grants:
     """What `term` excludes of [start, end): the time outside its service hours, and every exclusion of its service, or
     of the group that it is part of, that is approved and whose reason the agreement admits. Exclusions of a member of
     a group exclude that member; the evidence of them names it."""
     near = [x for x in exclusions if x.agreement in (term.agreement, None) and x.start < end and x.end > start]
     whole = [*_closed(term, start, end), *_decided(term, near, (term.service, term.group, EVERY_SERVICE))]
+    if not whole and term.members is None:
+        return _NOTHING
     covered = _covered(whole, term.indicator.slot)
     told = _told(whole, covered)
     if term.members is None or not term.members.by_slot:

@@ -97,7 +97,7 @@ def numbered(
     it was assessed by, what goes on goes on under the new one."""
     if before is None:
         return verdict, (FIRST_ASSESSED,)
-    same_version = replace(verdict, version=before.version)
+    same_version = verdict if verdict.version == before.version else replace(verdict, version=before.version)
     if same_version == before or (before.final and _without_terms(same_version) == _without_terms(before)):
         return before, (TIME_PASSED,)
     if events and assessed_until is not None:

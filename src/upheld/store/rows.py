@@ -25,6 +25,8 @@ def from_row(kind: type[Record], row: Mapping[Any, Any]) -> Record:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):  # most often, and the other questions take longer
+        return value
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value

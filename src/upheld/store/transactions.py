@@ -13,7 +13,6 @@ from sqlalchemy import (
     Subquery,
     Table,
     and_,
-    bindparam,
     case,
     delete,
     func,
@@ -41,9 +40,9 @@ from upheld.ports import (
     Told,
     VerdictFilter,
 )
-from upheld.store import collection_jobs, dead_letters, outgoing, senders, tables
+from upheld.store import collection_jobs, dead_letters, outgoing, senders, tables, verdict_rows
 from upheld.store.casework import Casework
-from upheld.store.rows import put, to_row, verdict_document, verdict_of
+from upheld.store.rows import to_row, verdict_of
 from upheld.store.tenant_rows import setting_row
 from upheld.store.works import Works
 
@@ -201,37 +200,13 @@ class SqlTransaction(Casework, Works):
     # -- verdicts
 
     def put_verdicts(self, told: Sequence[Told], known_at: int) -> None:
-        rows = []
-        for one in told:
-            row = {name: getattr(one.verdict, name) for name in _VERDICT_COLUMNS}
-            row |= {"known_at": known_at, "cause": one.cause, "approver": one.approver, "written_at": known_at}
-            row |= {"rolling_from": one.rolling_from, "document": verdict_document(one.verdict)}
-            if one.rolling_from is not None:
-                row |= self._window_moved_on(one.verdict, one.rolling_from)
-            rows.append(self._row(row))
-        if rows:
-            put(self._connection, tables.verdicts, rows)
+        verdict_rows.keep(self._connection, self._tenant, told, known_at)
 
-    def newest(self, keys: Sequence[tuple[str, str, str, int]]) -> Mapping[tuple[str, str, str, int], Verdict]:
-        found: dict[tuple[str, str, str, int], Verdict] = {}
-        for key in keys:
-            place = dict(zip(_VERDICT_KEY[:4], key, strict=True))
-            document = self._connection.execute(_NEWEST, {"tenant": self._tenant, **place}).scalar()
-            if document is not None:
-                found[key] = verdict_of(document)
-        return found
+    def newest(self, keys: Sequence[verdict_rows.Key]) -> Mapping[verdict_rows.Key, Verdict]:
+        return verdict_rows.newest(self._connection, self._tenant, keys)
 
-    def _window_moved_on(self, verdict: Verdict, rolling_from: int) -> dict[str, Any]:
-        """Drops the row of the same version over an earlier window, and returns what of it stays."""
-        place = {name: getattr(verdict, name) for name in _VERDICT_KEY}
-        here = {"tenant": self._tenant, "rolling_from": rolling_from, **place}
-        row = self._connection.execute(_WINDOW_MOVED_ON, here).mappings().first()
-        return {} if row is None else dict(row)
-
-    def newest_window(self, agreement: str, objective: str, service: str, rolling_from: int) -> Verdict | None:
-        place = {"agreement": agreement, "objective": objective, "service": service, "rolling_from": rolling_from}
-        document = self._connection.execute(_NEWEST_WINDOW, {"tenant": self._tenant, **place}).scalar()
-        return None if document is None else verdict_of(document)
+    def newest_windows(self, keys: Sequence[verdict_rows.Key]) -> Mapping[verdict_rows.Key, Verdict]:
+        return verdict_rows.newest_windows(self._connection, self._tenant, keys)
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
         versions = self._versions(key).order_by(tables.verdicts.c.version.desc()).limit(1)
@@ -241,7 +216,7 @@ class SqlTransaction(Casework, Works):
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]:
         t = tables.verdicts.c
         newest = self._newest(where, newest_only=where.newest_only)
-        same_row = and_(*(t[name] == newest.c[name] for name in _VERDICT_KEY))
+        same_row = and_(*(t[name] == newest.c[name] for name in verdict_rows.KEY))
         wanted = [self._where(tables.verdicts), same_row, newest.c.age == 1]
         if where.customer is not None:
             wanted.append(t.customer == where.customer)
@@ -258,13 +233,13 @@ class SqlTransaction(Casework, Works):
         if not newest_only:
             among += [t.rolling_from, case((t.rolling_from.is_(None), t.period_start), else_=0)]
         age = func.row_number().over(partition_by=among, order_by=[t.period_start.desc(), t.version.desc()])
-        keys = select(*(t[name] for name in _VERDICT_KEY), age.label("age"))
+        keys = select(*(t[name] for name in verdict_rows.KEY), age.label("age"))
         return keys.where(self._where(tables.verdicts, *wanted, *conditions)).subquery("newest")
 
     def verdicts_known(self, where: VerdictFilter, known_at: int) -> Sequence[Kept]:
         t = tables.verdicts.c
         newest = self._newest(where, t.known_at <= known_at, newest_only=False)
-        same_row = and_(*(t[name] == newest.c[name] for name in _VERDICT_KEY))
+        same_row = and_(*(t[name] == newest.c[name] for name in verdict_rows.KEY))
         columns = select(t.document, t.known_at, t.written_at, t.rolling_from)
         rows = self._connection.execute(columns.where(self._where(tables.verdicts), same_row, newest.c.age == 1))
         return [Kept(verdict_of(r.document), r.known_at, r.written_at, r.rolling_from) for r in rows]
@@ -417,25 +392,3 @@ class SqlTransaction(Casework, Works):
 
     def _to_do(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
         return self._where(tables.agenda, condition, tables.agenda.c.ended_as.is_(None))
-
-
-_VERDICT_KEY = ("agreement", "objective", "service", "period_start", "version")
-_VERDICT_COLUMNS = (*_VERDICT_KEY, "period_end", "customer", "status", "final")
-
-# Made once, because making them takes longer than executing them; each for one key, because SQLite does not look up
-# many keys of several columns by its index.
-
-
-def _verdicts_at(*names: str) -> ColumnElement[bool]:
-    return and_(*(tables.verdicts.c[name] == bindparam(name) for name in ("tenant", *names)))
-
-
-_DOCUMENT = select(tables.verdicts.c.document).order_by(tables.verdicts.c.version.desc()).limit(1)
-_NEWEST = _DOCUMENT.where(_verdicts_at("agreement", "objective", "service", "period_start"))
-_NEWEST_WINDOW = _DOCUMENT.where(_verdicts_at("agreement", "objective", "service", "rolling_from"))
-_WINDOW_MOVED_ON = (
-    delete(tables.verdicts)
-    .where(_verdicts_at("agreement", "objective", "service", "rolling_from", "version"))
-    .where(tables.verdicts.c.period_start != bindparam("period_start"))
-    .returning(tables.verdicts.c.known_at, tables.verdicts.c.cause, tables.verdicts.c.approver)
-)
