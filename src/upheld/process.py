@@ -299,7 +299,7 @@ class Process:
         for notice in follows.notices:
             t.save_notice(notice)
         playbooks = self._books.newest(t, tenant)
-        follows.entries += stepping.begin(t, playbooks, after, events, parties, self._around(t, tenant))
+        follows.entries += stepping.begin(t, playbooks, after, events, parties, self._around(t, tenant, current))
         carried = self._recorder.carried()
         origin = ({} if arrived is None else {ARRIVED: arrived}) | ({TRACE: dict(carried)} if carried else {})
         for entry in follows.entries:
@@ -435,8 +435,8 @@ class Process:
 
         settled(self._store, tenant, find)
 
-    def _around(self, t: Transaction, tenant: str) -> stepping.Around:
-        current = self._portfolios.newest(t, tenant)
+    def _around(self, t: Transaction, tenant: str, current: InForce | None = None) -> stepping.Around:
+        current = current or self._portfolios.newest(t, tenant)
 
         def customers_over(resource: str) -> Sequence[str]:
             topology = self._topologies.newest(t, tenant, current)
