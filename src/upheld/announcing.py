@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.parties import Party
+from upheld.analysis.topology import Topology
 from upheld.maintenance.earning import earned
 from upheld.maintenance.exclusion import exclusions
 from upheld.maintenance.impact import affected
@@ -20,27 +21,29 @@ JUDGE, REMIND_MAINTENANCE = "judge_maintenance", "remind_of_maintenance"
 EVERY_NOTICE = 1_000_000
 
 
-def plan(t: Transaction, maintenance: Maintenance, portfolio: Portfolio | None, now: int) -> list[Notice]:
+def plan(
+    t: Transaction, maintenance: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+) -> list[Notice]:
     """Keeps a new work, records its announcements and puts them, the reminders and the final judgement on the agenda.
     Returns the announcements; those of a work that is already there are as they were, and whoever ought to have been
     told since is told now."""
     known = t.maintenance(maintenance.id)
     if known is not None:
         earlier = [n for n in _notices(t, known) if n.kind == "maintenance"]
-        return [*earlier, *_catch_up_with(t, known, portfolio, now)]
+        return [*earlier, *_catch_up_with(t, known, portfolio, topology, now)]
     t.save_maintenance(maintenance)
     t.add_outgoing([of_maintenance(maintenance, "announced", now)])
-    announced = _announce(t, maintenance, portfolio, now)
+    announced = _announce(t, maintenance, portfolio, topology, now)
     t.schedule(AgendaEntry(f"{JUDGE}/{maintenance.id}", JUDGE, maintenance.start, {"maintenance": maintenance.id}))
-    judge(t, maintenance.id, portfolio, now)
+    judge(t, maintenance.id, portfolio, topology, now)
     return announced
 
 
-def catch_up(t: Transaction, portfolio: Portfolio | None, now: int) -> list[Notice]:
+def catch_up(t: Transaction, portfolio: Portfolio | None, topology: Topology, now: int) -> list[Notice]:
     """Brings every planned work that is not over up to a portfolio that has just been adopted: whoever a work hits now
     and was not told of it is told, and what was earned is judged anew where the window has not begun. Done again, it
     does nothing. Returns the announcements that it added."""
-    return [n for work in t.maintenances(ending_after=now) for n in _catch_up_with(t, work, portfolio, now)]
+    return [n for work in t.maintenances(ending_after=now) for n in _catch_up_with(t, work, portfolio, topology, now)]
 
 
 def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now: int) -> list[Notice]:
@@ -64,18 +67,20 @@ def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now
     return _tell_of_cancellation(t, cancelled, portfolio, now)
 
 
-def remind(t: Transaction, maintenance_id: str, agreement_id: str, portfolio: Portfolio | None, now: int) -> None:
+def remind(
+    t: Transaction, maintenance_id: str, agreement_id: str, portfolio: Portfolio | None, topology: Topology, now: int
+) -> None:
     """Tells those whom an agreement names that a planned work is near."""
     known = t.maintenance(maintenance_id)
     if known is None or known.state != "planned":
         return
-    for agreement, services in _affected(known, portfolio):
+    for agreement, services in _affected(known, portfolio, topology):
         if agreement.id == agreement_id:
             kind: NoticeKind = "maintenance_reminder"
             _record(t, _planned(kind, known, agreement, services, portfolio, now, occasion=kind))
 
 
-def judge(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now: int) -> None:
+def judge(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, topology: Topology, now: int) -> None:
     """Decides for each agreement whether what was sent by now has earned the exclusion: grants what is earned and takes
     back what is not. What was decided once the window has begun stands. An announcement that was on its way when the
     work was cancelled is followed by the cancellation."""
@@ -86,7 +91,7 @@ def judge(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now:
         _tell_of_cancellation(t, known, portfolio, now)
         return
     before = {a.agreement: a for a in t.announcements(known.id)}
-    for decision in _decisions(t, known, portfolio, before, now):
+    for decision in _decisions(t, known, portfolio, topology, before, now):
         last = before.get(decision.agreement)
         if last is None or last.decided_at < known.start:
             _grant(t, known, decision, now)
@@ -97,20 +102,24 @@ def judge(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now:
 # -- who is told ----------------------------------------------------------------------------------------------------
 
 
-def _catch_up_with(t: Transaction, work: Maintenance, portfolio: Portfolio | None, now: int) -> list[Notice]:
+def _catch_up_with(
+    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+) -> list[Notice]:
     if work.state != "planned" or work.end <= now:
         return []
-    announced = _announce(t, work, portfolio, now)
+    announced = _announce(t, work, portfolio, topology, now)
     if announced or now < work.start:
-        judge(t, work.id, portfolio, now)
+        judge(t, work.id, portfolio, topology, now)
     return announced
 
 
-def _announce(t: Transaction, work: Maintenance, portfolio: Portfolio | None, now: int) -> list[Notice]:
+def _announce(
+    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+) -> list[Notice]:
     """Announces a work to whoever it hits and who was not told of it, and puts the reminders on the agenda."""
     earlier = [n for n in _notices(t, work) if n.kind == "maintenance"]
     announced: list[Notice] = []
-    for agreement, services in _affected(work, portfolio):
+    for agreement, services in _affected(work, portfolio, topology):
         known = [n for n in earlier if n.agreement == agreement.id]
         occasion = _occasion("maintenance", known)
         planned = _planned("maintenance", work, agreement, services, portfolio, now, occasion=occasion)
@@ -202,12 +211,17 @@ def _reminder(work: Maintenance, agreement: Agreement, at: int) -> AgendaEntry:
 
 
 def _decisions(
-    t: Transaction, work: Maintenance, portfolio: Portfolio | None, before: Mapping[str, Announcement], now: int
+    t: Transaction,
+    work: Maintenance,
+    portfolio: Portfolio | None,
+    topology: Topology,
+    before: Mapping[str, Announcement],
+    now: int,
 ) -> Iterator[Announcement]:
     """What each agreement that the work hits has earned; nothing where it hit one and does so no more."""
     notices = _notices(t, work)
     hit = set()
-    for agreement, services in _affected(work, portfolio):
+    for agreement, services in _affected(work, portfolio, topology):
         hit.add(agreement.id)
         own = told(n for n in notices if n.agreement == agreement.id)
         yield earned(work, agreement, services, _addresses(agreement, portfolio), own, now)
@@ -233,8 +247,14 @@ def _unearned(decision: Announcement, reason: str, now: int) -> Announcement:
 # -- whom it is about -----------------------------------------------------------------------------------------------
 
 
-def _affected(work: Maintenance, portfolio: Portfolio | None) -> Sequence[tuple[Agreement, tuple[str, ...]]]:
-    return () if portfolio is None else affected(work, portfolio)
+def _affected(
+    work: Maintenance, portfolio: Portfolio | None, topology: Topology
+) -> Sequence[tuple[Agreement, tuple[str, ...]]]:
+    """Those that the work hits. What it leaves without redundancy stands: nobody is told of an outage, and none is
+    excluded."""
+    if portfolio is None:
+        return ()
+    return affected(work, portfolio, topology.hit_during(work.services, work.start, work.end).hit)
 
 
 def _parties(agreement: Agreement, portfolio: Portfolio | None) -> tuple[Party | None, Party | None]:

@@ -41,10 +41,10 @@ def find_problem(
 def _take_over(
     t: Transaction, scene: Scene, problem: Problem, others: Sequence[Problem], give: Callable[[Case, Join], object]
 ) -> None:
-    """Lets the open cases of services that the cause carries join its problem: those that had shown no shared cause
+    """Lets the open cases of services that the cause takes down join its problem: those that had shown no shared cause
     yet, and those of problems of a part of it, which are merged into it."""
-    carried = scene.carried(problem.cause)
-    parts = {other.id for other in others if problem.cause in scene.concerned([other.cause])}
+    carried, hit = scene.taken(problem.cause), scene.impact(problem.cause).hit
+    parts = {other.id for other in others if other.cause in hit}
     for other in others:
         if other.id in parts:
             t.save_problem(replace(other, state="merged", merged_into=problem.id, closed_at=problem.opened_at))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,12 @@ from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.model import in_force as in_force_at
 from upheld.agreements.parties import Party
 from upheld.agreements.terms import Term, compile_terms
+from upheld.analysis.topology import Topology
 from upheld.assessment.verdict import Verdict
 from upheld.measurements.states import DOWN, UP
 from upheld.ports import Adoption, Transaction
 from upheld.reactions import Parties
+from upheld.topologies import Topologies
 
 TermKey = tuple[str, str, str]
 
@@ -24,13 +26,15 @@ TermKey = tuple[str, str, str]
 @dataclass(frozen=True)
 class InForce:
     """A tenant's portfolio in a version, with what is derived from it. `terms` by (agreement, objective, service): one
-    for an agreement and each of its amendments. `applied_by` is who put it in force."""
+    for an agreement and each of its amendments. `applied_by` is who put it in force. `topology` is what the services
+    run over, as the portfolio and the topology in force say it together."""
 
     version: int
     portfolio: Portfolio
     terms: Mapping[TermKey, Sequence[Term]]
     series: frozenset[tuple[str, str]]
     applied_by: str | None = None
+    topology: Topology = field(default_factory=Topology)
 
     @cached_property
     def customers(self) -> Mapping[str, Party]:
@@ -43,15 +47,6 @@ class InForce:
         for agreement in self.portfolio.agreements:
             found[agreement.id].append(agreement)
         return found
-
-    @cached_property
-    def carried_customers(self) -> Mapping[str, Sequence[str]]:
-        """The customers of each service, by name."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for agreement in self.portfolio.agreements:
-            for service in agreement.services:
-                found[service].add(agreement.customer)
-        return {service: sorted(customers) for service, customers in found.items()}
 
     @cached_property
     def states(self) -> Mapping[tuple[str, str], Sequence[int]]:
@@ -85,8 +80,8 @@ class InForce:
 class Portfolios:
     """The portfolios of all tenants, each parsed once. `parse` reads a portfolio's YAML text."""
 
-    def __init__(self, parse: Callable[[str], Portfolio]) -> None:
-        self._parse = parse
+    def __init__(self, parse: Callable[[str], Portfolio], topologies: Topologies) -> None:
+        self._parse, self._topologies = parse, topologies
         self._newest: dict[str, InForce] = {}
 
     def newest(self, t: Transaction, tenant: str) -> InForce | None:
@@ -97,6 +92,9 @@ class Portfolios:
         known = self._newest.get(tenant)
         if known is None or known.version != newest[0]:
             known = self._newest[tenant] = self.at(t, newest[0])
+        topology = self._topologies.newest(t, tenant, known.version, known.portfolio)
+        if known.topology is not topology:
+            known = self._newest[tenant] = replace(known, topology=topology)
         return known
 
     def at(self, t: Transaction, version: int) -> InForce:

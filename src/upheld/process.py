@@ -69,8 +69,8 @@ class Process:
     ) -> None:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
         self._question_link, self._problem_link = question_link, problem_link
-        self._portfolios, self._books = Portfolios(parse), stepping.Books(parse_playbooks)
-        self._topologies = topologies.Topologies(parse_topology)
+        self._topologies, self._books = topologies.Topologies(parse_topology), stepping.Books(parse_playbooks)
+        self._portfolios = Portfolios(parse, self._topologies)
         self._as_known = AsKnown(store, measurements, self._portfolios)
         self._pulse = Pulse(
             store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
@@ -96,7 +96,8 @@ class Process:
             else:
                 before = None if newest is None else t.adoption(newest[0])
                 version = t.save_portfolio(source, now, applied_by, agreement_versions(portfolio, before))
-            announcing.catch_up(t, portfolio, now)
+            # What is not committed yet is not remembered.
+            announcing.catch_up(t, portfolio, topologies.over(self._topologies.own(t, tenant), portfolio), now)
         self._managed_since(tenant)
         return version
 
@@ -106,14 +107,26 @@ class Process:
         return None if current is None else current.portfolio
 
     def adopt_topology(self, tenant: str, topology: Topology, applied_by: str | None = None) -> int:
-        """Puts a topology in force and returns its version; the same again is the same version."""
+        """Puts a topology in force and returns its version; the same again is the same version. Whom it lets a planned
+        work hit is told of the work."""
+        now = self._clock.now()
         with self._store.transaction(tenant) as t:
-            return topologies.adopt(t, topology, self._clock.now(), applied_by)
+            portfolio = self._ground(t, tenant)[0]
+            version = topologies.adopt(t, topology, now, applied_by)
+            announcing.catch_up(t, portfolio, topologies.over(topology, portfolio), now)
+        return version
 
     def topology(self, tenant: str) -> Topology:
         """The topology in force, joined with the portfolio's resources; an empty one before the first of both."""
         with self._store.transaction(tenant, writing=False) as t:
-            return self._topologies.newest(t, tenant, self._portfolios.newest(t, tenant))
+            return self._ground(t, tenant)[1]
+
+    def _ground(self, t: Transaction, tenant: str) -> tuple[Portfolio | None, Topology]:
+        """What is promised, and what that runs over."""
+        current = self._portfolios.newest(t, tenant)
+        if current is None:
+            return None, self._topologies.newest(t, tenant, 0, None)
+        return current.portfolio, current.topology
 
     def known_series(self, tenant: str) -> frozenset[tuple[str, str]]:
         """Every (service, metric) that an objective assesses."""
@@ -224,27 +237,23 @@ class Process:
     def plan_maintenance(self, tenant: str, maintenance: Maintenance) -> Sequence[Notice]:
         """Takes in a planned work and puts its announcements on the agenda; returns them. The same work again
         changes nothing."""
-        portfolio = self.portfolio(tenant)
         with self._store.transaction(tenant) as t:
-            return announcing.plan(t, maintenance, portfolio, self._clock.now())
+            return announcing.plan(t, maintenance, *self._ground(t, tenant), self._clock.now())
 
     def cancel_maintenance(self, tenant: str, maintenance_id: str) -> Sequence[Notice]:
         """Cancels a work: who had been told is told, and what it had excluded counts again. Raises KeyError."""
-        portfolio = self.portfolio(tenant)
         with self._store.transaction(tenant) as t:
-            return announcing.cancel(t, maintenance_id, portfolio, self._clock.now())
+            return announcing.cancel(t, maintenance_id, self._ground(t, tenant)[0], self._clock.now())
 
     def judge_maintenance(self, tenant: str, maintenance_id: str) -> None:
         """Decides for each agreement whether the announcements that were sent have earned the exclusion."""
-        portfolio = self.portfolio(tenant)
         with self._store.transaction(tenant) as t:
-            announcing.judge(t, maintenance_id, portfolio, self._clock.now())
+            announcing.judge(t, maintenance_id, *self._ground(t, tenant), self._clock.now())
 
     def remind_of_maintenance(self, tenant: str, maintenance_id: str, agreement: str) -> None:
         """Reminds those whom an agreement names of a work that is coming."""
-        portfolio = self.portfolio(tenant)
         with self._store.transaction(tenant) as t:
-            announcing.remind(t, maintenance_id, agreement, portfolio, self._clock.now())
+            announcing.remind(t, maintenance_id, agreement, *self._ground(t, tenant), self._clock.now())
 
     # -- cases --------------------------------------------------------------------------------------------------
 
@@ -439,9 +448,8 @@ class Process:
         current = current or self._portfolios.newest(t, tenant)
 
         def customers_over(resource: str) -> Sequence[str]:
-            topology = self._topologies.newest(t, tenant, current)
-            carried = topology.at(self._clock.now()).carried(resource)
-            return sorted({customer for service in carried for customer in topology.nodes[service].customers})
+            topology = self._ground(t, tenant)[1]
+            return topology.customers(topology.at(self._clock.now()).carried(resource))
 
         return stepping.Around(current, customers_over)
 

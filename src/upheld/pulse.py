@@ -35,7 +35,18 @@ from upheld.grouping import end_problem, find_problem
 from upheld.in_force import InForce
 from upheld.outgoing.billing import adjustments, of_adjustment
 from upheld.outgoing.happened import of_restatement
-from upheld.ports import Assessment, Clock, Conflict, LogFloor, MeasurementLog, Store, Told, Transaction, VerdictFilter
+from upheld.ports import (
+    AlarmFilter,
+    Assessment,
+    Clock,
+    Conflict,
+    LogFloor,
+    MeasurementLog,
+    Store,
+    Told,
+    Transaction,
+    VerdictFilter,
+)
 from upheld.recorder import Recorder
 from upheld.reports.records import case_document
 
@@ -51,6 +62,8 @@ RESTS, MANY = 10, 1_000
 """Looking after all open cases takes a tenth of the time at most, once they are more than so many."""
 ALARMS_CARRIED = 20
 """Alarms that a case names: the last raised."""
+ALARMS_RAISED = 5_000
+"""Raised alarms, the last reported, by which it is known what is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,11 +374,12 @@ class Pulse:
         try:
             if pulse.scene is None:
                 # Of many services little is asked: those that were bad long ago are not looked for in the log.
-                conditions, resources = pulse.assessor.conditions(SAME_TIME), pulse.current.portfolio.resources
-                pulse.scene = scene(
-                    conditions, resources, t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK), now
-                )
+                conditions, standing = pulse.assessor.conditions(SAME_TIME), pulse.current.topology.at(now)
                 pulse.alarmed = t.count_alarms() > 0
+                raised = pulse.alarmed and standing.topology.has_redundancy
+                alarms = t.alarms(AlarmFilter(raised=True, limit=ALARMS_RAISED)) if raised else ()
+                around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
+                pulse.scene = scene(conditions, standing, *around, now, alarms)
             names = pulse.scene.concerned({verdict.service, *members}) if pulse.alarmed else ()
             alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED) if names else ()
             return findings(pulse.scene, verdict.service, members, alarms)

@@ -3,6 +3,7 @@
 from fastapi.testclient import TestClient
 
 from api.conftest import House
+from upheld.agreements.units import HOUR, format_instant
 
 YAML = """
 services: [{id: vpn-1, customer: zeta}]
@@ -67,3 +68,23 @@ def test_what_cannot_be_taken_is_told_with_its_place_and_nothing_is_changed(nort
     assert north.get("/v1/topology/impact").status_code == 422
     source = house.client(house.key("north", "ingest"))
     assert put(source, YAML).status_code == 403
+
+
+def test_a_planned_work_says_what_it_hits_and_what_it_leaves_without_redundancy(
+    north: TestClient, house: House
+) -> None:
+    assert put(north, "dependencies:\n  - {of: vpn-1, on: [line-1, line-2], redundancy: any}\n").is_success
+    now = house.application.clock.now()
+    window = {"start": format_instant(now + 24 * HOUR), "end": format_instant(now + 25 * HOUR)}
+    work = {**window, "title": "Splicing", "services": ["line-1"], "approved_by": "board", "id": "work-1"}
+    planned = north.post("/v1/maintenance", json=work)
+    assert planned.status_code == 201
+    nothing, vpn = {"count": 0, "names": []}, {"count": 1, "names": ["vpn-1"]}
+    impact = {
+        "hit": {"services": nothing, "customers": nothing},
+        "unprotected": {"services": vpn, "customers": {"count": 1, "names": ["acme"]}},
+    }
+    assert (planned.json()["impact"], planned.json()["notices"]) == (impact, [])
+    assert north.get("/v1/maintenance/work-1").json()["impact"] == impact
+    stranger = north.post("/v1/maintenance", json={**work, "services": ["line-9"], "id": "work-2"})
+    assert (stranger.status_code, "'line-9'" in stranger.text) == (422, True)

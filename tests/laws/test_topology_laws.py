@@ -39,11 +39,9 @@ def plain(dependencies: Collection[Dependency], instant: int, failed: Collection
 
     hit = set(failed)
     while True:
-        # What the others have hit by themselves is not told: a need counts where something that is newly hit is in it.
+        # What the others hit by themselves is not told: a need counts where something that is newly hit is in it.
         more = {
-            name
-            for name in NAMES
-            if name not in hit and name not in down and any(n <= hit | set(down) and n & hit for n in needs(name))
+            name for name in NAMES if name not in hit and any(n <= hit | set(down) and n & hit for n in needs(name))
         }
         if not more:
             break

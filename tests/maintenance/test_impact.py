@@ -7,7 +7,9 @@ import pytest
 from notices.examples import AGREEMENT, PORTFOLIO, instant, work
 from upheld.agreements.model import Portfolio, Validity
 from upheld.agreements.parties import Resource
+from upheld.analysis.topology import joined
 from upheld.maintenance.impact import affected
+from upheld.maintenance.model import Maintenance
 
 
 def portfolio(**changes: Any) -> Portfolio:
@@ -15,7 +17,13 @@ def portfolio(**changes: Any) -> Portfolio:
 
 
 def hit(services: tuple[str, ...], **changes: Any) -> list[tuple[str, tuple[str, ...]]]:
-    return [(a.id, found) for a, found in affected(work(services=services), portfolio(**changes))]
+    planned, whole = work(services=services), portfolio(**changes)
+    return [(a.id, found) for a, found in affected(planned, whole, reached(planned, whole))]
+
+
+def reached(planned: Maintenance, whole: Portfolio) -> frozenset[str]:
+    topology = joined(None, whole.resources, {})
+    return topology.hit_during(planned.services, planned.start, planned.end).hit
 
 
 def test_an_agreement_is_hit_with_those_of_its_services_that_the_work_names() -> None:
@@ -69,5 +77,5 @@ def test_an_agreement_that_is_amended_during_the_work_is_hit_once_as_it_is_when_
     amended = AGREEMENT.model_copy(
         update={"valid": Validity.model_validate({"from": begins}), "services": ("vpn-0042", "vpn-0044")}
     )
-    found = affected(planned, portfolio(agreements=(amended, before)))
+    found = affected(planned, portfolio(agreements=(amended, before)), planned.services)
     assert found == [(before, ("vpn-0042", "vpn-0044"))]

@@ -6,6 +6,7 @@ from upheld.agreements.parties import Resource
 from upheld.agreements.units import MINUTE
 from upheld.analysis.findings import findings, scene
 from upheld.analysis.model import Change
+from upheld.analysis.topology import joined
 from upheld.assessment.verdict import Condition
 
 NOW = 1_000 * MINUTE
@@ -21,19 +22,25 @@ CONDITIONS = {
 
 def test_the_members_of_a_group_are_no_other_services_and_count_where_they_are_bad() -> None:
     changes = (Change(id="c", at=NOW - MINUTE, summary="new card", services=("path-b",), author="ann"),)
-    found = findings(scene(CONDITIONS, RESOURCES, changes, (), NOW), "site-7", ("path-a", "path-b"))
+    found = findings(
+        scene(CONDITIONS, joined(None, RESOURCES, {}).at(NOW), changes, (), NOW), "site-7", ("path-a", "path-b")
+    )
     assert found["affected"] == ["elsewhere"]
     assert [(c["resource"], c["bad"]) for c in found["cause_candidates"]] == [("switch", ["path-a"])]
     assert [c["id"] for c in found["changes"]] == ["c"]
 
 
 def test_where_nothing_tells_which_members_are_bad_all_may_be() -> None:
-    found = findings(scene({("x", "o", "site-7"): BAD}, RESOURCES, (), (), NOW), "site-7", ("path-a", "path-b"))
+    found = findings(
+        scene({("x", "o", "site-7"): BAD}, joined(None, RESOURCES, {}).at(NOW), (), (), NOW),
+        "site-7",
+        ("path-a", "path-b"),
+    )
     assert [(c["resource"], c["bad"]) for c in found["cause_candidates"]] == [("switch", ["path-a", "path-b"])]
 
 
 def test_a_service_by_itself_is_found_as_ever() -> None:
-    found = findings(scene(CONDITIONS, RESOURCES, (), (), NOW), "path-a")
+    found = findings(scene(CONDITIONS, joined(None, RESOURCES, {}).at(NOW), (), (), NOW), "path-a")
     assert found["affected"] == ["elsewhere", "site-7"]
     assert [(c["resource"], c["bad"]) for c in found["cause_candidates"]] == [("switch", ["path-a"])]
 
@@ -47,7 +54,7 @@ def test_what_is_shared_by_more_of_the_bad_comes_first_and_resources_may_carry_r
     )
     conditions = {("x", "o", name): BAD for name in lines}
     conditions |= {("x", "o", f"far-{i}"): LONG_GOOD for i in (1, 2, 3)}
-    found = findings(scene(conditions, resources, (), (), NOW), "line-7")["cause_candidates"]
+    found = findings(scene(conditions, joined(None, resources, {}).at(NOW), (), (), NOW), "line-7")["cause_candidates"]
     assert [(c["resource"], c["bad_count"], c["carries"]) for c in found] == [
         ("switch", 400, 400),
         ("router", 400, 403),
@@ -64,5 +71,5 @@ def test_a_service_that_is_bad_alone_does_not_accuse_what_it_shares() -> None:
         Resource(id="switch", carries=("path-a", *(f"other-{i}" for i in range(9)))),
         Resource(id="modem", carries=("path-a",)),
     )
-    found = findings(scene(conditions, resources, (), (), NOW), "path-a")["cause_candidates"]
+    found = findings(scene(conditions, joined(None, resources, {}).at(NOW), (), (), NOW), "path-a")["cause_candidates"]
     assert [(c["resource"], c["score"]) for c in found] == [("modem", 0.5), ("switch", 0.091)]

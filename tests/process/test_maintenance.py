@@ -12,6 +12,7 @@ from upheld.demo.mail import start_mail_catcher
 from upheld.maintenance.model import Maintenance
 from upheld.ports import VerdictFilter
 from upheld.readers.portfolio import parse_portfolio
+from upheld.topologies import over
 
 BETA = """
   - id: beta-gold
@@ -47,7 +48,7 @@ def adopt(world, text: str) -> None:
     portfolio = parse_portfolio(text, "portfolio.yaml")
     world.process.adopt_portfolio(DEFAULT_TENANT, text, portfolio)
     with world.application.store.transaction(DEFAULT_TENANT) as t:
-        announcing.catch_up(t, portfolio, world.clock.at)
+        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at)
     world.run()
 
 
@@ -243,7 +244,7 @@ def test_a_service_that_comes_later_is_announced_and_counts_until_it_is_earned_f
     portfolio = parse_portfolio(PORTFOLIO, "portfolio.yaml")
     world.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, portfolio)
     with world.application.store.transaction(DEFAULT_TENANT) as t:
-        announcing.catch_up(t, portfolio, world.clock.at)
+        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at)
     world.run()
     assert notices(world, "maintenance") == [("noc@acme.example", "sent")] * 2
     assert excluded(world) == [("acme-vpn-gold", "vpn-0042")]

@@ -61,6 +61,7 @@ def test_the_case_knows_the_other_services_their_common_cause_and_the_change_bef
     assert found["affected"] == ["vpn-0043"]
     assert found["cause_candidates"][0]["resource"] == "switch-1"
     assert found["cause_candidates"][0]["score"] == 0.667
+    assert (found["customers_hit"], found["customers_hit_count"]) == (["acme"], 1)
     assert [c["id"] for c in found["changes"]] == ["CHG-1"]
 
 
@@ -75,8 +76,12 @@ def test_an_analysis_that_fails_keeps_no_case_from_opening(world, monkeypatch):
         "affected": [],
         "affected_count": 0,
         "cause_candidates": [],
+        "redundant": [],
         "changes": [],
         "alarms": [],
+        "customers_hit": [],
+        "customers_hit_count": 0,
+        "unprotected_count": 0,
     }
     assert len(world.mails("noc@acme.example")) == 1
 

@@ -51,7 +51,7 @@ def test_yaml_says_what_stands_in_for_what_and_when() -> None:
     assert not topology.nodes["radio"].described
     assert hit(topology, MAY, "switch") == (["line-1", "vpn-2"], ["vpn-1"])
     assert hit(topology, JULY, "switch") == (["line-1", "vpn-1"], ["vpn-2"])  # line-2 is gone, the radio has come
-    assert topology.at(MAY).customers(topology.at(MAY).carried("switch")) == ["acme", "bell"]
+    assert topology.customers(topology.at(MAY).carried("switch")) == ["acme", "bell"]
 
 
 def test_the_same_comes_back_from_its_document_as_json() -> None:
@@ -144,7 +144,7 @@ def test_a_portfolio_is_a_simple_form_of_the_same(tmp_path: Path) -> None:
     resources = (Resource(id="line-1", carries=("vpn-1", "vpn-9")), Resource(id="router", carries=("switch",)))
     whole = joined(topology, resources, {"vpn-1": ["zeta"], "vpn-9": ["acme"]})
     assert hit(whole, MAY, "router") == (["line-1", "switch", "vpn-2", "vpn-9"], ["vpn-1"])
-    assert whole.at(MAY).customers(["vpn-1", "vpn-9"]) == ["acme", "zeta"]
+    assert whole.customers(["vpn-1", "vpn-9"]) == ["acme", "zeta"]
     assert joined(None, resources, {}).at(MAY).hit_by(["router"]) == Impact(
         frozenset(("router", "switch")), frozenset()
     )

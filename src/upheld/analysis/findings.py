@@ -7,11 +7,11 @@ from heapq import nsmallest
 from itertools import islice
 from typing import Any
 
-from upheld.agreements.parties import Resource
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.analysis.alarms import Alarm
 from upheld.analysis.causes import Candidate, rank_causes
 from upheld.analysis.model import Change
+from upheld.analysis.topology import Impact, Standing
 from upheld.assessment.verdict import Condition
 from upheld.maintenance.model import Maintenance
 
@@ -26,9 +26,15 @@ NOTHING_FOUND: Mapping[str, Any] = {
     "affected": [],
     "affected_count": 0,
     "cause_candidates": [],
+    "redundant": [],
     "changes": [],
     "alarms": [],
+    "customers_hit": [],
+    "customers_hit_count": 0,
+    "unprotected_count": 0,
 }
+HARMLESS = ("warning", "minor", "info", "information", "indeterminate")
+"""Severities of alarms about what still works."""
 TermKey = tuple[str, str, str]
 
 
@@ -36,70 +42,107 @@ TermKey = tuple[str, str, str]
 class Scene:
     """How all services are at an instant (`now`, microseconds UTC), and what was done around it: made once for all
     cases that open then. `bad`: the services that were bad in the last ten minutes, `known` those of which it is known
-    how they are. `carries`: what each resource carries, `carriers` the inverse."""
+    how they are. `standing` is what they run over, `down` what of it is known to be down, or can only be."""
 
     now: int
     bad: frozenset[str]
     in_order: Sequence[str]
     known: frozenset[str]
-    carries: Mapping[str, frozenset[str]]
-    carriers: Mapping[str, Sequence[str]]
+    standing: Standing
+    down: frozenset[str]
     changes: Sequence[Change]
     maintenances: Sequence[Maintenance]
     ranked: dict[tuple[str, ...], list[dict[str, Any]]] = field(default_factory=dict)
-    within: dict[str, frozenset[str]] = field(default_factory=dict)
+    impacts: dict[str, Impact] = field(default_factory=dict)
+    takings: dict[str, frozenset[str]] = field(default_factory=dict)
+    customers: dict[str, Sequence[str]] = field(default_factory=dict)
+    unprotected: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def concerned(self, names: Collection[str]) -> frozenset[str]:
-        """The names and those of the resources that carry them, however deep: what a change may be told of."""
-        found, queue = set(names), list(names)
-        while queue:
-            above = [carrier for carrier in self.carriers.get(queue.pop(), ()) if carrier not in found]
-            found.update(above)
-            queue += above
-        return frozenset(found)
+        """The names and all that they run over, however deep: what a change or an alarm may be told of."""
+        return self.standing.concerned(names)
 
-    def carried(self, resource: str) -> frozenset[str]:
-        """The services that a resource carries, directly or by way of other resources."""
-        if resource not in self.within:
-            self.within[resource] = _within(resource, self.carries)
-        return self.within[resource]
+    def impact(self, node: str) -> Impact:
+        """What the failing of a node does: with what is down besides where it is known to be down itself, and alone
+        where it may as well be up."""
+        if node not in self.impacts:
+            self.impacts[node] = self.standing.hit_by({node}, self.down if node in self.down else ())
+        return self.impacts[node]
+
+    def taken(self, node: str) -> frozenset[str]:
+        """The services that the failing of a node takes down: see `impact`."""
+        if not self.standing.topology.has_redundancy:
+            return self.standing.carried(node)
+        if node not in self.takings:
+            self.takings[node] = self.standing.topology.services(self.impact(node).hit - {node})
+        return self.takings[node]
+
+    def left_unprotected(self, node: str) -> frozenset[str]:
+        """The services that the failing of a node alone leaves without what would stand in for the rest."""
+        if not self.standing.topology.has_redundancy:
+            return frozenset()
+        if node not in self.unprotected:
+            topology = self.standing.topology
+            self.unprotected[node] = topology.services(self.standing.hit_by({node}).unprotected)
+        return self.unprotected[node]
+
+    def customers_of(self, node: str) -> Sequence[str]:
+        """The customers of these services, by name."""
+        if node not in self.customers:
+            self.customers[node] = self.standing.topology.customers(self.taken(node))
+        return self.customers[node]
 
 
 def scene(
     conditions: Mapping[TermKey, Condition],
-    resources: Sequence[Resource],
+    standing: Standing,
     changes: Sequence[Change],
     maintenances: Sequence[Maintenance],
     now: int,
+    alarms: Sequence[Alarm] = (),
 ) -> Scene:
-    """`conditions`: how each (agreement, objective, service) is. `now` in microseconds UTC."""
+    """`conditions`: how each (agreement, objective, service) is. `alarms`: those that are raised, as far as something
+    stands in for something. `now` in microseconds UTC."""
     bad = frozenset(
         key[2]
         for key, condition in conditions.items()
         if condition.bad_until is not None and condition.bad_until >= now - SAME_TIME
     )
-    carries = {r.id: frozenset(r.carries) for r in resources}
-    carriers: dict[str, list[str]] = {}
-    for resource in resources:
-        for name in resource.carries:
-            carriers.setdefault(name, []).append(resource.id)
+    down = frozenset[str]()
+    if standing.topology.has_redundancy:
+        works = (m for m in maintenances if m.state == "planned" and m.start <= now < m.end)
+        told = [name for alarm in alarms if _is_outage(alarm) for name in (*alarm.services, alarm.object) if name]
+        seen = {*bad, *told, *(name for work in works for name in work.services)}
+        down = standing.hit_by(seen & standing.topology.nodes.keys()).hit
     known = frozenset(key[2] for key in conditions)
-    return Scene(now, bad, sorted(bad), known, carries, carriers, changes, maintenances)
+    return Scene(now, bad, sorted(bad), known, standing, down, changes, maintenances)
+
+
+def _is_outage(alarm: Alarm) -> bool:
+    """Whether what an alarm is about may be down: it is raised, and more than a warning."""
+    return alarm.cleared_at is None and (alarm.severity or "").casefold() not in HARMLESS
 
 
 def findings(scene: Scene, service: str, members: Sequence[str] = (), alarms: Sequence[Alarm] = ()) -> dict[str, Any]:
     """JSON with `affected` (the other services that were bad in the last ten minutes, the first by name, and
-    `affected_count`), `cause_candidates` (the resources that the service runs over, directly or by way of others, the
-    likeliest cause first, each with its score in [0, 1] and its reason), `changes` (what was changed or worked on in
-    the last day, the nearest first) and `alarms` (those of `alarms`, in their order).
+    `affected_count`), `cause_candidates` (what the service runs over, directly or by way of others, the likeliest cause
+    first, each with its score in [0, 1] and its reason), `redundant` (what alone is no cause: something can stand in
+    for it), `changes` (what was changed or worked on in the last day, the nearest first), `alarms` (those of `alarms`,
+    in their order), and of the likeliest cause `customers_hit` (the first by name, and `customers_hit_count`) and
+    `unprotected_count`, the services that it leaves without what would stand in for the rest.
 
     Of a group, `members` are its services: those that are known to be bad are its own, all of them where none is."""
     services, own = frozenset(members or (service,)), frozenset({service, *members})
     affected = list(islice((name for name in scene.in_order if name not in own), NAMED))
+    below = scene.concerned(services) - services
+    alone = sorted(name for name in below if services.isdisjoint(scene.taken(name)))
+    candidates = _candidates(scene, services, own, below.difference(alone))
     return {
         "affected": affected,
         "affected_count": len(scene.bad) - len(scene.bad & own),
-        "cause_candidates": _candidates(scene, services, own),
+        "cause_candidates": candidates,
+        "redundant": [_redundant(scene, services, name) for name in alone[:NAMED]],
+        **_reach(scene, candidates),
         "changes": _recent(scene, scene.concerned(own)),
         "alarms": [_alarm(alarm) for alarm in alarms if (alarm.raised_at or 0) <= scene.now],
     }
@@ -112,14 +155,28 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
     return {"id": alarm.id, **said, "raised_at": raised_at, "cleared_at": cleared_at}
 
 
-def _candidates(scene: Scene, services: frozenset[str], own: frozenset[str]) -> list[dict[str, Any]]:
-    """The resources beneath some services, ranked as `rank_causes` judges what is not measured: by the services that
-    depend on it. What lies beneath two single services in the same way is judged alike."""
-    beneath = scene.concerned(services) - services
+def _reach(scene: Scene, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the likeliest cause does, as far as there is one."""
+    cause = candidates[0]["resource"] if candidates and candidates[0]["score"] > 0 else None
+    if cause is None:
+        return {"customers_hit": [], "customers_hit_count": 0, "unprotected_count": 0}
+    customers = scene.customers_of(cause)
+    return {
+        "customers_hit": list(customers[:NAMED]),
+        "customers_hit_count": len(customers),
+        "unprotected_count": len(scene.left_unprotected(cause)),
+    }
+
+
+def _candidates(
+    scene: Scene, services: frozenset[str], own: frozenset[str], beneath: frozenset[str]
+) -> list[dict[str, Any]]:
+    """What takes some services down, ranked as `rank_causes` judges what is not measured: by the services that it
+    takes down. What lies beneath two single services in the same way is judged alike."""
     alike = (*sorted(beneath), str(scene.bad.isdisjoint(services)))
     if len(services) > 1 or alike not in scene.ranked:
         judged = ((scene.bad & services) or services) | (scene.bad - own)
-        ranked = _ranked(scene, services, judged, [name for name in beneath if name in scene.carries])
+        ranked = _ranked(scene, services, judged, beneath)
         if len(services) > 1:
             return ranked
         scene.ranked[alike] = ranked
@@ -132,36 +189,66 @@ def _ranked(
     known = scene.known | bad
     calls: dict[str, set[str]] = {}
     for name in beneath:
-        for witness in _witnesses(scene.carried(name), services, bad, known):
+        for witness in _witnesses(scene.taken(name), services, bad, known):
             calls.setdefault(witness, set()).add(name)
     states = {name: float(name in bad) for name in calls.keys() & known}
     target = min(services & bad or services)
     ranked = rank_causes(calls, {}, target, "availability", states=states, among=list(beneath))
-    return [_candidate(found, scene.carried(found.node), bad, known) for found in ranked]
+    concerned = scene.concerned(services) if scene.down else ()
+    return [_candidate(scene, found, bad, known, concerned) for found in ranked]
 
 
-def _candidate(found: Candidate, carried: frozenset[str], bad: frozenset[str], known: frozenset[str]) -> dict[str, Any]:
-    hit = carried & bad
+def _candidate(
+    scene: Scene, found: Candidate, bad: frozenset[str], known: frozenset[str], concerned: Collection[str]
+) -> dict[str, Any]:
+    taken = scene.taken(found.node)
+    hit = taken & bad
+    besides = _others(scene, scene.impact(found.node).hit, concerned, down=True) if concerned else []
+    reason = f"{len(hit)} of the {len(taken)} services that it carries were bad at the same time"
     return {
         "resource": found.node,
         "score": round(found.score, 3),
         "bad": nsmallest(NAMED, hit),
         "bad_count": len(hit),
-        "known": len(carried & known),
-        "carries": len(carried),
-        "reason": f"{len(hit)} of the {len(carried)} services that it carries were bad at the same time",
+        "known": len(taken & known),
+        "carries": len(taken),
+        "reason": f"{reason}, with {_listed(besides)} down too" if besides else reason,
     }
 
 
-def _within(name: str, carried: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The services that a resource carries, directly or by way of other resources."""
-    found, passed, queue = set(carried[name]), {name}, [name]
-    while queue:
-        for other in carried[queue.pop()] & carried.keys() - passed:
-            passed.add(other)
-            queue.append(other)
-            found |= carried[other]
-    return frozenset(found - carried.keys())
+def _redundant(scene: Scene, services: frozenset[str], name: str) -> dict[str, Any]:
+    """What alone takes none of the services down: it leaves them unprotected at most."""
+    hit, concerned = scene.impact(name).hit, scene.concerned(services)
+    others = _others(scene, hit, concerned, down=False)
+    besides = others or _others(scene, hit, concerned, down=True)
+    exposed = len(scene.left_unprotected(name))
+    why = (
+        f"{_listed(besides)} can stand in for it"
+        if others
+        else f"{_listed(besides)} is down, and it is not known to be"
+    )
+    return {
+        "resource": name,
+        "unprotected_count": exposed,
+        "reason": f"alone it is no cause: {why}; its loss leaves {exposed} service{'s' * (exposed != 1)} unprotected",
+    }
+
+
+def _others(scene: Scene, hit: frozenset[str], among: Collection[str], *, down: bool) -> list[str]:
+    """What stands in for what is hit, for a node `among` these: what of it is down, or what is not."""
+    found: set[str] = set()
+    for node in among:
+        for members in scene.standing.alternatives(node).values():
+            if members & hit:
+                found.update(name for name in members - hit if (name in scene.down) == down)
+    return sorted(found)
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    shown = " and ".join(
+        filter(None, (", ".join(names[: min(most, len(names)) - 1]), names[min(most, len(names)) - 1]))
+    )
+    return shown if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 def _witnesses(

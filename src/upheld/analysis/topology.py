@@ -99,6 +99,20 @@ class Topology:
         yield self.at(start)
         yield from (self.at(change) for change in self.changes if start < change < end)
 
+    def hit_during(self, failed: Collection[str], start: int, end: int) -> Impact:
+        """What is hit at any time in [start, end) if some nodes fail for as long, and what else is unprotected."""
+        found = [standing.hit_by(failed) for standing in self.during(start, end)]
+        hit = frozenset[str]().union(*(one.hit for one in found))
+        return Impact(hit, frozenset[str]().union(*(one.unprotected for one in found)) - hit)
+
+    def services(self, names: Collection[str]) -> frozenset[str]:
+        """Those of the names that are services."""
+        return frozenset(name for name in names if name in self.nodes and self.nodes[name].is_service)
+
+    def customers(self, names: Collection[str]) -> list[str]:
+        """The customers of these services, by name."""
+        return sorted({customer for name in names if name in self.nodes for customer in self.nodes[name].customers})
+
     def _while_its_ends_are_there(self, dependency: Dependency) -> Dependency:
         ends = self.nodes[dependency.dependent], self.nodes[dependency.on]
         if all(node.valid_from is None and node.valid_to is None for node in ends):
@@ -150,37 +164,26 @@ class Standing:
         return self._carried[name]
 
     def hit_by(self, failed: Collection[str], down: Collection[str] = ()) -> Impact:
-        """What the failing of some nodes does, where others (`down`) have failed already: what these alone hit is not
-        among it."""
-        hit, gone = set(failed), {*failed, *down}
+        """What the failing of some nodes does, where others (`down`) stand in for nothing any more, for they have
+        failed too."""
+        hit, others = set(failed), frozenset(down)
         left: dict[tuple[str, str], int] = {}  # how many alternatives are left in each group that has lost one
         counted: set[tuple[str, str, str]] = set()
         queue = list(hit)
         while queue:
             for d in self.above(queue.pop()):
-                if d.redundancy is not None and not self._is_lost(d, gone, left, counted):
+                if d.redundancy is not None and not self._is_lost(d, (hit, others), left, counted):
                     continue
-                if d.dependent not in gone:
-                    gone.add(d.dependent)
+                if d.dependent not in hit:
                     hit.add(d.dependent)
                     queue.append(d.dependent)
-        exposed = {dependent for dependent, _ in left if dependent not in gone}
-        return Impact(frozenset(hit), self._with_all_that_need_them(exposed, gone))
-
-    def services(self, names: Collection[str]) -> frozenset[str]:
-        """Those of the names that are services."""
-        nodes = self.topology.nodes
-        return frozenset(name for name in names if name in nodes and nodes[name].is_service)
-
-    def customers(self, names: Collection[str]) -> list[str]:
-        """The customers of these services, by name."""
-        nodes = self.topology.nodes
-        return sorted({customer for name in names if name in nodes for customer in nodes[name].customers})
+        exposed = {dependent for dependent, _ in left} - hit - others
+        return Impact(frozenset(hit), self._with_all_that_need_them(exposed, hit | others))
 
     def _is_lost(
         self,
         lost: Dependency,
-        gone: Collection[str],
+        gone: tuple[Collection[str], Collection[str]],
         left: dict[tuple[str, str], int],
         counted: set[tuple[str, str, str]],
     ) -> bool:
@@ -190,7 +193,7 @@ class Standing:
         if (*group, lost.on) not in counted:
             if group not in left:
                 members = self.alternatives(lost.dependent)[lost.redundancy]
-                already = {name for name in members if name in gone and name != lost.on}
+                already = {name for name in members if name != lost.on and any(name in some for some in gone)}
                 counted |= {(*group, name) for name in already}
                 left[group] = len(members) - len(already)
             counted.add((*group, lost.on))
@@ -216,7 +219,7 @@ class Standing:
             above = {d.dependent for d in self.above(queue.pop())} - found
             found |= above
             queue += above
-        return self.services(found - {name})
+        return self.topology.services(found - {name})
 
 
 def joined(

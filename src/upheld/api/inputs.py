@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from upheld.access import Caller
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import format_instant, parse_instant
+from upheld.analysis.topology import Topology
 from upheld.api.problems import Problem, field_problem
 from upheld.readers.bodies import WrongContentType, media_type
 
@@ -113,13 +114,8 @@ def check_service(portfolio: Portfolio | None, service: str) -> None:
         raise field_problem("service", f"no agreement in force names {service!r}")
 
 
-def check_touched(portfolio: Portfolio | None, names: tuple[str, ...]) -> None:
-    """Refuses, by their names, what is neither a service of an agreement in force nor a resource that carries some."""
-    known = _services(portfolio) | ({resource.id for resource in portfolio.resources} if portfolio else set())
-    unknown = [repr(name) for name in names if name not in known]
+def check_touched(topology: Topology, names: tuple[str, ...]) -> None:
+    """Refuses, by their names, what no topology, and no agreement or resource of the portfolio in force has."""
+    unknown = [repr(name) for name in names if name not in topology.nodes]
     if unknown:
-        raise field_problem("services", f"no agreement or resource in force names {', '.join(unknown[:8])}")
-
-
-def _services(portfolio: Portfolio | None) -> set[str]:
-    return {service for agreement in portfolio.agreements for service in agreement.services} if portfolio else set()
+        raise field_problem("services", f"no agreement, resource or topology in force names {', '.join(unknown[:8])}")

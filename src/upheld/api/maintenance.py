@@ -13,6 +13,7 @@ from upheld.app import Application
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.window import window_fault
 from upheld.reports.records import notice_document, record_document
+from upheld.reports.topology import reach_document
 
 
 class MaintenanceInput(Window):
@@ -36,11 +37,16 @@ def router(application: Application) -> APIRouter:
     routes = APIRouter(prefix="/v1/maintenance", tags=["maintenance"])
     process, store = application.process, application.store
 
+    def impact(tenant: str, work: Maintenance) -> dict[str, Any]:
+        topology = process.topology(tenant)
+        return reach_document(topology, topology.hit_during(work.services, work.start, work.end))
+
     @routes.post("", status_code=201, dependencies=[Depends(json_body)])
     def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
-        """Plans a work and announces it; the answer holds the notices. The same work under the same `id` again
+        """Plans a work and announces it; the answer holds the notices, and what it hits or leaves without redundancy by
+        the topology in force. The same work under the same `id` again
         answers 200 and announces nothing anew. The window is not over, and at most 31 days long."""
-        check_touched(process.portfolio(caller.tenant), wanted.services)
+        check_touched(process.topology(caller.tenant), wanted.services)
         work = _work(wanted, application.clock.now())
         with store.transaction(caller.tenant, writing=False) as t:
             known = t.maintenance(work.id)
@@ -53,7 +59,11 @@ def router(application: Application) -> APIRouter:
             raise field_problem(*fault)
         notices = process.plan_maintenance(caller.tenant, work)
         response.headers["Location"] = f"/v1/maintenance/{work.id}"
-        return {**record_document(known or work), "notices": [notice_document(notice) for notice in notices]}
+        return {
+            **record_document(known or work),
+            "impact": impact(caller.tenant, known or work),
+            "notices": [notice_document(notice) for notice in notices],
+        }
 
     @routes.get("")
     def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:
@@ -63,16 +73,17 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/{maintenance_id}")
     def one(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
-        """One work, its notices, and for each agreement whether its announcement earned the exclusion, and why."""
+        """One work, what it hits, its notices, and for each agreement whether its announcement earned the exclusion,
+        and why."""
         with store.transaction(caller.tenant, writing=False) as t:
             work = t.maintenance(maintenance_id)
             if work is None:
                 raise Problem(404, "there is no maintenance of that id")
-            return {
-                **record_document(work),
+            told = {
                 "announcements": [record_document(one) for one in t.announcements(maintenance_id)],
                 "notices": [notice_document(one) for one in t.notices(maintenance_id=maintenance_id)],
             }
+        return {**record_document(work), "impact": impact(caller.tenant, work), **told}
 
     @routes.delete("/{maintenance_id}")
     def cancel(caller: Asking, maintenance_id: Name) -> dict[str, Any]:

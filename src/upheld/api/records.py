@@ -90,7 +90,7 @@ def router(application: Application) -> APIRouter:
     @routes.post("/changes", status_code=201, dependencies=[Depends(json_body)])
     def change(caller: Asking, wanted: ChangeInput) -> dict[str, Any]:
         """Records a change. A case that opens soon after, on one of its services, names it as a possible cause."""
-        check_touched(process.portfolio(caller.tenant), wanted.services)
+        check_touched(process.topology(caller.tenant), wanted.services)
         made = Change(
             id=wanted.id or f"CH-{secrets.token_hex(5).upper()}",
             at=wanted.at,

@@ -61,6 +61,6 @@ def router(application: Application) -> APIRouter:
         if unknown:
             raise Problem(404, f"no topology or portfolio in force names {', '.join(unknown[:8])}")
         at = application.clock.now() if query.at is None else query.at
-        return impact_document(topology.at(at), query.node, at)
+        return impact_document(topology, query.node, at)
 
     return routes

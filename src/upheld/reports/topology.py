@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from upheld.agreements.units import format_instant
-from upheld.analysis.topology import RESOURCE, Standing, Topology
+from upheld.analysis.topology import RESOURCE, Impact, Topology
 
 NAMED = 50
 """Names that are given at most of those that there are."""
@@ -94,16 +94,19 @@ def _listed(names: Collection[str], most: int = 10) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
-def impact_document(standing: Standing, failed: Collection[str], instant: int) -> dict[str, Any]:
-    """What the failing of some nodes at an instant hits, and what it leaves unprotected: services and customers, all
-    of them counted and the first of them named. A customer that is hit is not told as unprotected too."""
-    found = standing.hit_by(failed)
-    hit, unprotected = standing.services(found.hit), standing.services(found.unprotected)
-    customers = standing.customers(hit)
-    exposed = [name for name in standing.customers(unprotected) if name not in set(customers)]
+def impact_document(topology: Topology, failed: Collection[str], instant: int) -> dict[str, Any]:
+    """What the failing of some nodes at an instant hits, and what it leaves unprotected."""
+    found = topology.at(instant).hit_by(failed)
+    return {"nodes": sorted(failed), "at": format_instant(instant), **reach_document(topology, found)}
+
+
+def reach_document(topology: Topology, found: Impact) -> dict[str, Any]:
+    """The services and customers of an impact, all of them counted and the first of them named. A customer that is hit
+    is not told as unprotected too."""
+    hit, unprotected = topology.services(found.hit), topology.services(found.unprotected)
+    customers = topology.customers(hit)
+    exposed = [name for name in topology.customers(unprotected) if name not in set(customers)]
     return {
-        "nodes": sorted(failed),
-        "at": format_instant(instant),
         "hit": {"services": _counted(hit), "customers": _counted(customers)},
         "unprotected": {"services": _counted(unprotected), "customers": _counted(exposed)},
     }

@@ -176,9 +176,9 @@ def _add_maintenance(routes: APIRouter, site: Site) -> None:
     visit, submit = signed_in(site), form_of(site)
 
     def show(request: Request, visitor: Visitor, form: planned.Form, status: int = 200, done: str = "") -> HTMLResponse:
-        portfolio = _portfolio(site, visitor)
+        portfolio, topology = _portfolio(site, visitor), site.application.process.topology(visitor.tenant)
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            coming, past = planned.works(t, site.now())
+            coming, past = planned.works(t, topology, site.now())
         return site.page(
             request,
             "maintenance.html",
@@ -187,7 +187,7 @@ def _add_maintenance(routes: APIRouter, site: Site) -> None:
             coming=coming,
             past=past,
             form=form,
-            services=planned.choices_of(portfolio),
+            services=planned.choices_of(portfolio, topology),
             zones=planned.zones_of(portfolio),
             new_id=planned.new_id(),
             done=next((work for work in [*coming, *past] if work.maintenance.id == done), None),
@@ -212,7 +212,8 @@ def _add_maintenance(routes: APIRouter, site: Site) -> None:
     ) -> Response:
         given = {"id": id, "title": title, "description": description, "start": start, "end": end, "zone": zone}
         values = {name: text.strip() for name, text in {**given, "approved_by": approved_by}.items()}
-        read = planned.read_form(values, services, _portfolio(site, visitor), site.now())
+        topology = site.application.process.topology(visitor.tenant)
+        read = planned.read_form(values, services, topology, site.now())
         if not isinstance(read, Maintenance):
             return show(request, visitor, read, 422)
         site.application.process.plan_maintenance(visitor.tenant, read)

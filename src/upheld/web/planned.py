@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import to_microseconds
+from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.window import window_fault
 from upheld.notices.model import Notice
 from upheld.ports import Transaction
 from upheld.web.words import sentence
 
+LISTED = 300
+"""Resources that are offered at most."""
 LONGEST_LINE = 200
 LONGEST_TEXT = 2_000
 _OWN_ID = re.compile(r"M-[0-9A-F]{10}")
@@ -23,11 +26,13 @@ _OWN_ID = re.compile(r"M-[0-9A-F]{10}")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A planned work with what its announcements earned and what was sent."""
+    """A planned work with what its announcements earned, what was sent, and the services that it leaves without
+    redundancy."""
 
     maintenance: Maintenance
     announcements: tuple[Announcement, ...]
     notices: tuple[Notice, ...]
+    unprotected: tuple[str, ...] = ()
 
     def standing(self, announcement: Announcement) -> tuple[str, str, str]:
         """(tone of the badge, its word, why): whether the window counts under an agreement. Nothing is decided while an
@@ -60,19 +65,23 @@ def new_id() -> str:
     return f"M-{secrets.token_hex(5).upper()}"
 
 
-def works(t: Transaction, now: int) -> tuple[list[Work], list[Work]]:
+def works(t: Transaction, topology: Topology, now: int) -> tuple[list[Work], list[Work]]:
     """Coming and running work by start, and past or cancelled work, newest first."""
     coming: list[Work] = []
     past: list[Work] = []
     for one in t.maintenances():
-        work = Work(one, tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id)))
-        (coming if one.end > now and one.state == "planned" else past).append(work)
+        is_coming = one.end > now and one.state == "planned"
+        exposed = topology.hit_during(one.services, one.start, one.end).unprotected if is_coming else ()
+        unprotected = tuple(sorted(topology.services(exposed)))
+        work = Work(one, tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id)), unprotected)
+        (coming if is_coming else past).append(work)
     return coming, past[::-1]
 
 
-def choices_of(portfolio: Portfolio | None) -> list[tuple[str, list[str]]]:
+def choices_of(portfolio: Portfolio | None, topology: Topology) -> list[tuple[str, list[str]]]:
     """What a work can touch, to choose from: (customer's name, services) for every customer with an agreement, and
-    the resources, each of which stands for all that it carries."""
+    the resources, each of which stands for all that it carries: only the portfolio's, where the topology has more than
+    a page should list."""
     if portfolio is None:
         return []
     names = {party.id: party.name for party in portfolio.customers}
@@ -80,7 +89,9 @@ def choices_of(portfolio: Portfolio | None) -> list[tuple[str, list[str]]]:
     for agreement in portfolio.agreements:
         found.setdefault(names.get(agreement.customer, agreement.customer), set()).update(agreement.services)
     groups = [(customer, sorted(services)) for customer, services in sorted(found.items())]
-    resources = sorted(resource.id for resource in portfolio.resources)
+    resources = sorted(name for name in topology.above if not topology.nodes[name].is_service)
+    if len(resources) > LISTED:
+        resources = sorted(resource.id for resource in portfolio.resources)
     return [*groups, ("Resources, with all that they carry", resources)] if resources else groups
 
 
@@ -98,9 +109,7 @@ def _every_zone() -> tuple[str, ...]:
     return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
 
 
-def read_form(
-    values: Mapping[str, str], services: Sequence[str], portfolio: Portfolio | None, now: int
-) -> Maintenance | Form:
+def read_form(values: Mapping[str, str], services: Sequence[str], topology: Topology, now: int) -> Maintenance | Form:
     """The work that the form describes, or the form again with what is wrong with it."""
     faults: dict[str, str] = {}
     for name, what in (("title", "Say what will be done."), ("approved_by", "Name who approved the work.")):
@@ -117,12 +126,11 @@ def read_form(
         faults["end"] = f"The end must be later than the start: {typed}."
     elif start is not None and end is not None and (fault := window_fault(start, end, now)) is not None:
         faults[fault[0]] = f"{sentence(fault[1])}."
-    known = {service for _, group in choices_of(portfolio) for service in group}
     chosen = tuple(sorted(set(services)))
     if not chosen:
         faults["services"] = "Choose at least one service."
-    elif not known.issuperset(chosen):
-        faults["services"] = f"{sorted(set(chosen) - known)[0]} is neither a service of an agreement nor a resource."
+    elif unknown := sorted(set(chosen) - topology.nodes.keys()):
+        faults["services"] = f"{unknown[0]} is neither a service of an agreement nor a resource."
     if faults or start is None or end is None:
         return Form(values, chosen, faults)
     return Maintenance(
