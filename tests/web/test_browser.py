@@ -80,7 +80,8 @@ class Visit:
 
     def refresh(self) -> None:
         """What the page does by itself every few seconds, now."""
-        self.page.wait_for_function("window.htmx")  # its script is loaded after the page
+        while self.page.evaluate("typeof htmx") == "undefined":  # its script is loaded after the page
+            self.page.wait_for_timeout(50)
         self.page.evaluate("htmx.trigger('#live', 'every')")
 
 
