@@ -1,9 +1,9 @@
 """What is known around a case when it opens: other services hit, what they share, what was changed just before."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import nsmallest
 from itertools import islice
 from typing import Any
 
@@ -36,6 +36,7 @@ NOTHING_FOUND: Mapping[str, Any] = {
 HARMLESS = ("warning", "minor", "info", "information", "indeterminate")
 """Severities of alarms about what still works."""
 TermKey = tuple[str, str, str]
+Parts = tuple[Sequence[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Scene:
     takings: dict[str, frozenset[str]] = field(default_factory=dict)
     customers: dict[str, Sequence[str]] = field(default_factory=dict)
     unprotected: dict[str, frozenset[str]] = field(default_factory=dict)
+    parts: dict[str, Parts] = field(default_factory=dict)
 
     def concerned(self, names: Collection[str]) -> frozenset[str]:
         """The names and all that they run over, however deep: what a change or an alarm may be told of."""
@@ -76,6 +78,15 @@ class Scene:
         if node not in self.takings:
             self.takings[node] = self.standing.topology.services(self.impact(node).hit - {node})
         return self.takings[node]
+
+    def parts_of(self, node: str, bad: frozenset[str]) -> Parts:
+        """Of the services that a node takes down, the `bad` and the good, as far as it is known how they are, by name:
+        found once for all cases for which those are bad that are."""
+        if bad is not self.bad:
+            return _parts(self.taken(node), bad, self.known | bad)
+        if node not in self.parts:
+            self.parts[node] = _parts(self.taken(node), bad, self.known)
+        return self.parts[node]
 
     def left_unprotected(self, node: str) -> frozenset[str]:
         """The services that the failing of a node alone leaves without what would stand in for the rest."""
@@ -175,7 +186,8 @@ def _candidates(
     takes down. What lies beneath two single services in the same way is judged alike."""
     alike = (*sorted(beneath), str(scene.bad.isdisjoint(services)))
     if len(services) > 1 or alike not in scene.ranked:
-        judged = ((scene.bad & services) or services) | (scene.bad - own)
+        same = own == services and services <= scene.bad
+        judged = scene.bad if same else ((scene.bad & services) or services) | (scene.bad - own)
         ranked = _ranked(scene, services, judged, beneath)
         if len(services) > 1:
             return ranked
@@ -186,31 +198,27 @@ def _candidates(
 def _ranked(
     scene: Scene, services: frozenset[str], bad: frozenset[str], beneath: Collection[str]
 ) -> list[dict[str, Any]]:
-    known = scene.known | bad
     calls: dict[str, set[str]] = {}
     for name in beneath:
-        for witness in _witnesses(scene.taken(name), services, bad, known):
+        for witness in _witnesses(scene.taken(name), scene.parts_of(name, bad), services):
             calls.setdefault(witness, set()).add(name)
-    states = {name: float(name in bad) for name in calls.keys() & known}
+    states = {name: float(name in bad) for name in calls if name in scene.known or name in bad}
     target = min(services & bad or services)
     ranked = rank_causes(calls, {}, target, "availability", states=states, among=list(beneath))
     concerned = scene.concerned(services) if scene.down else ()
-    return [_candidate(scene, found, bad, known, concerned) for found in ranked]
+    return [_candidate(scene, found, bad, concerned) for found in ranked]
 
 
-def _candidate(
-    scene: Scene, found: Candidate, bad: frozenset[str], known: frozenset[str], concerned: Collection[str]
-) -> dict[str, Any]:
-    taken = scene.taken(found.node)
-    hit = taken & bad
+def _candidate(scene: Scene, found: Candidate, bad: frozenset[str], concerned: Collection[str]) -> dict[str, Any]:
+    taken, (hit, good) = scene.taken(found.node), scene.parts_of(found.node, bad)
     besides = _others(scene, scene.impact(found.node).hit, concerned, down=True) if concerned else []
     reason = f"{len(hit)} of the {len(taken)} services that it carries were bad at the same time"
     return {
         "resource": found.node,
         "score": round(found.score, 3),
-        "bad": nsmallest(NAMED, hit),
+        "bad": list(hit[:NAMED]),
         "bad_count": len(hit),
-        "known": len(taken & known),
+        "known": len(hit) + len(good),
         "carries": len(taken),
         "reason": f"{reason}, with {_listed(besides)} down too" if besides else reason,
     }
@@ -251,15 +259,23 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return shown if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
-def _witnesses(
-    carried: frozenset[str], services: frozenset[str], bad: frozenset[str], known: frozenset[str]
-) -> frozenset[str]:
-    """Those of the carried services by which their resource is judged: the case's own, and of the others the bad and
-    the good in their proportion, the first of each by name."""
-    others = (carried & known) - services
-    parts = [others & bad, others - bad]
-    kept = min(1.0, WITNESSES / max(1, len(others)))
-    return (carried & services).union(*(nsmallest(math.ceil(len(part) * kept), part) for part in parts))
+def _parts(taken: frozenset[str], bad: frozenset[str], known: frozenset[str]) -> Parts:
+    return sorted(taken & bad), sorted((taken & known) - bad)
+
+
+def _is_in(name: str, part: Sequence[str]) -> bool:
+    at = bisect_left(part, name)
+    return at < len(part) and part[at] == name
+
+
+def _witnesses(taken: frozenset[str], parts: Parts, services: frozenset[str]) -> frozenset[str]:
+    """Those of the services that a resource takes down by which it is judged: the case's own, and of the others the bad
+    and the good in their proportion, the first of each by name."""
+    own = taken & services
+    sizes = [len(part) - sum(_is_in(name, part) for name in own) for part in parts]
+    kept = min(1.0, WITNESSES / max(1, sum(sizes)))
+    others = ((name for name in part if name not in own) for part in parts)
+    return own.union(*(islice(some, math.ceil(size * kept)) for some, size in zip(others, sizes, strict=True)))
 
 
 def _recent(scene: Scene, names: frozenset[str]) -> list[dict[str, Any]]:
