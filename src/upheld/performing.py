@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Sendings that one worker claims at a time."""
+BROKEN_OFF = "an earlier try was broken off and may have reached them"
 PROBLEMS_AT_ONCE = 100
 """Problems that something is told of in one round."""
 _ABOUT = ("notice", "action", "case", "maintenance", "job")
@@ -129,7 +130,9 @@ class Performer:
             return self._finish(entry)
         stopped = stop_reason(notice, case, work, self._clock.now())
         if stopped is not None:
-            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=stopped)))
+            died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
+            reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
+            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
             return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
         began = time.monotonic()
         try:

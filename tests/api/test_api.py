@@ -670,6 +670,7 @@ def test_people_put_their_words_to_a_case_and_read_its_report(
     assert north.post(f"{address}/resolution", json=resolution).status_code == 204
     now = north.get(address).json()
     assert now["told"]["text"] == "A card is being replaced."
+    assert now["told"]["at"].endswith("Z")
     assert {name: now["resolution"][name] for name in resolution} == resolution
     assert now["resolution"]["by"]
     assert "update" in {notice["kind"] for notice in now["notices"]}

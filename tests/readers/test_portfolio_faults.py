@@ -52,7 +52,7 @@ def test_a_good_file_is_read_with_exact_money():
 
 AGREEMENT_FIELDS = (
     "id, customer, time_zone, valid, service_hours, services, objectives, charge, credit_cap, claim, notices, confirmation, "
-    "exclusions, lateness"
+    "handling, exclusions, lateness"
 )
 
 

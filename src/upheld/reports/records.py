@@ -99,4 +99,6 @@ def as_written(value: Any) -> Any:
 def _shown(name: str, value: Any) -> Any:
     if name in _INSTANTS and value is not None:
         return format_instant(value)
+    if name in ("told", "resolution") and value:  # of a case: when it was said is among its members
+        return {**value, "at": format_instant(value["at"])}
     return list(value) if isinstance(value, tuple) else value
