@@ -2,8 +2,8 @@
 takes the same requests at the same time and evaluates the same objectives as often; and how long verdicts and notices
 take.
 
-Each series is scraped once a minute, the scrapes spread over the minute. Some customers' services are down for a minute
-now and then, which breaks what is promised of the hour: a case is opened, and the customer is told by mail.
+Each series is scraped every 15 seconds, the scrapes spread over that time. Some customers' services are down for a
+minute now and then, which breaks what is promised of the hour: a case is opened, and the customer is told by mail.
 """
 
 import time
@@ -21,6 +21,10 @@ from bench.table import Row
 from upheld.agreements.units import parse_instant
 
 SERVICES = 5_000
+SCRAPES = 4
+"""Of each series in a minute."""
+EVERY = 60_000 // SCRAPES
+"""Milliseconds from one scrape of a series to its next."""
 OF_A_CUSTOMER = 20
 """Services of one customer, as `labels_of` has them: an agreement each."""
 HISTORY = 61
@@ -123,7 +127,7 @@ def _address(customer: str) -> str:
 def _history(begin: int) -> Iterator[bytes]:
     half = HISTORY // 2  # Prometheus refuses what is an hour behind the newest that it has
     for first, last in ((0, half), (half, HISTORY)):
-        yield from minutes(SERVICES, (begin + first) * 60_000, [set()] * (last - first))
+        yield from minutes(SERVICES, (begin + first) * 60_000, [set()] * SCRAPES * (last - first), every=EVERY)
 
 
 def _send(ours: Served, peer: Prometheus | None, bodies: Iterator[bytes] | Sequence[bytes]) -> None:
@@ -141,10 +145,12 @@ def _down(minute: int) -> Set[int]:
 def _live(ours: Served, peer: Prometheus | None, live: int) -> Iterator[Mark]:
     """Sends each request at its instant, and marks how far both are where what is measured begins and ends: in between,
     so many slots are assessed, and as many minutes' samples sent, as are measured."""
-    apart = 60_000 * PER_REQUEST // SERVICES
+    apart = EVERY * PER_REQUEST // SERVICES
     for minute in range(MEASURED + 2):
-        bodies = minutes(SERVICES, (live + minute) * 60_000, [_down(minute)], apart)
-        plan: list[tuple[float, bytes | None]] = [(n * apart / 1000, body) for n, body in enumerate(bodies)]
+        plan: list[tuple[float, bytes | None]] = []
+        for begins in range(0, 60_000, EVERY):
+            bodies = minutes(SERVICES, (live + minute) * 60_000 + begins, [_down(minute)], apart)
+            plan += [((begins + n * apart) / 1000, body) for n, body in enumerate(bodies)]
         if minute in (1, MEASURED + 1):
             plan.append((LOOK, None))
         for second, body in sorted(plan, key=lambda one: one[0]):
@@ -173,7 +179,7 @@ def _mark(ours: Served, peer: Prometheus | None) -> Mark:
 def _heard(ours: Served, live: int) -> list[Heard]:
     """What the relay was told of the outages that were measured: each of them, or it fails."""
     came = {recipient: at for at, recipient in reversed(ours.mails.came)}
-    apart = 60 * PER_REQUEST / SERVICES
+    apart = EVERY / 1000 * PER_REQUEST / SERVICES
     found = []
     for minute in range(MEASURED):
         for i in _down(minute):
@@ -199,7 +205,7 @@ def _compare(ours: Served, peer: Prometheus) -> int:
 
 def _rows(marks: Sequence[Mark], heard: Sequence[Heard], compared: int, held: Sequence[int]) -> list[Row]:
     first, last = marks
-    samples = MEASURED * SERVICES
+    samples = MEASURED * SERVICES * SCRAPES
     evaluated = (last.evaluations - first.evaluations) / len(WINDOWS)
     assert evaluated in (0, MEASURED), f"Prometheus evaluated its rules {evaluated} times in {MEASURED} minutes"
     ours, theirs = ((getattr(last, who) - getattr(first, who)) / samples * 1e6 for who in ("ours", "theirs"))
@@ -212,7 +218,7 @@ def _rows(marks: Sequence[Mark], heard: Sequence[Heard], compared: int, held: Se
     return [
         Row(
             bar="B10",
-            claim=f"{SERVICES:,} services x {len(PERIODS)} objectives scraped once a minute, remote write over HTTP to"
+            claim=f"{SERVICES:,} services x {len(PERIODS)} objectives scraped every 15 s, remote write over HTTP to"
             " verdicts, cases and notices, against Prometheus with the same evaluated each minute",
             ours=f"{ours:,.1f} us CPU a sample",
             peer=f"{theirs:,.1f} us CPU a sample",

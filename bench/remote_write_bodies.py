@@ -58,10 +58,10 @@ def labels_of(i: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def minutes(count: int, first: int, bad: Sequence[Set[int]], apart: int = 0) -> Sequence[bytes]:
-    """The bodies of successive 1-minute scrapes of `count` series, the first at `first` (milliseconds), with all the
-    samples of a series together. Every value is 1 but, in each minute, that of the series in its set, which is 0. What
-    is in a request was scraped `apart` milliseconds after what is in the one before."""
+def minutes(count: int, first: int, bad: Sequence[Set[int]], apart: int = 0, every: int = 60_000) -> Sequence[bytes]:
+    """The bodies of successive scrapes of `count` series, one a minute or `every` so many milliseconds, the first at
+    `first`, with all the samples of a series together. Every value is 1 but, at each scrape, that of the series in its
+    set, which is 0. What is in a request was scraped `apart` milliseconds after what is in the one before."""
     bad_in: dict[int, list[int]] = defaultdict(list)
     for m, those in enumerate(bad):
         for i in those:
@@ -70,7 +70,7 @@ def minutes(count: int, first: int, bad: Sequence[Set[int]], apart: int = 0) -> 
     for begin in range(0, count, PER_REQUEST):
         request, usual = WriteRequest(), WriteRequest().timeseries.add()
         for m in range(len(bad)):
-            usual.samples.add(value=1.0, timestamp=first + 60_000 * m + begin // PER_REQUEST * apart)
+            usual.samples.add(value=1.0, timestamp=first + every * m + begin // PER_REQUEST * apart)
         for i in range(begin, min(begin + PER_REQUEST, count)):
             series = request.timeseries.add()
             for name, text in labels_of(i):
