@@ -366,9 +366,11 @@ class Transaction(Protocol):
     def cases_of(self, agreement: str, objective: str, service: str) -> Sequence[Case]:
         """Every case, open or ended, of an objective of a service, newest first; none of kind `no_data`."""
 
-    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
+    def open_cases(
+        self, *, alone: bool = False, silent: bool = False, limit: int | None = None, offset: int = 0
+    ) -> Sequence[Case]:
         """The open cases, newest first, without their documents (`verdict`, `periods`, `findings`): there may be very
-        many. With `alone` only those of no problem."""
+        many. With `alone` only those of no problem, with `silent` only those of kind `no_data`."""
 
     def count_open(self) -> Mapping[str | None, int]:
         """How many cases are open, by their problem (None: of none)."""

@@ -89,8 +89,8 @@ class News:
 @dataclass
 class Round:
     """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
-    made, and the one before it (None before the first); the cases that were open when it began to keep (without their
-    documents), how all services were when it opened its first case, and whether there was any alarm then."""
+    made, and the one before it (None before the first); how all services were when it opened its first case, and
+    whether there was any alarm then."""
 
     tenant: str
     current: InForce
@@ -100,7 +100,6 @@ class Round:
     made: Assessment
     before: Assessment | None
     floor: LogFloor | None
-    open_cases: Sequence[Case] = ()
     scene: Scene | None = None
     alarmed: bool = True
 
@@ -235,9 +234,10 @@ class Pulse:
         a time with what follows. A verdict that fails is logged, and stays among the news. Returns how many there
         were."""
         news = pulse.news
+        if not news.verdicts:  # most often nothing has changed, and very many cases may be open
+            return 0
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            pulse.open_cases = t.open_cases()
-            concerned = {(c.agreement, c.objective, c.service) for c in pulse.open_cases if c.kind != "no_data"}
+            concerned = {(c.agreement, c.objective, c.service) for c in t.open_cases() if c.kind != "no_data"}
             before = _before(t, pulse, list(news.verdicts.values()))
         changed = [v for v in news.verdicts.values() if _is_news(pulse, v, before.get(v.key))]
         if changed:
@@ -408,7 +408,8 @@ class Pulse:
         with self._store.transaction(pulse.tenant, writing=False) as t:
             cases = t.open_cases()
             commands = [(case, self._observation(t, case, pulse)) for case in cases]
-            ending = [p for p in t.problems(only_open=True, limit=EVERY_CASE) if not t.count_cases(p.id)[0]]
+            with_cases = {case.problem for case in cases}
+            ending = [p for p in t.problems(only_open=True, limit=EVERY_CASE) if p.id not in with_cases]
         for case, command in commands:
             if command is not None and decide(case, command, self._clock.now())[1]:  # most often nothing happens
                 self._command(pulse.tenant, case.id, command)
@@ -435,8 +436,7 @@ class Pulse:
     def _listen(self, pulse: Round) -> None:
         """Opens a case for each promise whose series have fallen silent since it is managed."""
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            cases = t.open_cases()
-        known = {(c.agreement, c.objective, c.service) for c in cases if c.kind == "no_data"}
+            known = {(c.agreement, c.objective, c.service) for c in t.open_cases(silent=True)}
         for key, silence in pulse.assessor.silent(known):
             if silence.at > pulse.managed_since:
                 settled(self._store, pulse.tenant, partial(self._open_silence, pulse, key, silence))

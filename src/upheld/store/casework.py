@@ -68,8 +68,10 @@ class Casework(TenantRows):
         t = tables.events.c
         return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
 
-    def open_cases(self, *, alone: bool = False, limit: int | None = None, offset: int = 0) -> Sequence[Case]:
-        return problems.open_cases(self._connection, self._tenant, alone, limit, offset)
+    def open_cases(
+        self, *, alone: bool = False, silent: bool = False, limit: int | None = None, offset: int = 0
+    ) -> Sequence[Case]:
+        return problems.open_cases(self._connection, self._tenant, alone, silent, limit, offset)
 
     def cases_opened(self, start: int, end: int) -> Sequence[Case]:
         return problems.opened(self._connection, self._tenant, start, end)

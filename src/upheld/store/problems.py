@@ -33,11 +33,15 @@ def many(connection: Connection, tenant: str, only_open: bool, limit: int | None
     return [from_row(Problem, row) for row in rows]
 
 
-def open_cases(connection: Connection, tenant: str, alone: bool, limit: int | None, offset: int) -> Sequence[Case]:
+def open_cases(
+    connection: Connection, tenant: str, alone: bool, silent: bool, limit: int | None, offset: int
+) -> Sequence[Case]:
     c = cases.c
     query = select(*_BRIEF).where(c.tenant == tenant, c.is_open).order_by(c.opened_at.desc(), c.id.desc())
     if alone:
         query = query.where(c.problem.is_(None))
+    if silent:
+        query = query.where(c.is_silence)
     if limit is not None:
         query = query.limit(limit).offset(offset)
     return [Case(**row) for row in connection.execute(query).mappings()]
