@@ -9,13 +9,13 @@ from typing import Any
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Contact, Party
-from upheld.agreements.units import SECOND, format_instant
+from upheld.agreements.units import SECOND
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.notices.facts import problem_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import Notice, NoticeKind, Owed
-from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_of, email_or_webhook
+from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_of, email_or_webhook, recorded
 from upheld.notices.texts import render_gathered
 
 GATHER = 10 * SECOND
@@ -72,26 +72,14 @@ def gathered_notices(
         text = render_gathered(kind, {**context, "listed": theirs[:CASES_LISTED]})
         key = f"{problem.id}/{kind}-{at}/{party or 'provider'}/{role}/{number}"
         due_by = min((row.due_by for row in theirs if row.due_by is not None), default=None)
-        channel, address = email_or_webhook(contact)
-        notices.append(
-            Notice(
-                id=key,
-                kind=kind,
-                role=role,
-                channel=channel,
-                address=address,
-                subject=text.subject,
-                text=text.text,
-                html=text.html,
-                state="recorded",
-                recorded_at=at,
-                customer=party or None,
-                problem_id=problem.id,
-                cases=tuple(row.case_id for row in theirs),
-                payload=_payload(key, kind, role, problem, theirs, text.subject, text.text, at, due_by, url),
-                due_by=due_by,
-            )
-        )
+        common = {
+            "customer": party or None,
+            "problem_id": problem.id,
+            "cases": tuple(row.case_id for row in theirs),
+        }
+        data = {"link": url, "cases": [_case_data(row) for row in theirs]}
+        named = {"problem": problem.id}
+        notices.append(recorded(key, kind, role, contact, text, at, due_by, common, named, data))
     return notices
 
 
@@ -114,31 +102,6 @@ def _by_contact(
     return [(contact, role, number, list(theirs.values())) for contact, role, number, theirs in found.values()]
 
 
-def _payload(
-    key: str,
-    kind: NoticeKind,
-    role: str,
-    problem: Problem,
-    rows: Sequence[Owed],
-    subject: str,
-    text: str,
-    at: int,
-    due_by: int | None,
-    link: str | None,
-) -> Mapping[str, Any]:
-    data = {
-        "id": key,
-        "kind": kind,
-        "role": role,
-        "problem": problem.id,
-        "due_by": None if due_by is None else format_instant(due_by),
-        "subject": subject,
-        "text": text,
-        "link": link,
-        "cases": [
-            {"id": row.case_id, "customer": row.customer, "agreement": row.agreement}
-            | {name: row.facts[name] for name in ("service", "objective", "status", "credit")}
-            for row in rows
-        ],
-    }
-    return {"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": data}
+def _case_data(row: Owed) -> dict[str, Any]:
+    facts = {name: row.facts[name] for name in ("service", "objective", "status", "credit")}
+    return {"id": row.case_id, "customer": row.customer, "agreement": row.agreement} | facts

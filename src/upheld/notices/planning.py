@@ -14,7 +14,7 @@ from upheld.maintenance.model import Maintenance
 from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import Notice, NoticeKind
-from upheld.notices.texts import render
+from upheld.notices.texts import Text, render
 
 CUSTOMER = "customer."
 
@@ -221,14 +221,30 @@ def _notice(
     context: Mapping[str, Any],
     data: Mapping[str, Any],
 ) -> Notice:
-    text = render(kind, context)
+    named = {"agreement": common["agreement"], "customer": common["customer"]}
+    return recorded(key, kind, role, contact, render(kind, context), at, due_by, common, named, data)
+
+
+def recorded(
+    key: str,
+    kind: NoticeKind,
+    role: str,
+    contact: Contact,
+    text: Text,
+    at: int,
+    due_by: int | None,
+    common: Mapping[str, Any],
+    named: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> Notice:
+    """A notice to be sent to a contact. `common` are further fields of it; `named` is whom or what a webhook's body
+    names it by, and `data` the rest of that body."""
     channel, address = email_or_webhook(contact)
     about = {
         "id": key,
         "kind": kind,
         "role": role,
-        "agreement": common["agreement"],
-        "customer": common["customer"],
+        **named,
         "due_by": None if due_by is None else format_instant(due_by),
         "subject": text.subject,
         "text": text.text,
