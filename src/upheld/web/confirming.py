@@ -4,19 +4,17 @@ Mail scanners follow links, so opening the page answers nothing; only its button
 """
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
 
 from upheld.agreements.units import parse_instant
 from upheld.cases.model import Case
-from upheld.notices.formats import Reader, moment
 from upheld.notices.links import BadLink, ProblemQuestion, Question
 from upheld.web import confirming_many
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
-from upheld.web.confirming_many import LONGEST_COMMENT, score_of
+from upheld.web.confirming_many import LONGEST_COMMENT, reads, score_of
 from upheld.web.site import Site
 
 _HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
@@ -84,17 +82,12 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
         events = t.events(question.case_id)
     if case is None:
         return {"standing": "invalid"}
-    portfolio = site.application.process.portfolio(question.tenant)
-    provider = portfolio.provider.name if portfolio is not None and portfolio.provider is not None else None
-    customers = portfolio.customers if portfolio is not None else ()
-    zone = next((party.time_zone for party in customers if party.id == case.customer), ZoneInfo("UTC"))
     return {
         "standing": _standing(case, question),
         "case": case,
         "since": _since(case),
         "measured": said_by(events) is None,
-        "provider": provider,
-        "moment": lambda at: moment(at, Reader("en", zone)),
+        **reads(site, question.tenant, case.customer),
     }
 
 

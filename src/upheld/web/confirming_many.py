@@ -25,17 +25,22 @@ class Asked:
 def facts(site: Site, question: ProblemQuestion) -> dict[str, Any]:
     """What the page shows: each case that the link asks about, and how it stands."""
     asked = _asked(site, question)
-    portfolio = site.application.process.portfolio(question.tenant)
-    parties = portfolio.customers if portfolio is not None else ()
-    zone = next((party.time_zone for party in parties if party.id == question.party), ZoneInfo("UTC"))
     return {
         "standing": "open" if any(one.standing == "open" for one in asked) else "answered" if asked else "invalid",
         "asked": asked,
         "problem": question.problem,
-        "provider": portfolio.provider.name if portfolio is not None and portfolio.provider is not None else None,
-        "moment": lambda at: moment(at, Reader("en", zone)),
+        **reads(site, question.tenant, question.party),
         "unsolved": frozenset(),
     }
+
+
+def reads(site: Site, tenant: str, customer: str) -> dict[str, Any]:
+    """Who asks, and how a customer reads instants: what every page of a signed link shows."""
+    portfolio = site.application.process.portfolio(tenant)
+    provider = portfolio.provider.name if portfolio is not None and portfolio.provider is not None else None
+    parties = portfolio.customers if portfolio is not None else ()
+    zone = next((party.time_zone for party in parties if party.id == customer), ZoneInfo("UTC"))
+    return {"provider": provider, "moment": lambda at: moment(at, Reader("en", zone))}
 
 
 def answer(
