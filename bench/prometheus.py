@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from bench.measuring import cpu_of_process
+from upheld.demo.mail import free_port
 
 ABSENT = "Prometheus is not installed: on Debian, RUNLEVEL=1 apt-get install --no-install-recommends prometheus"
 _PATIENCE = 60
@@ -137,11 +137,3 @@ def _fetch(request: Request) -> bytes:
 
 def _sum(lines: Sequence[str], metric: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((metric + "{", metric + " ")))
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

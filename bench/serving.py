@@ -20,7 +20,7 @@ from aiosmtpd.controller import Controller
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.measuring import cpu_of_process
-from bench.prometheus import free_port
+from upheld.demo.mail import free_port
 
 REMOTE_WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 _PATIENCE = 120.0

@@ -23,13 +23,15 @@ from typing import Any
 
 import httpx
 
+from bench.measuring import peak_memory
 from upheld.access import new_key
 from upheld.agreements.units import MINUTE, SECOND, format_instant
 from upheld.clock import SystemClock
-from upheld.server import listen
+from upheld.demo.mail import free_port
 from upheld.store import open_store
 
 PATIENCE = 900.0
+MEGABYTE = 1024 * 1024
 TENANT = "storm"
 RELAY = """
 import sys, aiosmtpd.smtp, asyncio
@@ -99,7 +101,7 @@ class Workers:
 
     def __init__(self, folder: Path, url: str, count: int, smtp_port: int, secret: str) -> None:
         self._processes, self._logs = [], []
-        ports = [_free_port() for _ in range(count)]
+        ports = [free_port() for _ in range(count)]
         for number, port in enumerate(ports):
             log = (folder / f"server-{number}.log").open("w")
             env = {
@@ -122,7 +124,7 @@ class Workers:
 
     def peak_memory(self) -> float:
         """Megabytes of the largest (VmHWM)."""
-        return max(_peak(process.pid) for process in self._processes)
+        return max(peak_memory(process.pid) for process in self._processes) / MEGABYTE
 
     def stop(self) -> None:
         for process in self._processes:
@@ -211,21 +213,11 @@ def _deliver(api: httpx.Client, services: int, at: int, value: int, over: int = 
         time.sleep(max(0.0, began + (part + 1) * over / SECOND / parts - time.monotonic()))
 
 
-def _free_port() -> int:
-    with listen("127.0.0.1", 0) as found:
-        return int(found.getsockname()[1])
-
-
 def _is_live(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).is_success
     except httpx.TransportError:
         return False
-
-
-def _peak(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _until(holds: Any) -> None:

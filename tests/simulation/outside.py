@@ -11,7 +11,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from upheld.demo.mail import _free_port
+from upheld.demo.mail import free_port
 
 
 class Relay:
@@ -19,7 +19,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.came: Counter[str] = Counter()
-        self.port = _free_port()
+        self.port = free_port()
         self._running: Controller | None = None
         self.up()
 

@@ -11,12 +11,13 @@ def start_mail_catcher(maildir: Path, port: int | None = None) -> Controller:
     """Starts the relay on 127.0.0.1, on a free port unless one is given, and returns its controller: `port` is where
     it listens, `stop()` ends it."""
     maildir.parent.mkdir(parents=True, exist_ok=True)
-    controller = Controller(Mailbox(maildir), hostname="127.0.0.1", port=port or _free_port())
+    controller = Controller(Mailbox(maildir), hostname="127.0.0.1", port=port or free_port())
     controller.start()
     return controller
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
