@@ -15,6 +15,7 @@ from upheld.agreements.parties import Party
 from upheld.agreements.terms import Term, compile_terms
 from upheld.analysis.topology import Topology
 from upheld.assessment.verdict import Verdict
+from upheld.cases.model import Case
 from upheld.measurements.states import DOWN, UP
 from upheld.ports import Adoption, Transaction
 from upheld.reactions import Parties
@@ -69,6 +70,11 @@ class InForce:
             if term.valid_from <= verdict.period_start and (ends is None or verdict.period_start < ends):
                 return term
         return None
+
+    def members(self, case: Case) -> Sequence[str]:
+        """The services of the group that a case is about; none where it is about a service by itself."""
+        terms = self.terms.get((case.agreement, case.objective, case.service), ())
+        return next((term.services for term in terms if term.members is not None), ())
 
     def parties(self, agreement: str, at: int) -> Parties | None:
         """The agreement of that id with its parties, as amended by `at` (microseconds UTC); None where the portfolio

@@ -378,6 +378,14 @@ class Transaction(Protocol):
     def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
         """Of how many customers the open cases of these problems are."""
 
+    def cases_of_services(self, services: Collection[str], *, is_open: bool, limit: int) -> Sequence[Case]:
+        """The open, or the ended cases of these services, newest first, without their `verdict`, `periods` and
+        `told`."""
+
+    def cases_suspecting(self, cause: str, limit: int) -> Sequence[Case]:
+        """The ended cases that belong to no problem and whose findings hold this for the likeliest cause, as
+        `cases_of_services` gives them."""
+
     def events(self, case_id: str) -> Sequence[Event]: ...
 
     def cases_opened(self, start: int, end: int) -> Sequence[Case]:
@@ -395,8 +403,11 @@ class Transaction(Protocol):
     def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
         """Newest first."""
 
+    def problems_of(self, causes: Collection[str], *, is_open: bool, limit: int) -> Sequence[Problem]:
+        """The open, or the closed problems of these causes, newest first."""
+
     def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
-        """Open ones first, then newest first, without their documents."""
+        """Open ones first, then newest first, without their documents but `resolution`."""
 
     def count_cases(self, problem_id: str) -> tuple[int, int]:
         """How many of its cases are open, and how many there are."""

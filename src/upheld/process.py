@@ -14,7 +14,7 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, stepping, telling, topologies
+from upheld import alarming, announcing, related, stepping, telling, topologies
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
@@ -336,6 +336,13 @@ class Process:
         earlier = [v for v in of_service if v.objective == case.objective and v.period_start < verdict.period_start]
         return outlook(term, verdict, earlier, made.as_of)
 
+    def related_to(self, tenant: str, case: Case) -> related.Related:
+        """Ended cases like a case and what solved them, and what is open of the services that it concerns."""
+        with self._store.transaction(tenant, writing=False) as t:
+            current = self._portfolios.newest(t, tenant)
+            topology, members = self._ground(t, tenant)[1], () if current is None else current.members(case)
+            return related.related(t, case, members, topology)
+
     def performance(self, tenant: str, start: int, end: int) -> Performance:
         """How well the promises of handling were kept: of the cases opened, and the notices recorded, in [start, end)
         (microseconds UTC)."""
@@ -359,7 +366,8 @@ class Process:
             parties = None if current is None else current.parties(case.agreement, case.opened_at)
             story = t.events(case_id), t.notices_of(case), t.actions(case_id)
         agreement, customer = (None, None) if parties is None else (parties.agreement, parties.customer)
-        return incident.report(case, *story, agreement, customer, self._clock.now())
+        earlier = [past.earlier for past in self.related_to(tenant, case).earlier]
+        return incident.report(case, *story, agreement, customer, earlier, self._clock.now())
 
     # -- steps --------------------------------------------------------------------------------------------------
 

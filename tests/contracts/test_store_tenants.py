@@ -38,6 +38,7 @@ from store_records import (
 
 from upheld.actions.model import Action
 from upheld.assessment.versions import Version
+from upheld.cases.model import Case
 from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
@@ -86,15 +87,30 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "case": (lambda t: t.case("case-1"), a_case),
     "open_case": (lambda t: t.open_case(*KEY[:3]), a_case),
     "cases_of": (lambda t: t.cases_of(*KEY[:3]), lambda mark: [a_case(mark)]),
-    "cases": (lambda t: t.cases(), lambda mark: [a_case(mark)]),
+    "cases": (lambda t: t.cases(), lambda mark: [a_case(mark), an_ended_case(mark)]),
     "open_cases": (lambda t: t.open_cases(), lambda mark: [a_brief_case(mark)]),
+    "cases_of_services": (
+        lambda t: t.cases_of_services(["vpn-1"], is_open=True, limit=5),
+        lambda mark: [as_related(a_case(mark))],
+    ),
+    "cases_suspecting": (
+        lambda t: t.cases_suspecting("switch-1", 5),
+        lambda mark: [as_related(an_ended_case(mark))],
+    ),
+    "problems_of": (
+        lambda t: t.problems_of(["switcha", "switchb"], is_open=True, limit=5),
+        lambda mark: [a_problem(mark)],
+    ),
     "cases_opened": (lambda t: t.cases_opened(JUNE, JUNE + 10**12), lambda mark: [a_brief_case(mark)]),
     "notices_kept": (lambda t: t.notices_kept(JUNE, JUNE + 1, JUNE), lambda mark: {}),
     "count_open": (lambda t: t.count_open(), lambda mark: {"P-1": 1}),
     "count_customers": (lambda t: t.count_customers(["P-1"]), lambda mark: {"P-1": 1}),
     "problem": (lambda t: t.problem("P-1"), a_problem),
     "problems": (lambda t: t.problems(only_open=True), lambda mark: [a_problem(mark)]),
-    "cases_of_problem": (lambda t: t.cases_of_problem("P-1"), lambda mark: [a_brief_case(mark)]),
+    "cases_of_problem": (
+        lambda t: t.cases_of_problem("P-1"),
+        lambda mark: [replace(a_brief_case(mark), resolution=a_case().resolution)],
+    ),
     "count_cases": (lambda t: t.count_cases("P-1")[1] or None, lambda mark: 1),
     "is_owed": (lambda t: t.is_owed("P-1"), lambda mark: True),
     "owed_as_told": (
@@ -161,6 +177,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.put_verdicts([Told(a_verdict(mark, objective="rolling"), "first", mark, JUNE)], JUNE)
     t.add_assessment(an_assessment(mark))
     t.save_case(a_case(mark), [an_event(mark)])
+    t.save_case(an_ended_case(mark), [an_event(mark, case_id="case-9")])
     t.save_problem(a_problem(mark))
     t.owe([an_owed(mark), an_owed(mark, party="told", told=JUNE)])
     t.save_action(an_action(mark))
@@ -183,6 +200,18 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_adjustments([an_adjustment(mark)])
     t.add_hub(a_hub(mark))
     t.add_sink("crm", ord(mark))
+
+
+def an_ended_case(mark: str) -> Case:
+    """One before the others, of no problem, with a suspected cause."""
+    suspected = {"cause_candidates": [{"resource": "switch-1", "score": 0.9}]}
+    return a_case(
+        mark, id="case-9", service="vpn-9", state="closed", problem=None, findings=suspected, opened_at=JUNE - 1
+    )
+
+
+def as_related(case: Case) -> Case:
+    return replace(case, verdict={}, periods={}, told={})
 
 
 def a_held_step(mark: str) -> Action:

@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from upheld import related
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
@@ -64,8 +65,9 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/cases/{case_id}")
     def one(caller: Asking, case_id: Name) -> dict[str, Any]:
-        """One case with its events, its actions and its notices, and while it is open what is to be expected of the
-        period by its end."""
+        """One case with its events, its actions and its notices; while it is open what is to be expected of the
+        period by its end; and what it may be seen with (`related`): ended cases like it and what solved them, and what
+        else is open of the services that it concerns."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             case = t.case(case_id)
             if case is None:
@@ -79,6 +81,7 @@ def router(application: Application) -> APIRouter:
         return {
             **record_document(case),
             "outlook": None if expected is None else to_document(expected),
+            "related": related.to_document(application.process.related_to(caller.tenant, case)),
             **happened,
         }
 

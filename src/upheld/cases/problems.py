@@ -38,6 +38,12 @@ def shared_causes(findings: Mapping[str, Any]) -> list[str]:
     return [candidate["resource"] for candidate in findings["cause_candidates"] if _is_shared(candidate)]
 
 
+def suspect(findings: Mapping[str, Any]) -> str | None:
+    """The resource that findings hold for the likeliest cause; None where nothing speaks for any."""
+    first = next(iter(findings.get("cause_candidates", ())), None)
+    return str(first["resource"]) if first is not None and first.get("score", 0) > 0 else None
+
+
 def _is_shared(candidate: Mapping[str, Any]) -> bool:
     bad, known = candidate["bad_count"], candidate["known"]
     return bool(bad >= SHARED_BY and 2 * bad >= known)

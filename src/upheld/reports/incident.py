@@ -11,6 +11,7 @@ from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import MINUTE, SECOND, format_instant, parse_instant
 from upheld.cases.clocks import clocks
+from upheld.cases.earlier import Earlier
 from upheld.cases.model import Case, Event
 from upheld.notices.formats import one_line
 from upheld.notices.model import Notice
@@ -45,6 +46,7 @@ def report(
     actions: Sequence[Action],
     agreement: Agreement | None,
     customer: Party | None,
+    earlier: Sequence[Earlier],
     now: int,
 ) -> str:
     """The draft as Markdown, made at `now` (microseconds UTC)."""
@@ -56,6 +58,7 @@ def report(
         _told(notices),
         _kept(case, agreement, now),
         _steps(actions),
+        _earlier(earlier),
     ]
     return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
 
@@ -171,6 +174,19 @@ def _steps(actions: Sequence[Action]) -> Iterator[str]:
     for action in actions:
         reference = f" ({_text(action.reference)})" if action.reference else ""
         yield f"- {format_instant(action.requested_at)} {action.kind}: {action.state}{reference}"
+
+
+def _earlier(earlier: Sequence[Earlier]) -> Iterator[str]:
+    if earlier:
+        yield ""
+        yield "## Earlier cases like it"
+        yield ""
+    for one in earlier:
+        case, lasted = one.case, "" if one.lasted is None else f", good again after {_lasted(one.lasted)}"
+        yield f"- {case.id}, {format_instant(case.opened_at)} ({case.outcome}{lasted}): {_text(', '.join(one.shared))}."
+        if case.resolution:
+            done = f" Done: {_text(case.resolution['done'])}." if case.resolution["done"] else ""
+            yield f"  It was: {_text(case.resolution['cause'])}.{done}"
 
 
 def _lasted(duration: int) -> str:

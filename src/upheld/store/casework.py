@@ -1,7 +1,7 @@
 """Cases and what belongs to them, in a transaction of one tenant: problems, steps, tickets, notices. What each method
 promises is said in `ports.Transaction`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, bindparam, false, insert, select, true, update
@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from upheld.actions.model import Action, Ticket
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
-from upheld.cases.problems import Problem
+from upheld.cases.problems import Problem, suspect
 from upheld.notices.model import Notice, Owed
 from upheld.ports import Conflict
-from upheld.store import problems, steps, tables
+from upheld.store import problems, related, steps, tables
 from upheld.store.rows import from_row, to_row
 from upheld.store.tenant_rows import TenantRows
 
@@ -27,7 +27,11 @@ class Casework(TenantRows):
         before = events[0].seq - 1
         assert [e.seq for e in events] == list(range(before + 1, case.seq + 1)), "events that do not follow each other"
         assert all(e.case_id == case.id for e in events), "an event of another case"
-        row = to_row(case) | {"is_open": case.state in OPEN_STATES, "is_silence": case.kind == "no_data"}
+        row = to_row(case) | {
+            "is_open": case.state in OPEN_STATES,
+            "is_silence": case.kind == "no_data",
+            "suspect": suspect(case.findings),
+        }
         try:
             # A savepoint, so that a caller who catches the conflict can go on in this transaction.
             with self._connection.begin_nested():
@@ -85,7 +89,16 @@ class Casework(TenantRows):
     def count_customers(self, problem_ids: Sequence[str]) -> Mapping[str, int]:
         return problems.count_customers(self._connection, self._tenant, problem_ids)
 
+    def cases_of_services(self, services: Collection[str], *, is_open: bool, limit: int) -> Sequence[Case]:
+        return related.of_services(self._connection, self._tenant, services, is_open, limit)
+
+    def cases_suspecting(self, cause: str, limit: int) -> Sequence[Case]:
+        return related.suspecting(self._connection, self._tenant, cause, limit)
+
     # -- problems
+
+    def problems_of(self, causes: Collection[str], *, is_open: bool, limit: int) -> Sequence[Problem]:
+        return related.problems_of(self._connection, self._tenant, causes, is_open, limit)
 
     def save_problem(self, problem: Problem) -> None:
         problems.save(self._connection, self._tenant, problem)

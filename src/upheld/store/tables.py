@@ -239,6 +239,8 @@ cases = Table(
     _column("is_open", Boolean),
     # Of kind `no_data`, which stands beside a case of the promise itself.
     _column("is_silence", Boolean),
+    # The likeliest cause by its findings.
+    _column("suspect", Text, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
     Index(
         "one_open_case",
@@ -271,6 +273,16 @@ cases = Table(
     # It holds what counts are made of, so that no case is read for them.
     Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at", "id", "customer"),
     Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
+    Index("cases_by_service", "tenant", "service", "is_open", "opened_at"),
+    # Those of a problem have the problem's cause, and are found by that.
+    Index(
+        "ended_cases_by_suspect",
+        "tenant",
+        "suspect",
+        "opened_at",
+        sqlite_where=text("is_open = 0 AND problem IS NULL"),
+        postgresql_where=text("NOT is_open AND problem IS NULL"),
+    ),
 )
 
 problems = Table(
@@ -293,6 +305,7 @@ problems = Table(
         postgresql_where=text("state = 'open'"),
     ),
     Index("problems_by_age", "tenant", "opened_at"),
+    Index("problems_by_cause", "tenant", "cause", "opened_at"),
 )
 
 # What is to be told of the cases of problems, gathered for a moment before it is.

@@ -123,7 +123,17 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         outlook = site.application.process.outlook(visitor.tenant, found)
         objective = page.objective
         expectation = expected(outlook, page.verdict, objective) if outlook and objective else None
-        return site.page(request, "case.html", visitor, page=page, case=found, bar=standing.bar, expected=expectation)
+        beside = site.application.process.related_to(visitor.tenant, found)
+        return site.page(
+            request,
+            "case.html",
+            visitor,
+            page=page,
+            case=found,
+            bar=standing.bar,
+            expected=expectation,
+            related=beside,
+        )
 
     @routes.post("/cases/{case_id}/update")
     def update(

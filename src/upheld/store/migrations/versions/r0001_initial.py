@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("is_silence", sa.Boolean(), nullable=False),
+        sa.Column("suspect", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="cases_pk"),
     )
     op.create_index("cases_by_age", "cases", ["tenant", "opened_at"], unique=False)
@@ -137,6 +138,15 @@ def upgrade() -> None:
     )
     op.create_index(
         "cases_by_objective", "cases", ["tenant", "agreement", "objective", "service", "opened_at"], unique=False
+    )
+    op.create_index("cases_by_service", "cases", ["tenant", "service", "is_open", "opened_at"], unique=False)
+    op.create_index(
+        "ended_cases_by_suspect",
+        "cases",
+        ["tenant", "suspect", "opened_at"],
+        unique=False,
+        sqlite_where=sa.text("is_open = 0 AND problem IS NULL"),
+        postgresql_where=sa.text("NOT is_open AND problem IS NULL"),
     )
     op.create_index(
         "one_open_case",
@@ -166,6 +176,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'open'"),
     )
     op.create_index("problems_by_age", "problems", ["tenant", "opened_at"], unique=False)
+    op.create_index("problems_by_cause", "problems", ["tenant", "cause", "opened_at"], unique=False)
     op.create_table(
         "owed",
         sa.Column("tenant", sa.Text(), nullable=False),
