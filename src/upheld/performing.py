@@ -21,7 +21,7 @@ from upheld.notices.planning import signing_secret
 from upheld.notices.stages import next_attempt, stop_reason
 from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
-from upheld.reactions import ARRIVED, CLOCK, CLOSE, FETCH, REMIND, SEND, TRACE, UPDATE
+from upheld.reactions import ARRIVED, CLOCK, CLOSE, EXAMINE, FETCH, REMIND, SEND, TRACE, UPDATE
 from upheld.recorder import Recorder
 from upheld.step_taking import StepTaker
 from upheld.stepping import ACT, OVERDUE
@@ -63,6 +63,7 @@ class Performer:
             CLOSE: self._close_unanswered,
             UPDATE: self._send_update,
             CLOCK: self._run_clock,
+            EXAMINE: self._examine,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
             **({} if fetch is None else {FETCH: fetch}),
@@ -195,6 +196,10 @@ class Performer:
     def _run_clock(self, entry: AgendaEntry) -> None:
         runs = ClockRuns(entry.data["since"], entry.data["due"], entry.data["missed"])
         self._process.command(entry.tenant, entry.data["case"], runs)
+        self._finish(entry)
+
+    def _examine(self, entry: AgendaEntry) -> None:
+        self._process.examine(entry.tenant, entry.data["start"], entry.data["end"])
         self._finish(entry)
 
     def _find_overdue(self, entry: AgendaEntry) -> None:

@@ -664,6 +664,9 @@ class MeasurementLog(Protocol):
         time < end, in the batches up to position `upto` (None does not limit), whether they hold or were corrected, in
         any order."""
 
+    def delivered(self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int) -> pa.Table:
+        """As `rows`, with a column `source` of who delivered each, null where that is not known."""
+
     def removable(self, tenant: str, before: int) -> bool:
         """Whether `remove` would remove anything."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, related, stepping, telling, topologies
+from upheld import alarming, announcing, examining, related, stepping, telling, topologies
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
@@ -28,7 +28,7 @@ from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
-from upheld.cases.decide import Answer, AskAgain, Command, Escalate, StepChanged, decide
+from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.in_force import InForce, Portfolios, agreement_versions
@@ -78,6 +78,7 @@ class Process:
         self._stating = Stating(
             store, measurements, clock, lambda tenant, rows: self.take_measurements(tenant, rows, "events")
         )
+        self._delay = rules.delay
         self._since: dict[str, int] = {}
         self._under_way: dict[str, Generator[None, None, int]] = {}
         self._changed: dict[str, int] = {}
@@ -342,6 +343,17 @@ class Process:
             current = self._portfolios.newest(t, tenant)
             topology, members = self._ground(t, tenant)[1], () if current is None else current.members(case)
             return related.related(t, case, members, topology)
+
+    def examine(self, tenant: str, start: int, end: int) -> None:
+        """Examines cases that were opened in [start, end) by what was measured around them."""
+        with self._store.transaction(tenant, writing=False) as t:
+            current, cases = self._portfolios.newest(t, tenant), examining.to_examine(t, start, end)
+            if current is None or not cases:
+                return
+            around = current, cases, self._delay, self._clock.now()
+            found = examining.examine(t, self._measurements, tenant, *around)
+        for case_id, findings in found.items():
+            self.command(tenant, case_id, Examined(findings))
 
     def performance(self, tenant: str, start: int, end: int) -> Performance:
         """How well the promises of handling were kept: of the cases opened, and the notices recorded, in [start, end)

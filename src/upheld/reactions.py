@@ -7,6 +7,7 @@ from typing import Any
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
+from upheld.agreements.units import SECOND
 from upheld.cases.clocks import fixed_by, warned_at
 from upheld.cases.model import Case, Event
 from upheld.notices.gathering import owed_of
@@ -17,6 +18,10 @@ from upheld.ports import AgendaEntry
 SEND, REMIND, CLOSE = "send_notice", "remind_customer", "close_unanswered"
 UPDATE, CLOCK = "send_update", "run_clock"
 FETCH = "fetch_file"
+EXAMINE = "examine_cases"
+TOGETHER, SOON = 10 * SECOND, 5 * SECOND
+"""Cases that open within so long are examined together, so long after that: in one reading of the log, and behind
+what those whom they hit are told."""
 ARRIVED = "arrived"
 """In an entry's data: from when on the measurements gave reason for it, in microseconds UTC (see `arrivals`)."""
 TRACE = "trace"
@@ -65,6 +70,8 @@ def reaction(
     told with that of the others. `arrived`: see `arrivals`."""
     result = Reaction()
     for event in events:
+        if event.type == "opened":
+            result.entries.append(_examination(event.at))
         kind = _kind_told(case, event)
         if kind is not None and case.problem is not None:
             due_by = promised_by(kind, parties.agreement, event.at)
@@ -122,6 +129,13 @@ def _timers(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]
         AgendaEntry(f"{REMIND}/{case.id}/{asked}", REMIND, event.at + agreement.confirmation.remind_after, data),
         AgendaEntry(f"{CLOSE}/{case.id}/{asked}", CLOSE, event.at + agreement.confirmation.close_after, data),
     ]
+
+
+def _examination(at: int) -> AgendaEntry:
+    """One for all cases that open in the same stretch of time."""
+    start = at // TOGETHER * TOGETHER
+    end = start + TOGETHER
+    return AgendaEntry(f"{EXAMINE}/{start}", EXAMINE, end + SOON, {"start": start, "end": end})
 
 
 def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:

@@ -22,9 +22,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from upheld.agreements.units import format_instant
-from upheld.analysis.movement import STILL, Kind, Movement, Node, Reading, course_of, movement_of
+from upheld.analysis.movement import HARMFUL, STILL, Kind, Movement, Node, Reading, course_of, movement_of
 
-HARMS: tuple[Kind, ...] = ("latency", "availability")
 OTHER_KIND = 0.5
 """What harm of another kind than the target's counts: errors where the target is late, or the reverse."""
 KEPT = 0.1
@@ -77,7 +76,7 @@ class _Evidence:
         return max([self.states.get(name, 0.0), *(m.unusual for m in self._harms(name))])
 
     def _harms(self, name: str) -> Iterator[Movement]:
-        return (m for k, m in self.moved.get(name, {}).items() if k in HARMS)
+        return (m for k, m in self.moved.get(name, {}).items() if k in HARMFUL)
 
 
 def rank_causes(
@@ -137,7 +136,7 @@ def _measured(evidence: _Evidence, name: str) -> tuple[float, list[str]]:
     shared = 1 - max((_by_others(evidence, c, but=name) for c in _unmeasured_beneath(evidence, name)), default=0.0)
     unsent = 1 - evidence.sent[name]
     best, worst = evidence.states.get(name, 0.0) * shared, None
-    for kind in HARMS:
+    for kind in HARMFUL:
         m = evidence.movement(name, kind)
         if m.harm <= 0:
             continue
@@ -195,7 +194,7 @@ def _by_others(evidence: _Evidence, name: str, but: str | None = None) -> float:
 
 def _unexplained(evidence: _Evidence, name: str) -> float:
     """How unusual a measured node was by what neither its dependencies nor its callers' load account for."""
-    parts = [evidence.movement(name, k).unusual * _own(evidence, name, k) for k in HARMS]
+    parts = [evidence.movement(name, k).unusual * _own(evidence, name, k) for k in HARMFUL]
     return max([evidence.states.get(name, 0.0), *parts]) * (1 - evidence.sent[name])
 
 
@@ -229,15 +228,13 @@ def _reasons(evidence: _Evidence, name: str, kind: Kind) -> Iterator[str]:
     since = ""
     if m.since is not None and m.since < len(evidence.starts):
         since = f", from {format_instant(evidence.starts[m.since])} on"
-    yield (
-        f"{kind} went from {_figure(kind, m.before)} to {_figure(kind, m.during)} while {evidence.target} was bad: "
-        f"{m.deviations:.0f} deviations of normal operation{since}"
-    )
+    unusual = f"{m.deviations:.0f} deviations of normal operation{since}"
+    yield f"{in_words(kind, m)} while {evidence.target} was bad: {unusual}"
     if m.new:
         yield "it was not called in normal operation"
     whole = evidence.movement(evidence.target, kind).harm
     if name != evidence.target and kind == evidence.kind and whole > 0:
-        what = "s waited" if kind == "latency" else "requests failed"
+        what = "requests failed" if kind == "availability" else m.name or "s waited"
         yield f"{m.harm:.3g} {what} more in each interval, against {whole:.3g} of {evidence.target}"
     beneath = [c for c in evidence.calls.get(name, ()) if evidence.movement(c, kind).is_known]
     worst = max(beneath, key=lambda c: _handed_up(evidence, c, kind), default=None)
@@ -257,8 +254,13 @@ def _load_reasons(evidence: _Evidence, name: str) -> Iterator[str]:
     yield f"{asked}, which its callers' own load {'accounts' if evidence.sent[name] >= 0.5 else 'does not account'} for"
 
 
-def _figure(kind: Kind, value: float) -> str:
-    return f"{value:.4g} %" if kind == "availability" else f"{value:.3g} s"
+def in_words(kind: Kind, movement: Movement) -> str:
+    """How an indicator moved, with its unit as far as that is known: `rtt_ms went from 20 to 95`."""
+    before, during = (
+        f"{value:.4g} %" if kind == "availability" else f"{value:.3g}" + ("" if movement.name else " s")
+        for value in (movement.before, movement.during)
+    )
+    return f"{movement.name or kind} went from {before} to {during}"
 
 
 # -- the graph ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Kind = Literal["latency", "availability", "requests"]
+HARMFUL: tuple[Kind, ...] = ("latency", "availability")
+"""Kinds that are bad for who asks."""
 
 NOTABLE = 3.0
 """Deviations at which a movement counts half."""
@@ -29,10 +31,12 @@ ENOUGH_QUIET = 0.5
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One indicator of a node, in normal operation and around the case, a value for each interval: `latency` in
-    seconds (or any unit, the same for all), `availability` in percent, `requests` as counts. NaN: not measured."""
+    seconds (or any unit, the same for all), `availability` in percent, `requests` as counts. NaN: not measured. `name`
+    is what it is called to people, where that says more than its kind; `latency` is then in the unit of its metric."""
 
     normal: Values
     case: Values
+    name: str = ""
 
 
 Node = Mapping[Kind, Reading]
@@ -50,6 +54,7 @@ class Movement:
     harm: float = 0.0
     since: int | None = None
     new: bool = False
+    name: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -116,7 +121,7 @@ def movement_of(node: Node, kind: Kind, course: Course) -> Movement:
     moved = _sign(kind) * (during - before)
     past_half = known & (_sign(kind) * (reading.case - before) >= moved / 2)
     since = int(np.argmax(past_half)) if moved > 0 and past_half.any() else None
-    return Movement(before, during, moved / spread if spread > 0 else 0.0, moved * weight, since, new)
+    return Movement(before, during, moved / spread if spread > 0 else 0.0, moved * weight, since, new, reading.name)
 
 
 def _before(case: Values, normal: Values, known: NDArray[np.bool_], course: Course) -> float:

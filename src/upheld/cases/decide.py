@@ -32,6 +32,13 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """The measurements around the case were looked at: what was found takes the place of those findings."""
+
+    findings: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Assessed:
     """A verdict of the case's objective has changed. `restated`: not because time passed, but because what is known of
     the past has changed. `rolling`: its period is a window that moves on."""
@@ -160,6 +167,7 @@ class Answer:
 Command = (
     Open
     | Join
+    | Examined
     | Assessed
     | Observed
     | Resumed
@@ -187,6 +195,9 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case Join():
             if case.state in OPEN_STATES and case.problem != command.problem:
                 steps.add("grouped", problem=command.problem)
+        case Examined():
+            if case.state in OPEN_STATES and command.findings:
+                steps.add("examined", findings=command.findings)
         case Assessed():
             _assessed(steps, command)
         case Observed():

@@ -15,6 +15,7 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     # event: (states it may happen in, the state it leads to; None where it stays)
     "opened": ((), "detected"),
     "analysed": (("detected",), "analysed"),
+    "examined": (OPEN_STATES, None),
     "grouped": (OPEN_STATES, None),
     "acted": (("analysed", "reopened"), "acting"),
     "step_done": (_ANY, None),
@@ -60,6 +61,8 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, kind="violation")
         case "analysed":
             return replace(case, findings=data["findings"])
+        case "examined":
+            return replace(case, findings={**case.findings, **data["findings"]})
         case "grouped":
             return replace(case, problem=data["problem"])
         case "restored":

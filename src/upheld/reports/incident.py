@@ -54,6 +54,7 @@ def report(
         _head(case, customer, now),
         _impact(case),
         _cause(case),
+        _measurements(case),
         _timeline(events),
         _told(notices),
         _kept(case, agreement, now),
@@ -116,11 +117,25 @@ def _cause(case: Case) -> Iterator[str]:
         yield "Not put down yet."
     for one in found:
         yield f"- {_text(one['resource'])} (score {one['score']}): {_text(one['reason'])}"
+        for reason in one.get("reasons", ()):
+            yield f"  - {_text(reason)}"
     for change in case.findings.get("changes", ()):
         what = f"{_text(change['summary'])} ({change['kind']}, {_text(change['author'])})"
         yield f"- changed before: {change['at']} {what}"
     for alarm in case.findings.get("alarms", ()):
         yield f"- alarm: {alarm['raised_at']} {_text(alarm['about'])}: {_text(alarm['text'])}"
+    yield ""
+
+
+def _measurements(case: Case) -> Iterator[str]:
+    found = case.findings.get("measurements")
+    if found is None:
+        return
+    yield "## Whether the measurements are sound"
+    yield ""
+    yield f"{_text(found['text'])}. Looked at from {found['start']} to {found['end']}:"
+    for check in found["checks"]:
+        yield f"- {'sound' if check['sound'] else 'doubtful'}: {_text(check['text'])}"
     yield ""
 
 

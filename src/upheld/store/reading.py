@@ -27,6 +27,9 @@ AT_ONCE = 500_000
 TRIES = 8
 
 
+DELIVERED = COLUMNS.append(pa.field("source", pa.dictionary(pa.int32(), pa.string())))
+
+
 class Reading:
     """Reads what transactions of `begin` and files of a folder hold."""
 
@@ -99,6 +102,20 @@ class Reading:
         older = (as_measurements(selected(self._open(file), wanted, COLUMNS.names)) for file in files)
         return pa.concat_tables([COLUMNS.empty_table(), *older, *newest])
 
+    def delivered(self, tenant: str, wanted: Wanted) -> pa.Table:
+        """All measurements that are wanted, each with who delivered it (`source`)."""
+        return self._again(lambda: self._delivered(tenant, wanted)).unify_dictionaries()
+
+    def _delivered(self, tenant: str, wanted: Wanted) -> pa.Table:
+        with self._begin() as connection:
+            files = manifest.files(connection, tenant, wanted)
+            newest = [_with_source(rows, source) for source, rows in log.parts(connection, tenant, wanted)]
+        older = (selected(self._open(file), wanted, DELIVERED.names) for file in files)
+        columns = ([rows.column(name).cast(DELIVERED.field(name).type) for name in DELIVERED.names] for rows in older)
+        return pa.concat_tables(
+            [DELIVERED.empty_table(), *(pa.Table.from_arrays(c, schema=DELIVERED) for c in columns), *newest]
+        )
+
     def sources(self, tenant: str, series: Collection[tuple[str, str]], wanted: Wanted) -> set[str]:
         """Who delivered measurements of one of these (service, metric) that are wanted."""
         return self._again(lambda: self._sources(tenant, frozenset(series), wanted))
@@ -131,6 +148,13 @@ class Reading:
             except FileMissing:
                 continue
         return find()
+
+
+def _with_source(rows: pa.Table, source: str | None) -> pa.Table:
+    codes = pa.array(np.zeros(rows.num_rows, np.int32), mask=np.full(rows.num_rows, source is None))
+    return rows.append_column(
+        DELIVERED.field("source"), pa.DictionaryArray.from_arrays(codes, pa.array([source or ""], pa.string()))
+    )
 
 
 def _distinct(rows: pa.Table) -> set[tuple[str | None, ...]]:

@@ -231,6 +231,11 @@ class SqlStore:
         services, metrics = (frozenset(pair[at] for pair in series) for at in (0, 1))
         return self._reading.rows(tenant, Wanted(services, metrics, start, end, upto=upto))
 
+    def delivered(self, tenant: str, series: Collection[tuple[str, str]], start: int, end: int) -> pa.Table:
+        """As `rows`, with who delivered each (`source`; null where that is not known)."""
+        services, metrics = (frozenset(pair[at] for pair in series) for at in (0, 1))
+        return self._reading.delivered(tenant, Wanted(services, metrics, start, end))
+
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""
         return self._reading.backlog(tenant, after)

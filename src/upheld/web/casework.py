@@ -271,6 +271,8 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
             return "What it was, and what was done", f"{data['cause']}: {data['done']}" if data["done"] else data[
                 "cause"
             ]
+        case "examined":
+            return "Measurements around it examined", str(data["findings"]["measurements"]["text"])
         case "grouped":
             return "Belongs to a problem with a shared cause", str(data["problem"])
         case "acted":
