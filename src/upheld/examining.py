@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+from urllib.parse import urlencode
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
@@ -220,8 +221,20 @@ def _with_series(
     if found is None:
         return dict(candidate)
     asked = [name for name in subject.candidates[found.node] if name in nodes]
-    told = [f"{name}: {_told(moved, subject.grid)}" for name, moved in _moved(asked, nodes, course)[:SAID]]
-    return {**candidate, "score": round(found.score, 3), "reasons": [*found.reasons, *told]}
+    told = _moved(asked, nodes, course)[:SAID]
+    return {
+        **candidate,
+        "score": round(found.score, 3),
+        "reasons": [*found.reasons, *(f"{name}: {_told(moved, subject.grid)}" for name, moved in told)],
+        "series": [_link(name, moved[1].name, subject.grid) for name, moved in told if moved[1].is_known],
+    }
+
+
+def _link(service: str, metric: str, grid: Grid) -> dict[str, str]:
+    """Where a series can be read as it was looked at."""
+    window = {"start": format_instant(grid.start), "end": format_instant(grid.end)}
+    query = urlencode({"service": service, "metric": metric, **window})
+    return {"service": service, "metric": metric, "href": f"/v1/measurements/series?{query}"}
 
 
 def _moved(names: Collection[str], nodes: Mapping[str, Node], course: Course) -> list[tuple[str, tuple[Any, Movement]]]:

@@ -77,6 +77,17 @@ def test_a_reader_goes_on_behind_the_position_it_has_seen(store: SqlStore) -> No
     assert [position for position, _ in store.read("t", after=second)] == [third]
 
 
+def test_what_was_delivered_is_read_with_who_delivered_it_and_with_what_was_corrected(store: SqlStore) -> None:
+    for n, source in enumerate(["probe-1", None, "probe-2"]):
+        store.append("t", to_table([measured(n, known_at=n), measured(n, MINUTE, known_at=n)]), source)
+    store.append("u", to_table([measured(9)]), "probe-9")
+    found = store.delivered("t", {("vpn-1", "reachable")}, 0, MINUTE)
+    assert found.column_names == [*COLUMNS.names, "source"]
+    told = zip(found.column("value").to_pylist(), found.column("source").to_pylist(), strict=True)
+    assert sorted(told, key=lambda one: one[0]) == [(0.0, "probe-1"), (1.0, None), (2.0, "probe-2")]
+    assert store.delivered("nobody", {("vpn-1", "reachable")}, 0, MINUTE).num_rows == 0
+
+
 def test_a_tenant_reads_its_own_batches_only(store: SqlStore) -> None:
     mine, other = [measured(1)], [measured(2)]
     store.append("t", to_table(mine))

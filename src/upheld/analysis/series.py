@@ -115,8 +115,9 @@ def _readings(term: Term, rows: Measured, grid: Grid) -> list[tuple[Kind, Readin
     if isinstance(term.indicator, Aggregate) and isinstance(term.target, Bound):
         if kind_of(term) == "latency":
             return [("latency", _reading(_means(rows.value, interval, grid), grid, metric))]
+        # In percent of what is promised, so that less is worse by as much as it falls short.
         share = 100 * np.clip(rows.value / max(float(term.target.limit), 1e-12), 0, 1)
-        return [("availability", _reading(_means(share, interval, grid), grid, f"{metric}, of what is promised,"))]
+        return [("availability", _reading(_means(share, interval, grid), grid, metric))]
     total, good = _sums(np.maximum(rows.total, 0), interval, grid), _sums(np.maximum(rows.good, 0), interval, grid)
     share = 100 * np.divide(good, total, out=np.full(len(total), np.nan), where=total > 0)
     counts = np.where(_sums(rows.total >= 0, interval, grid) > 0, total, np.nan)
