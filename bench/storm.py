@@ -3,7 +3,8 @@
 Real servers (as many as workers) on one database, a mail relay that counts, and collectors that deliver a minute of
 measurements of each service as CSV: first all good, then all bad. Measured from the end of the bad minute, when its
 last slot could be known to be bad, until nothing is left to do: every service has its case, all of one problem, every
-customer was told, and no notice, ticket or step waits.
+customer was told, and no notice, ticket or step waits. How far it has come is told on standard error every few
+seconds; a phase that does not end in five minutes is given up, with exit status 1.
 
     python -m bench.storm [--services 10000] [--customers 400] [--workers 1] [--database URL]
 """
@@ -16,21 +17,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
+from sqlalchemy import Engine, create_engine, func, select
 
-from bench.measuring import peak_memory
+from bench.measuring import cpu_of_process, peak_memory
 from upheld.access import new_key
 from upheld.agreements.units import MINUTE, SECOND, format_instant
 from upheld.clock import SystemClock
 from upheld.demo.mail import free_port
+from upheld.ports import Store
 from upheld.store import open_store
+from upheld.store.tables import verdicts
 
-PATIENCE = 900.0
+PATIENCE, TELLS = 300.0, 5.0
+"""Seconds for which a phase is waited for, and between two times that it is told how far it has come."""
 MEGABYTE = 1024 * 1024
 TENANT = "storm"
 RELAY = """
@@ -54,7 +58,8 @@ asyncio.run(main())
 
 @dataclass
 class Stormed:
-    """What came of a storm. Seconds are from the end of the bad minute; memory is the largest of any worker, in MB."""
+    """What came of a storm. Seconds are from the end of the bad minute; CPU is that of all workers together from its
+    beginning, in seconds; memory is the largest of any worker, in MB."""
 
     services: int
     customers: int
@@ -66,6 +71,7 @@ class Stormed:
     customers_told: int
     cases_open_after: float
     nothing_left_after: float
+    cpu: float
     peak_memory: float
 
 
@@ -119,8 +125,11 @@ class Workers:
             self._logs.append(log)
         bearer = {"Authorization": f"Bearer {secret}"}
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{ports[0]}", headers=bearer, timeout=120)
-        for port in ports:
-            _until(lambda port=port: _is_live(port))
+        _await("servers to start", lambda: sum(not _is_live(port) for port in ports))
+
+    def cpu(self) -> float:
+        """Seconds of all together, so far."""
+        return sum(cpu_of_process(process.pid) for process in self._processes)
 
     def peak_memory(self) -> float:
         """Megabytes of the largest (VmHWM)."""
@@ -152,23 +161,19 @@ def storm(folder: Path, services: int, customers: int, workers: int, database: s
         yaml = {"Content-Type": "application/yaml"}
         running.api.put("/v1/agreements", content=portfolio(services, customers), headers=yaml).raise_for_status()
         _deliver(running.api, services, clock.now() // MINUTE * MINUTE - MINUTE, 1)
-        _until(lambda: _standing(store, clock.now())["verdicts"] >= services)
+        watching = create_engine(url)
+        _await("verdicts of a good minute to come", lambda: services - _count_verdicts(watching))
+        watching.dispose()
         _sleep_until(clock.now() // MINUTE * MINUTE + MINUTE)
-        bad = clock.now() // MINUTE * MINUTE
+        bad, cpu_before = clock.now() // MINUTE * MINUTE, running.cpu()
         _deliver(running.api, services, bad, 0, over=50 * SECOND)
         ended = bad + MINUTE
-        cases_open: float | None = None
-        while True:
-            standing = _standing(store, clock.now())
-            since = (clock.now() - ended) / SECOND
-            if cases_open is None and standing["cases"] >= services:
-                cases_open = since
-            if cases_open is not None and not standing["left"]:
-                break
-            if since > PATIENCE:
-                raise TimeoutError(f"after {since:.0f} s there is still something to do: {standing}")
-            time.sleep(0.25)
-        peak = running.peak_memory()
+        _sleep_until(ended)
+        _await("cases to open", lambda: services - _count_cases(store))
+        cases_open = (clock.now() - ended) / SECOND
+        _await("entries to perform and parties to tell", lambda: _left(store, clock.now()))
+        nothing_left = (clock.now() - ended) / SECOND
+        cases, cpu, peak = _count_cases(store), running.cpu() - cpu_before, running.peak_memory()
         with store.transaction(TENANT, writing=False) as t:
             problems, tickets = len(t.problems()), len(t.tickets(1_000_000))
     finally:
@@ -180,27 +185,34 @@ def storm(folder: Path, services: int, customers: int, workers: int, database: s
         services,
         customers,
         workers,
-        standing["cases"],
+        cases,
         problems,
         tickets,
         mails,
         told,
         round(cases_open, 1),
-        round(since, 1),
+        round(nothing_left, 1),
+        round(cpu, 1),
         round(peak),
     )
 
 
-def _standing(store: Any, now: int) -> dict[str, int]:
-    """How many verdicts and cases there are, and how much is due and not done."""
+def _count_verdicts(database: Engine) -> int:
+    with database.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(verdicts)).scalar_one())
+
+
+def _count_cases(store: Store) -> int:
     with store.transaction(TENANT, writing=False) as t:
-        cases = sum(t.count_open().values())
-        verdicts = 0 if cases else len(t.verdicts())
+        return sum(t.count_open().values())
+
+
+def _left(store: Store, now: int) -> int:
+    """How much is due and not done."""
+    with store.transaction(TENANT, writing=False) as t:
         owed = sum(t.is_owed(problem.id) for problem in t.problems(only_open=True))
-    due = sum(
-        count for (kind, state), (count, _) in store.census(now).agenda.items() if state in ("due", "held") and kind
-    )
-    return {"verdicts": verdicts, "cases": cases, "left": due + owed}
+    agenda = store.census(now).agenda.items()
+    return owed + sum(count for (kind, state), (count, _) in agenda if state in ("due", "held") and kind)
 
 
 def _deliver(api: httpx.Client, services: int, at: int, value: int, over: int = 0) -> None:
@@ -220,12 +232,17 @@ def _is_live(port: int) -> bool:
         return False
 
 
-def _until(holds: Any) -> None:
-    began = time.monotonic()
-    while not holds():
-        if time.monotonic() - began > PATIENCE:
-            raise TimeoutError("waited too long")
-        time.sleep(0.5)
+def _await(what: str, count: Callable[[], int]) -> None:
+    """Waits until none is left. Raises TimeoutError."""
+    began = tells = time.monotonic()
+    while (left := count()) > 0:
+        now = time.monotonic()
+        if now - began > PATIENCE:
+            raise TimeoutError(f"after {now - began:.0f} s there are still {left} {what}")
+        if now >= tells:
+            print(f"{now - began:5.0f} s: {left} {what}", file=sys.stderr, flush=True)
+            tells = now + TELLS
+        time.sleep(0.25)
 
 
 def _sleep_until(at: int) -> None:

@@ -263,8 +263,8 @@ class Pulse:
         """Notes some verdicts in one transaction; where that fails, each in its own, to find the one that does."""
 
         def note(t: Transaction) -> None:
-            for verdict in verdicts:
-                self._note(t, pulse, verdict)
+            for verdict, found in self._put(t, pulse, verdicts):
+                self._note(t, pulse, verdict, found)
 
         try:
             settled(self._store, pulse.tenant, note)
@@ -340,9 +340,8 @@ class Pulse:
 
     # -- cases --------------------------------------------------------------------------------------------------
 
-    def _note(self, t: Transaction, pulse: Round, verdict: Verdict) -> None:
-        """Keeps a verdict that has changed, and lets the case know, or opens one."""
-        [(verdict, found)] = self._put(t, pulse, [verdict])
+    def _note(self, t: Transaction, pulse: Round, verdict: Verdict, found: Sequence[Cause]) -> None:
+        """Lets the case know of a verdict that has changed, or opens one."""
         if is_history(verdict, found):
             return
         term = pulse.current.term(verdict)

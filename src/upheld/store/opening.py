@@ -143,15 +143,18 @@ def _postgresql(url: URL) -> Engine:
         pool_size=8,
         max_overflow=56,
     )
-    event.listen(engine, "connect", _wait_for_disk)
+    event.listen(engine, "connect", _set_up_session)
     return engine
 
 
-def _wait_for_disk(connection: Any, _: object) -> None:
-    """What is committed is on the disk, also where the server's default is not to wait for that."""
+def _set_up_session(connection: Any, _: object) -> None:
+    # What is committed is on the disk, also where the server's default is not to wait for that.
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )
+    # A plan that was made while a table was empty reads all of it for each row, and a prepared statement, or a foreign
+    # key, would keep that plan while ten thousand cases come in: until the server next looks at the table.
+    connection.execute("SET plan_cache_mode = force_custom_plan")
     connection.commit()
 
 

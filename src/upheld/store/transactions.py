@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
-    and_,
     case,
     delete,
     func,
@@ -214,18 +213,14 @@ class SqlTransaction(Casework, Works):
         return None if row is None else verdict_of(row.document)
 
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]:
-        t = tables.verdicts.c
-        newest = self._newest(where, newest_only=where.newest_only)
-        same_row = and_(*(t[name] == newest.c[name] for name in verdict_rows.KEY))
-        wanted = [self._where(tables.verdicts), same_row, newest.c.age == 1]
-        if where.customer is not None:
-            wanted.append(t.customer == where.customer)
-        found = [verdict_of(d) for d in self._connection.execute(select(t.document).where(*wanted)).scalars()]
+        newest = self._newest(where, newest_only=where.newest_only).c
+        wanted = [newest.age == 1] + ([] if where.customer is None else [newest.customer == where.customer])
+        found = [verdict_of(d) for d in self._connection.execute(select(newest.document).where(*wanted)).scalars()]
         # Sorted here, because databases differ in how they order texts.
         return sorted(found, key=lambda verdict: verdict.key)
 
     def _newest(self, where: VerdictFilter, *conditions: ColumnElement[bool], newest_only: bool) -> Subquery:
-        """The keys of the verdicts, each with its `age` among those of its period (of its rolling window, wherever that
+        """The rows of verdicts, each with its `age` among those of its period (of its rolling window, wherever that
         begins), or of its objective and service: 1 is the newest."""
         t = tables.verdicts.c
         wanted = [t[name] == value for name in ("agreement", "service") if (value := getattr(where, name)) is not None]
@@ -233,15 +228,13 @@ class SqlTransaction(Casework, Works):
         if not newest_only:
             among += [t.rolling_from, case((t.rolling_from.is_(None), t.period_start), else_=0)]
         age = func.row_number().over(partition_by=among, order_by=[t.period_start.desc(), t.version.desc()])
-        keys = select(*(t[name] for name in verdict_rows.KEY), age.label("age"))
-        return keys.where(self._where(tables.verdicts, *wanted, *conditions)).subquery("newest")
+        rows = select(t.customer, t.known_at, t.written_at, t.rolling_from, t.document, age.label("age"))
+        return rows.where(self._where(tables.verdicts, *wanted, *conditions)).subquery("newest")
 
     def verdicts_known(self, where: VerdictFilter, known_at: int) -> Sequence[Kept]:
-        t = tables.verdicts.c
-        newest = self._newest(where, t.known_at <= known_at, newest_only=False)
-        same_row = and_(*(t[name] == newest.c[name] for name in verdict_rows.KEY))
-        columns = select(t.document, t.known_at, t.written_at, t.rolling_from)
-        rows = self._connection.execute(columns.where(self._where(tables.verdicts), same_row, newest.c.age == 1))
+        newest = self._newest(where, tables.verdicts.c.known_at <= known_at, newest_only=False).c
+        columns = select(newest.document, newest.known_at, newest.written_at, newest.rolling_from)
+        rows = self._connection.execute(columns.where(newest.age == 1))
         return [Kept(verdict_of(r.document), r.known_at, r.written_at, r.rolling_from) for r in rows]
 
     def verdict_versions(self, key: tuple[str, str, str, int]) -> Sequence[Version]:
