@@ -242,7 +242,7 @@ def _await(what: str, count: Callable[[], int]) -> None:
         if now >= tells:
             print(f"{now - began:5.0f} s: {left} {what}", file=sys.stderr, flush=True)
             tells = now + TELLS
-        time.sleep(0.25)
+        time.sleep(1.0)
 
 
 def _sleep_until(at: int) -> None:

@@ -4,7 +4,7 @@ promises is said in `ports.Transaction`."""
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, false, insert, select, true, update
+from sqlalchemy import Select, bindparam, false, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from upheld.actions.model import Action, Ticket
@@ -32,19 +32,19 @@ class Casework(TenantRows):
             "is_silence": case.kind == "no_data",
             "suspect": suspect(case.findings),
         }
-        try:
-            # A savepoint, so that a caller who catches the conflict can go on in this transaction.
-            with self._connection.begin_nested():
-                if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
-                    raise Conflict(f"case {case.id} is not at {before}, or another case of the objective is open")
-                self._connection.execute(insert(tables.events), [self._row(to_row(e)) for e in events])
-        except IntegrityError as error:
-            raise Conflict(f"case {case.id}: another case of the objective is open") from error
+        if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
+            raise Conflict(f"case {case.id} is not at {before}, or another case of the objective is open")
+        self._add_later(tables.events, [to_row(e) for e in events])
 
     def _advance_case(self, row: dict[str, Any], before: int) -> bool:
         t = tables.cases
         here = self._where(t, t.c.id == row["id"], t.c.seq == before)
-        return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
+        try:
+            # A savepoint, so that a caller who catches the conflict can go on in this transaction.
+            with self._connection.begin_nested():
+                return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
+        except IntegrityError as error:
+            raise Conflict(f"case {row['id']}: another case of the objective is open") from error
 
     def case(self, case_id: str) -> Case | None:
         return self._find(Case, tables.cases, tables.cases.c.id == case_id)
@@ -69,6 +69,7 @@ class Casework(TenantRows):
         return [from_row(Case, row) for row in self._connection.execute(query, self._row(key)).mappings()]
 
     def events(self, case_id: str) -> Sequence[Event]:
+        self._settle()
         t = tables.events.c
         return self._list(Event, tables.events, t.case_id == case_id, by=[t.seq])
 
@@ -116,15 +117,18 @@ class Casework(TenantRows):
         return problems.count_cases(self._connection, self._tenant, problem_id)
 
     def owe(self, owed: Sequence[Owed]) -> None:
-        problems.owe(self._connection, self._tenant, owed)
+        self._add_later(tables.owed, [to_row(one) for one in owed])
 
     def take_owed(self, problem_id: str, told: int, parties: int) -> Sequence[Owed]:
+        self._settle()
         return problems.take(self._connection, self._tenant, problem_id, told, parties)
 
     def owed_as_told(self, problem_id: str, party: str, told: int) -> Sequence[Owed]:
+        self._settle()
         return problems.as_told(self._connection, self._tenant, problem_id, party, told)
 
     def is_owed(self, problem_id: str) -> bool:
+        self._settle()
         return problems.is_owed(self._connection, self._tenant, problem_id)
 
     # -- actions and tickets

@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from sqlalchemy import Connection, case, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, case, exists, func, or_, select, update
 
 from upheld.cases.model import Case
 from upheld.cases.performance import Kept
@@ -110,11 +110,6 @@ def notices_of(connection: Connection, tenant: str, case_: Case) -> Sequence[Not
         told = (from_row(Notice, row) for row in connection.execute(gathered).mappings())
         found += [notice for notice in told if case_.id in notice.cases]
     return sorted(found, key=lambda notice: (-notice.recorded_at, notice.id))
-
-
-def owe(connection: Connection, tenant: str, rows: Sequence[Owed]) -> None:
-    if rows:
-        connection.execute(insert(owed), [to_row(row) | {"tenant": tenant} for row in rows])
 
 
 def take(connection: Connection, tenant: str, problem_id: str, told: int, parties: int) -> Sequence[Owed]:

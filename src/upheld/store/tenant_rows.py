@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, insert, select
 
 from upheld.store import tables
 from upheld.store.rows import Record, add, from_row, put, to_row
@@ -17,6 +17,7 @@ class TenantRows:
     def __init__(self, connection: Connection, tenant: str) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._waiting: dict[Table, list[dict[str, Any]]] = {}
 
     def _setting(self, name: str) -> str | None:
         t = tables.settings.c
@@ -36,6 +37,17 @@ class TenantRows:
 
     def _put(self, table: Table, row: dict[str, Any]) -> None:
         put(self._connection, table, [self._row(row)])
+
+    def _add_later(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds rows before the transaction is committed, and before `_settle`: those of many cases by one statement."""
+        self._waiting.setdefault(table, []).extend(map(self._row, rows))
+
+    def _settle(self) -> None:
+        """Adds what waits, for those who are about to read it."""
+        for table, rows in self._waiting.items():
+            if rows:
+                self._connection.execute(insert(table), rows)
+        self._waiting.clear()
 
     def _find(self, kind: type[Record], table: Table, *conditions: ColumnElement[bool]) -> Record | None:
         found = self._list(kind, table, *conditions)

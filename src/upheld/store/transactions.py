@@ -56,10 +56,14 @@ class SqlTransaction(Casework, Works):
     def __init__(self, connection: Connection, tenant: str) -> None:
         super().__init__(connection, tenant)
         self._newest_portfolio: tuple[int, str] | None = None
+        # Of playbooks and topologies, whether there are any and which: asked for once for each case.
+        self._newest_sources: dict[Table, tuple[int, str] | None] = {}
+        self._newest_versions: dict[Table, int | None] = {}
         self._outgoing: list[OutgoingEvent] = []
 
     def end(self) -> None:
         """Does what is to be done last, before the transaction is committed."""
+        self._settle()
         if self._outgoing:
             outgoing.append(self._connection, self._tenant, self._outgoing)
             self._outgoing = []
@@ -117,19 +121,25 @@ class SqlTransaction(Casework, Works):
 
     def _save_source(self, table: Table, called: str, source: str, known_at: int, applied_by: str | None) -> int:
         version = (self._newest_version(table) or 0) + 1
+        self._newest_sources.pop(table, None)
+        self._newest_versions.pop(table, None)
         row = {"version": version, "source": source, "known_at": known_at, "applied_by": applied_by}
         if not self._add(table, row):
             raise Conflict(f"version {version} of the {called} was saved by someone else")
         return version
 
     def _newest_source(self, table: Table) -> tuple[int, str] | None:
-        newest = select(table.c.version, table.c.source).where(self._where(table)).order_by(table.c.version.desc())
-        row = self._connection.execute(newest.limit(1)).first()
-        return None if row is None else (row.version, row.source)
+        if table not in self._newest_sources:
+            newest = select(table.c.version, table.c.source).where(self._where(table)).order_by(table.c.version.desc())
+            row = self._connection.execute(newest.limit(1)).first()
+            self._newest_sources[table] = None if row is None else (row.version, row.source)
+        return self._newest_sources[table]
 
     def _newest_version(self, table: Table) -> int | None:
-        newest = select(table.c.version).where(self._where(table)).order_by(table.c.version.desc()).limit(1)
-        return self._connection.execute(newest).scalar()
+        if table not in self._newest_versions:
+            newest = select(func.max(table.c.version)).where(self._where(table))
+            self._newest_versions[table] = self._connection.execute(newest).scalar()
+        return self._newest_versions[table]
 
     # -- dead letters
 
