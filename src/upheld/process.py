@@ -9,7 +9,7 @@ instant leaves either both or neither, and the agenda's ids make each effect hap
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import structlog
@@ -350,10 +350,25 @@ class Process:
             current, cases = self._portfolios.newest(t, tenant), examining.to_examine(t, start, end)
             if current is None or not cases:
                 return
-            around = current, cases, self._delay, self._clock.now()
-            found = examining.examine(t, self._measurements, tenant, *around)
+            found = self._examined(t, tenant, current, cases)
         for case_id, findings in found.items():
             self.command(tenant, case_id, Examined(findings))
+
+    def examine_again(self, tenant: str, case_id: str) -> Literal["taken", "too_late", "unknown"]:
+        """Examines an open case by what was measured by now."""
+        with self._store.transaction(tenant, writing=False) as t:
+            current, case = self._portfolios.newest(t, tenant), t.case(case_id)
+            if case is None:
+                return "unknown"
+            if current is None or case.state in ENDED_STATES:
+                return "too_late"
+            found = self._examined(t, tenant, current, [case])
+        return self.command(tenant, case_id, Examined(found.get(case_id, {})))
+
+    def _examined(
+        self, t: Transaction, tenant: str, current: InForce, cases: Sequence[Case]
+    ) -> dict[str, dict[str, Any]]:
+        return examining.examine(t, self._measurements, tenant, current, cases, self._delay, self._clock.now())
 
     def performance(self, tenant: str, start: int, end: int) -> Performance:
         """How well the promises of handling were kept: of the cases opened, and the notices recorded, in [start, end)

@@ -160,6 +160,12 @@ def test_a_problem_has_its_first_case_examined_and_the_others_not(hit) -> None:
     hit.pass_time(20 * SECOND)
     examined = [name for name in SERVICES["acme"] if "measurements" in findings(hit, name)]
     assert len(examined) == 1
+    other = next(name for name in SERVICES["acme"] if name not in examined)
+    with hit.transaction() as t:
+        case = t.cases_of_services([other], is_open=True, limit=1)[0]
+    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    assert findings(hit, other)["measurements"]["sound"]
+    assert hit.process.examine_again(DEFAULT_TENANT, "C-NONE") == "unknown"
     (first, *_) = findings(hit, examined[0])["cause_candidates"]
     assert first["resource"] == "switch-1"
     assert first["score"] == pytest.approx(0.75, abs=0.01)  # of three witnesses, one voice held back

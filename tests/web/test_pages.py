@@ -120,6 +120,18 @@ def test_the_evidence_stands_as_a_table_too(morning: World) -> None:
     assert "2026-06-01 05:20 UTC 2026-06-01 05:32 UTC 12 min Does not count customer_cause" in words
 
 
+def test_what_was_measured_around_a_case_can_be_looked_at_again(world: World) -> None:
+    case = world.case()
+    client = world.operator()
+    html = client.get(f"/cases/{case.id}").text
+    assert "Look again" in html
+    assert "/v1/measurements/series?service=vpn-0042&amp;metric=reachable" in html
+    answer = client.post(f"/cases/{case.id}/examine", data={"csrf": csrf(html)})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}")
+    with world.application.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        assert t.events(case.id)[-1].type == "examined"
+
+
 def test_a_case_after_a_no_can_be_put_to_the_customer_again(world: World) -> None:
     case = world.case()
     world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")

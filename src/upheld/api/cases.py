@@ -95,6 +95,12 @@ def router(application: Application) -> APIRouter:
         """Keeps what it was, and what was done; the last word holds."""
         _given(application.process.command(caller.tenant, case_id, Resolve(found.cause, found.done, caller.name)))
 
+    @routes.post("/cases/{case_id}/examine", status_code=204)
+    def examine(caller: Asking, case_id: Name) -> None:
+        """Looks again at what was measured around an open case, by now: its causes, and whether its measurements are
+        sound. 409 where it has ended, or is about events, of which there are no series."""
+        _given(application.process.examine_again(caller.tenant, case_id))
+
     @routes.get("/cases/{case_id}/report", response_class=PlainTextResponse)
     def report(caller: Asking, case_id: Name) -> PlainTextResponse:
         """The draft of a post-incident report, as Markdown."""

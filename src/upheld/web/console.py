@@ -141,6 +141,12 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
     ) -> Response:
         return _command(site, visitor, case_id, Update(text.strip(), visitor.caller.key_id))
 
+    @routes.post("/cases/{case_id}/examine")
+    def examine(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
+        if site.application.process.examine_again(visitor.tenant, case_id) == "unknown":
+            raise HTTPException(404, "There is no such case.")
+        return RedirectResponse(f"/cases/{quote(case_id)}", 303)
+
     @routes.post("/cases/{case_id}/resolution")
     def resolution(
         case_id: str,
