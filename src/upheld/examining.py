@@ -57,9 +57,12 @@ def to_examine(t: Transaction, start: int, end: int) -> list[Case]:
     opened then too, and those of none."""
     found: dict[str, Case] = {}
     for case in reversed(t.cases_opened(start, end)):
-        problem = None if case.problem is None else t.problem(case.problem)
-        if case.state not in ENDED_STATES and (problem is None or problem.opened_at >= start):
+        if case.state not in ENDED_STATES:
             found.setdefault(case.problem or case.id, case)
+    problems = [t.problem(name) for name in {case.problem for case in found.values()} if name is not None]
+    for problem in problems:
+        if problem is not None and problem.opened_at < start:  # its first case was opened before
+            del found[problem.id]
     whole = (t.case(case.id) for case in list(found.values())[:AT_ONCE])
     return [case for case in whole if case is not None]
 
