@@ -6,7 +6,7 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ from upheld.assessment.versions import (
 )
 from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
-from upheld.cases.model import Case
+from upheld.cases.model import OPEN_STATES, Case
 from upheld.grouping import end_problem, find_problem
 from upheld.in_force import InForce
 from upheld.outgoing.billing import adjustments, of_adjustment
@@ -56,7 +56,7 @@ TRIES = 5
 EVERY_CASE = 1_000_000
 AT_ONCE = 500
 """Quiet verdicts kept in one transaction."""
-TOGETHER = 25
+TOGETHER = 50
 """Verdicts noted in one transaction, with all that follows from them."""
 RESTS, MANY = 10, 1_000
 """Looking after all open cases takes a tenth of the time at most, once they are more than so many."""
@@ -90,7 +90,7 @@ class News:
 class Round:
     """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
     made, and the one before it (None before the first); how all services were when it opened its first case, and
-    whether there was any alarm then."""
+    whether there was any alarm then; and which promises had an open case when it began to keep."""
 
     tenant: str
     current: InForce
@@ -102,6 +102,7 @@ class Round:
     floor: LogFloor | None
     scene: Scene | None = None
     alarmed: bool = True
+    concerned: Set[tuple[str, str, str]] = frozenset()
 
 
 class Pulse:
@@ -238,6 +239,7 @@ class Pulse:
             return 0
         with self._store.transaction(pulse.tenant, writing=False) as t:
             concerned = {(c.agreement, c.objective, c.service) for c in t.open_cases() if c.kind != "no_data"}
+            pulse.concerned = concerned
             before = _before(t, pulse, list(news.verdicts.values()))
         changed = [v for v in news.verdicts.values() if _is_news(pulse, v, before.get(v.key))]
         if changed:
@@ -347,12 +349,14 @@ class Pulse:
         term = pulse.current.term(verdict)
         assert term is not None, "a verdict of a term that is gone"
         rolling = term.period.rolling is not None
-        case = t.open_case(*term.key)
+        # One look is enough most often: the ended cases that an open one had before it are many, and not asked for.
+        known = None if term.key in pulse.concerned else t.cases_of(*term.key)
+        case = t.open_case(*term.key) if known is None else next((c for c in known if c.state in OPEN_STATES), None)
         if case is not None:
             command = Assessed(case_document(verdict), is_restated(found), rolling)
             self._give(t, pulse.tenant, case, command, self._due(pulse, verdict))
         elif verdict.period_end > pulse.managed_since and asks_for_case(
-            verdict, t.cases_of(*term.key), pulse.assessor.conditions()[term.key], term
+            verdict, t.cases_of(*term.key) if known is None else known, pulse.assessor.conditions()[term.key], term
         ):
             self._open(t, pulse, verdict, rolling)
 

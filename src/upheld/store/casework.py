@@ -21,6 +21,11 @@ from upheld.store.tenant_rows import TenantRows
 class Casework(TenantRows):
     """The part of a transaction that is about cases."""
 
+    _open_problems: Sequence[Problem] | None = None
+    """All of them, once they were asked for: for each case that opens, the same few."""
+    _steps: tuple[str, Sequence[Action]] | None = None
+    """The problem or case whose steps were asked for last, and they: for each case of a problem, the same."""
+
     # -- cases
 
     def save_case(self, case: Case, events: Sequence[Event]) -> None:
@@ -102,13 +107,18 @@ class Casework(TenantRows):
         return related.problems_of(self._connection, self._tenant, causes, is_open, limit)
 
     def save_problem(self, problem: Problem) -> None:
+        self._open_problems = None
         problems.save(self._connection, self._tenant, problem)
 
     def problem(self, problem_id: str) -> Problem | None:
         return self._find(Problem, tables.problems, tables.problems.c.id == problem_id)
 
     def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
-        return problems.many(self._connection, self._tenant, only_open, limit)
+        if not only_open:
+            return problems.many(self._connection, self._tenant, only_open, limit)
+        if self._open_problems is None:
+            self._open_problems = problems.many(self._connection, self._tenant, only_open, None)
+        return self._open_problems[:limit]
 
     def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
         return problems.cases_of(self._connection, self._tenant, problem_id, limit, offset)
@@ -134,6 +144,7 @@ class Casework(TenantRows):
     # -- actions and tickets
 
     def save_action(self, action: Action) -> None:
+        self._steps = None
         self._put(tables.actions, to_row(action))
 
     def action(self, action_id: str) -> Action | None:
@@ -144,7 +155,9 @@ class Casework(TenantRows):
         return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
 
     def actions_brief(self, case_id: str) -> Sequence[Action]:
-        return steps.brief(self._connection, self._tenant, case_id)
+        if self._steps is None or self._steps[0] != case_id:
+            self._steps = case_id, steps.brief(self._connection, self._tenant, case_id)
+        return self._steps[1]
 
     def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
         return steps.to_do(self._connection, self._tenant, limit)

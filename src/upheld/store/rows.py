@@ -65,6 +65,11 @@ def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     return connection.execute(adding, row, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
+def add_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts each row, unless one with the same key is there."""
+    connection.execute(_adding(connection.dialect.name, table), rows)
+
+
 STAYS = "stays"
 """Marks, in a column's `info`, what keeps its first value when a row is replaced."""
 

@@ -5,19 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, bindparam, or_, select, tuple_
 
 from upheld.actions.model import TICKET_KINDS, Action, Ticket
 from upheld.store.rows import from_row, put, to_row
 from upheld.store.tables import actions, tickets
 
-_BRIEF = [actions.c[f.name] for f in fields(Action) if f.name != "detail"]
+# Made once, because making it takes longer than executing it.
+_BRIEFLY = (
+    select(*(actions.c[f.name] for f in fields(Action) if f.name != "detail"))
+    .where(*(actions.c[name] == bindparam(name) for name in ("tenant", "case_id")))
+    .order_by(actions.c.requested_at, actions.c.id)
+)
 
 
 def brief(connection: Connection, tenant: str, subject: str) -> Sequence[Action]:
-    a = actions.c
-    query = select(*_BRIEF).where(a.tenant == tenant, a.case_id == subject).order_by(a.requested_at, a.id)
-    return [Action(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(_BRIEFLY, {"tenant": tenant, "case_id": subject}).mappings()
+    return [Action(**row) for row in rows]
 
 
 def to_do(connection: Connection, tenant: str, limit: int) -> Sequence[Action]:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from upheld.store import tables
-from upheld.store.rows import Record, add, from_row, put, to_row
+from upheld.store.rows import Record, add, add_all, from_row, put, to_row
 
 
 class TenantRows:
@@ -39,14 +39,15 @@ class TenantRows:
         put(self._connection, table, [self._row(row)])
 
     def _add_later(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Adds rows before the transaction is committed, and before `_settle`: those of many cases by one statement."""
+        """Adds rows, unless they are there: when the transaction is committed or before `_settle`, those of many cases
+        by one statement."""
         self._waiting.setdefault(table, []).extend(map(self._row, rows))
 
     def _settle(self) -> None:
         """Adds what waits, for those who are about to read it."""
         for table, rows in self._waiting.items():
             if rows:
-                self._connection.execute(insert(table), rows)
+                add_all(self._connection, table, rows)
         self._waiting.clear()
 
     def _find(self, kind: type[Record], table: Table, *conditions: ColumnElement[bool]) -> Record | None:

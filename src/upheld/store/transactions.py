@@ -362,6 +362,7 @@ class SqlTransaction(Casework, Works):
     # -- the agenda
 
     def agenda_of(self, kinds: Collection[str], subjects: Collection[str]) -> Sequence[AgendaEntry]:
+        self._settle()
         t = tables.agenda.c
         begins = [f"{kind}/{subject}/" for kind in kinds for subject in subjects]
         found: list[AgendaEntry] = []
@@ -371,7 +372,7 @@ class SqlTransaction(Casework, Works):
         return sorted(found, key=lambda entry: (entry.due_at, entry.id))
 
     def schedule(self, entry: AgendaEntry) -> None:
-        self._add(tables.agenda, to_row(entry))
+        self._add_later(tables.agenda, [to_row(entry)])
 
     def finish(self, entry_id: str) -> None:
         self._end(entry_id, "finished", None)
@@ -380,15 +381,18 @@ class SqlTransaction(Casework, Works):
         self._end(entry_id, "given_up", error)
 
     def retry(self, entry_id: str, due_at: int, error: str) -> None:
+        self._settle()
         here = self._to_do(tables.agenda.c.id == entry_id)
         later = {"due_at": due_at, "error": error, "leased_until": None}
         self._connection.execute(update(tables.agenda).where(here).values(later))
 
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
+        self._settle()
         t = tables.agenda.c
         return self._list(AgendaEntry, tables.agenda, t.ended_as.is_(None), by=[t.due_at, t.id], limit=limit)
 
     def _end(self, entry_id: str, ended_as: str, error: str | None) -> None:
+        self._settle()
         here = self._to_do(tables.agenda.c.id == entry_id)
         end = {"ended_as": ended_as, "error": error, "leased_until": None}
         self._connection.execute(update(tables.agenda).where(here).values(end))
