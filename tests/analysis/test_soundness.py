@@ -61,7 +61,9 @@ def test_a_switch_that_is_off_does_not_stand_still() -> None:
 def test_what_always_comes_late_is_no_fault_of_now() -> None:
     document = found(rows(varying(80), delay=10 * MINUTE))
     assert doubtful(document) == []
-    assert {c["check"]: c["text"] for c in document["checks"]}["late"] == "20 of 20 measurements came late, 100% before"
+    assert {c["check"]: c["text"] for c in document["checks"]}[
+        "late"
+    ] == "20 of 20 measurements came late, 100 % before"
 
 
 def test_a_sender_whose_clock_is_ahead_or_whose_data_were_refused_is_doubted() -> None:

@@ -81,7 +81,7 @@ def _slots(own: Sequence[Measured], grid: Grid, slot: int, until: int) -> Iterat
     usual, _, before = _missing(own, first, grid.case_start, slot)
     share, missing, slots = _missing(own, max(first, grid.case_start), until, slot)
     if slots:
-        usually = f"{usual:.0%} before" if before else "and nothing was measured before"
+        usually = f"{100 * usual:.0f} % before" if before else "and nothing was measured before"
         text = f"{missing:,} of {slots:,} slots have no measurement, {usually}"
         yield Check("missing", share <= usual + MANY, text)
 
@@ -119,7 +119,7 @@ def _share(
     rows, found = sum(len(one.time) for one in during), sum(map(count, during))
     usual = sum(map(count, before)) / max(1, sum(len(one.time) for one in before))
     if rows and (found or not harmless):
-        text = f"{found:,} of {rows:,} measurements {words}, {usual:.0%} before"
+        text = f"{found:,} of {rows:,} measurements {words}, {100 * usual:.0f} % before"
         yield Check(name, harmless or found / rows <= usual + MANY, text)
 
 
