@@ -52,6 +52,7 @@ from upheld.reports.records import case_document
 
 log = structlog.get_logger()
 T = TypeVar("T")
+Key = tuple[str, str, str, int]
 TRIES = 5
 EVERY_CASE = 1_000_000
 AT_ONCE = 500
@@ -82,7 +83,7 @@ class Rules:
 class News:
     """Verdicts that have changed and are not kept yet, by their keys; and up to when all that was assessed is kept."""
 
-    verdicts: dict[tuple[str, str, str, int], Verdict] = field(default_factory=dict)
+    verdicts: dict[Key, Verdict] = field(default_factory=dict)
     assessed_until: int | None = None
 
 
@@ -250,7 +251,7 @@ class Pulse:
                 yield
             some = quiet[first : first + AT_ONCE]
             with self._store.transaction(pulse.tenant) as t:
-                self._put(t, pulse, some)
+                self._put(t, pulse, some, before)
             self._were_kept(pulse, some)
         kept = {v.key for v in quiet}
         news.verdicts = {v.key: v for v in changed if v.key not in kept}
@@ -265,7 +266,7 @@ class Pulse:
         """Notes some verdicts in one transaction; where that fails, each in its own, to find the one that does."""
 
         def note(t: Transaction) -> None:
-            for verdict, found in self._put(t, pulse, verdicts):
+            for verdict, found in self._put(t, pulse, verdicts, _before(t, pulse, verdicts)):
                 self._note(t, pulse, verdict, found)
 
         try:
@@ -295,10 +296,10 @@ class Pulse:
         return arrivals.due(term.series, term.indicator.slot, period, pulse.made.as_of, self._rules.delay)
 
     def _put(
-        self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict]
+        self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict], before: Mapping[Key, Verdict]
     ) -> list[tuple[Verdict, tuple[Cause, ...]]]:
-        """Keeps verdicts; returns each with its version, and why it changed."""
-        before, told, found = _before(t, pulse, verdicts), [], []
+        """Keeps verdicts, of which `before` was kept; returns each with its version, and why it changed."""
+        told, found = [], []
         for verdict in verdicts:
             term = pulse.current.term(verdict)
             assert term is not None, "news of a term that is gone"
@@ -489,9 +490,9 @@ def _is_news(pulse: Round, verdict: Verdict, before: Verdict | None) -> bool:
     return _numbered(before, pulse, term, verdict)[0] != before
 
 
-def _before(t: Transaction, pulse: Round, verdicts: Sequence[Verdict]) -> dict[tuple[str, str, str, int], Verdict]:
+def _before(t: Transaction, pulse: Round, verdicts: Sequence[Verdict]) -> dict[Key, Verdict]:
     """What is kept of each of these verdicts, by its key; of a rolling one what was kept of it over any window."""
-    rolling: dict[tuple[str, str, str, int], int] = {}
+    rolling: dict[Key, int] = {}
     for verdict in verdicts:
         term = pulse.current.term(verdict)
         if term is not None and (rolling_from := _rolling_from(term)) is not None:

@@ -45,6 +45,12 @@ def claiming(dialect: str, limit: int, kinds: tuple[str, ...] | None) -> Update:
     )
 
 
+@cache
+def any_due(dialect: str, kinds: tuple[str, ...] | None) -> Select[tuple[str]]:
+    """A row where anything of these kinds is due at `:now` and free. A look takes no writer's turn."""
+    return select(_soonest_of_each(dialect, 1, kinds).c.id).limit(1)
+
+
 def _chosen(dialect: str, limit: int, kinds: tuple[str, ...] | None) -> Select[tuple[str, str]]:
     """The (tenant, id) of the entries to be claimed. On PostgreSQL they are locked, and those that another worker is
     claiming are left to it; SQLite, where one writes at a time, needs no such thing."""

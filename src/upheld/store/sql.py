@@ -17,7 +17,7 @@ from upheld.recorder import Recorder
 from upheld.store import log, manifest, problems, tables
 from upheld.store.appending import Appending
 from upheld.store.census import census
-from upheld.store.claiming import claiming
+from upheld.store.claiming import any_due, claiming
 from upheld.store.columnar import Wanted
 from upheld.store.compacting import Compactor
 from upheld.store.folder import Folder
@@ -109,7 +109,11 @@ class SqlStore:
     def claim(self, now: int, lease: int, limit: int, kinds: Sequence[str] | None = None) -> Sequence[AgendaEntry]:
         """Takes up to `limit` due entries until `now + lease` (microseconds UTC); only those of `kinds` where it is
         given. The tenants share in them (`claiming`). They come soonest first."""
-        taking = claiming(self._engine.dialect.name, limit, None if kinds is None else tuple(kinds))
+        dialect, wanted = self._engine.dialect.name, None if kinds is None else tuple(kinds)
+        with self._begin(writing=False) as connection:  # most often nothing is due
+            if connection.execute(any_due(dialect, wanted), {"now": now}).first() is None:
+                return []
+        taking = claiming(dialect, limit, wanted)
         with self._begin(writing=True) as connection:
             found = connection.execute(taking, {"now": now, "until": now + lease}).mappings()
             taken = [from_row(AgendaEntry, row) for row in found]
