@@ -23,7 +23,7 @@ from bench.storm import TENANT, Workers
 from upheld.access import new_key
 from upheld.agreements.units import MINUTE, SECOND, format_instant
 from upheld.cases.decide import Open, decide, new_case
-from upheld.cases.problems import new_problem
+from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 from upheld.store import SqlStore, open_store
 
@@ -40,7 +40,7 @@ def fill(store: SqlStore, count: int, now: int) -> str:
         with store.transaction(TENANT) as t:
             for number in range(first, min(first + AT_ONCE, count)):
                 if number % (2 * IN_A_PROBLEM) == 0:
-                    problem = new_problem(TENANT, f"agg-{number}", now)
+                    problem = new_problem(TENANT, Cause(f"agg-{number}"), now)
                     t.save_problem(problem)
                 assert problem is not None
                 in_problem = number // IN_A_PROBLEM % 2 == 0

@@ -20,7 +20,7 @@ from upheld.arrivals import Arrivals
 from upheld.assessment.advance import State, advance, conditions, start
 from upheld.assessment.carried import hand_over
 from upheld.assessment.columns import Rows, SeriesKey, rows_of, series_in, settled
-from upheld.assessment.silence import Silence
+from upheld.assessment.silence import Heard, Silence
 from upheld.assessment.verdict import Condition, Verdict
 from upheld.assessment.windows import settled_at, windows
 from upheld.measurements.events import ServiceEvent
@@ -56,7 +56,7 @@ class Assessor:
         self._first = self._since = self._floor = 0
         self._kept_from: int | None = None
         self._position = 0
-        self._reading: Iterator[tuple[int, pa.Table]] | None = None
+        self._reading: Iterator[tuple[int, pa.Table, str | None]] | None = None
         self._exclusions: Sequence[Exclusion] | None = None
         self._events: Sequence[ServiceEvent] = ()
         self._told: Sequence[ServiceEvent] | None = None
@@ -160,6 +160,16 @@ class Assessor:
             self._conditions[back] = {} if self._state is None else conditions(self._state, back)
         return self._conditions[back]
 
+    def newest(self, keys: Collection[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], Verdict]:
+        """The verdict of the newest period of each of these promises, as far as there is one."""
+        found: dict[tuple[str, str, str], Verdict] = {}
+        for term, current in zip(self._state_now.terms, self._state_now.current, strict=True):
+            if term.key in keys and current:
+                verdict = current[max(current)]
+                if term.key not in found or found[term.key].period_start < verdict.period_start:
+                    found[term.key] = verdict
+        return found
+
     # -- silence ------------------------------------------------------------------------------------------------
 
     def watches(self, key: tuple[str, str, str]) -> bool:
@@ -169,6 +179,10 @@ class Assessor:
     def silence(self, key: tuple[str, str, str]) -> Silence | int | None:
         """The silence of a promise; see `assessment.silence`."""
         return self._watch.of(key, self._exclusions or (), self.as_of)
+
+    def heard(self) -> list[Heard]:
+        """What was last heard of each series that is watched."""
+        return self._watch.heard(self.as_of)
 
     def silent(self, known: Collection[tuple[str, str, str]]) -> list[tuple[tuple[str, str, str], Silence]]:
         """The promises that are silent and not among those `known` to be."""
@@ -247,11 +261,13 @@ class Assessor:
     def _next_batch(self, upto: int) -> pa.Table | None:
         """The next slice of the log; None where there is none, or where the assessment has to begin anew for it."""
         news: list[tuple[int, pa.Table]] = []
+        delivered: list[tuple[int, str | None]] = []
         rows, position = 0, self._position
         # One reading goes on where it was until it has caught up, for it reads ahead; after a failure it begins again.
         reading, self._reading = self._reading or self._log.read(self._tenant, self._position), None
-        for position, batch in reading:
+        for position, batch, sender in reading:
             news.append((position, batch))
+            delivered.append((batch.num_rows, sender))
             rows += batch.num_rows
             if rows >= ROWS_AT_ONCE or position >= upto:
                 break
@@ -262,7 +278,7 @@ class Assessor:
         if self._begin_by(pc.min(table.column("time")).as_py()):
             return None
         self._position, self._reading = position, reading if position < upto else None
-        self._watch.note(table)
+        self._watch.note(table, delivered)
         if self.arrivals is not None and position > self.arrivals.position:
             fresh = [batch for place, batch in news if place > self.arrivals.position]
             whole = table if len(fresh) == len(news) else pa.concat_tables(fresh).unify_dictionaries()

@@ -56,7 +56,7 @@ class Counting:
 
     def _follow(self, tenant: str, state: _Tenant) -> None:
         """Takes in what has come to the log since, from here or from elsewhere."""
-        for position, batch in self._log.read(tenant, state.position):
+        for position, batch, _ in self._log.read(tenant, state.position):
             for one in _samples(batch):
                 state.known_at = max(state.known_at, one.known_at)
                 track = state.tracks.get((one.service, one.metric.removesuffix(SUFFIX)))

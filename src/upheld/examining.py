@@ -197,7 +197,9 @@ def _course(subject: _Subject, nodes: Mapping[str, Node]) -> Course:
 
 def _ranked(subject: _Subject, nodes: Mapping[str, Node], course: Course) -> list[dict[str, Any]]:
     """The case's candidates by what was measured of the services over them; nothing where the case's own service was
-    not measured."""
+    not measured. What is silent was not bad: its candidates stand as they are."""
+    if subject.case.kind == "no_data":
+        return []
     target = _target(subject, nodes)
     known = list(subject.case.findings.get("cause_candidates", ()))
     if target not in nodes or not known:

@@ -645,8 +645,8 @@ class MeasurementLog(Protocol):
         """Keeps a batch (columns: `measurements.model.COLUMNS`) that `source` delivered, and returns its position,
         once it is durable. Raises ValueError where it has other columns, and NotKept."""
 
-    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
-        """Every batch behind position `after`, in order, as (position, batch)."""
+    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table, str | None]]:
+        """Every batch behind position `after`, in order, as (position, batch, who delivered it)."""
 
     def backlog(self, tenant: str, after: int) -> tuple[int, int]:
         """The position of the tenant's last batch, 0 before the first, and the rows behind position `after`."""

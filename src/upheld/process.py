@@ -72,9 +72,7 @@ class Process:
         self._topologies, self._books = topologies.Topologies(parse_topology), stepping.Books(parse_playbooks)
         self._portfolios = Portfolios(parse, self._topologies)
         self._as_known = AsKnown(store, measurements, self._portfolios)
-        self._pulse = Pulse(
-            store, measurements, clock, rules, lambda *given: self._give(*given), self.command, recorder
-        )
+        self._pulse = Pulse(store, measurements, clock, rules, lambda *given: self._give(*given), recorder)
         self._stating = Stating(
             store, measurements, clock, lambda tenant, rows: self.take_measurements(tenant, rows, "events")
         )

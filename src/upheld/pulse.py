@@ -15,6 +15,7 @@ import structlog
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
+from upheld.analysis.fallen_silent import FallenSilent, silence_document, silence_findings
 from upheld.analysis.findings import LOOK_BACK, NOTHING_FOUND, SAME_TIME, Scene, findings, scene
 from upheld.arrivals import Arrivals
 from upheld.assessment.silence import Silence
@@ -31,7 +32,8 @@ from upheld.assessment.versions import (
 from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
 from upheld.cases.model import OPEN_STATES, Case
-from upheld.grouping import end_problem, find_problem
+from upheld.cases.problems import Cause as Shared
+from upheld.grouping import Reach, end_problem, find_problem
 from upheld.in_force import InForce
 from upheld.outgoing.billing import adjustments, of_adjustment
 from upheld.outgoing.happened import of_restatement
@@ -90,8 +92,9 @@ class News:
 @dataclass
 class Round:
     """One pulse of one tenant: what is in force, what assesses it, what is not kept yet; of what the assessment was
-    made, and the one before it (None before the first); how all services were when it opened its first case, and
-    whether there was any alarm then; and which promises had an open case when it began to keep."""
+    made, and the one before it (None before the first); how all services were when it opened its first case, whether
+    there was any alarm then, and what was heard of all series when it opened the first for a silence; and which
+    promises had an open case when it began to keep."""
 
     tenant: str
     current: InForce
@@ -104,11 +107,12 @@ class Round:
     scene: Scene | None = None
     alarmed: bool = True
     concerned: Set[tuple[str, str, str]] = frozenset()
+    fallen: FallenSilent | None = None
 
 
 class Pulse:
-    """Assesses tenants, and gives their cases commands: `give` within a transaction and with the instant from which on
-    it could have been given (see `arrivals`), `command` in one of its own."""
+    """Assesses tenants, and gives their cases commands: `give` within a transaction, and with the instant from which on
+    it could have been given (see `arrivals`)."""
 
     def __init__(
         self,
@@ -117,11 +121,10 @@ class Pulse:
         clock: Clock,
         rules: Rules,
         give: Callable[[Transaction, str, Case, Command, int | None], bool],
-        command: Callable[[str, str, Command], object],
         recorder: Recorder = Recorder(),
     ) -> None:
         self._store, self._measurements, self._clock, self._rules = store, measurements, clock, rules
-        self._give, self._command, self._recorder = give, command, recorder
+        self._give, self._recorder = give, recorder
         self._assessors: dict[str, Assessor] = {}
         self._news: dict[str, News] = {}
         self._behind: dict[str, int] = {}
@@ -185,7 +188,7 @@ class Pulse:
     def _finish(self, pulse: Round, began: float) -> Generator[None, None, int]:
         """Keeps what has changed, and lets the cases know. Each turn that it takes is a span of its own: other tenants
         have theirs in between."""
-        keeping = self._keep(pulse)
+        keeping = self._keep_and_tell(pulse)
         while True:
             if not pulse.news.verdicts:  # most often nothing has changed, and nobody wants a trace of that
                 count = self._some_kept(pulse, keeping)
@@ -199,18 +202,23 @@ class Pulse:
             began = time.monotonic()
 
     def _some_kept(self, pulse: Round, keeping: Generator[None, None, int]) -> int | None:
-        """Lets `keeping` go on; where all is kept, the cases hear of it, and it returns how many verdicts changed."""
+        """Lets `keeping` go on; where it has ended, it returns how many verdicts changed."""
         try:
             next(keeping)
         except StopIteration as end:
-            if not pulse.news.verdicts:
-                pulse.news.assessed_until = pulse.made.as_of
-                if pulse.assessor.arrivals is not None:
-                    pulse.assessor.arrivals.all_kept(pulse.made.as_of)
-            self._observe(pulse)
-            self._listen(pulse)
             return int(end.value)
         return None
+
+    def _keep_and_tell(self, pulse: Round) -> Generator[None, None, int]:
+        """Keeps what has changed; once all is kept, the cases hear of it. Returns how many verdicts changed."""
+        count = yield from self._keep(pulse)
+        if not pulse.news.verdicts:
+            pulse.news.assessed_until = pulse.made.as_of
+            if pulse.assessor.arrivals is not None:
+                pulse.assessor.arrivals.all_kept(pulse.made.as_of)
+        yield from self._observe(pulse)
+        yield from self._listen(pulse)
+        return count
 
     def floor(self, tenant: str) -> LogFloor | None:
         """The floor of the tenant's log when its last pulse began."""
@@ -259,29 +267,30 @@ class Pulse:
         for first in range(0, len(loud), TOGETHER):
             if first:
                 yield
-            self._note_all(pulse, loud[first : first + TOGETHER])
+            noted = self._each(pulse, loud[first : first + TOGETHER], self._note_all, lambda verdict: verdict.key)
+            for verdict in noted:
+                del pulse.news.verdicts[verdict.key]
+            self._were_kept(pulse, noted)
         return len(changed)
 
-    def _note_all(self, pulse: Round, verdicts: Sequence[Verdict]) -> None:
-        """Notes some verdicts in one transaction; where that fails, each in its own, to find the one that does."""
-
-        def note(t: Transaction) -> None:
-            for verdict, found in self._put(t, pulse, verdicts, _before(t, pulse, verdicts)):
-                self._note(t, pulse, verdict, found)
-
+    def _each(
+        self,
+        pulse: Round,
+        some: Sequence[T],
+        work: Callable[[Transaction, Round, Sequence[T]], None],
+        key: Callable[[T], object],
+    ) -> Sequence[T]:
+        """Does `work` for some things in one transaction; where that fails, for each in its own, to find the one that
+        does. Returns those for which it was done."""
         try:
-            settled(self._store, pulse.tenant, note)
+            settled(self._store, pulse.tenant, lambda t: work(t, pulse, some))
         except Exception:
-            if len(verdicts) == 1:
-                log.exception("verdict not kept", tenant=pulse.tenant, verdict=verdicts[0].key)
-                self._recorder.verdict_failed()
-                return
-            for verdict in verdicts:
-                self._note_all(pulse, [verdict])
-            return
-        for verdict in verdicts:
-            del pulse.news.verdicts[verdict.key]
-        self._were_kept(pulse, verdicts)
+            if len(some) > 1:
+                return [done for one in some for done in self._each(pulse, [one], work, key)]
+            log.exception("not kept", tenant=pulse.tenant, of=key(some[0]))
+            self._recorder.verdict_failed()
+            return []
+        return some
 
     def _were_kept(self, pulse: Round, verdicts: Sequence[Verdict]) -> None:
         now, due = self._clock.now(), [self._due(pulse, verdict) for verdict in verdicts]
@@ -343,6 +352,10 @@ class Pulse:
 
     # -- cases --------------------------------------------------------------------------------------------------
 
+    def _note_all(self, t: Transaction, pulse: Round, verdicts: Sequence[Verdict]) -> None:
+        for verdict, found in self._put(t, pulse, verdicts, _before(t, pulse, verdicts)):
+            self._note(t, pulse, verdict, found)
+
     def _note(self, t: Transaction, pulse: Round, verdict: Verdict, found: Sequence[Cause]) -> None:
         """Lets the case know of a verdict that has changed, or opens one."""
         if is_history(verdict, found):
@@ -367,42 +380,61 @@ class Pulse:
         found = self._findings(t, pulse, verdict, now)
         document = case_document(verdict)
         case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
-        problem = self._problem(t, pulse, found)
+        problem = self._problem(t, pulse, found, now)
         self._give(t, pulse.tenant, case, Open(document, found, problem), self._due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
         log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status=verdict.status)
 
-    def _findings(self, t: Transaction, pulse: Round, verdict: Verdict, now: int) -> Mapping[str, Any]:
+    def _findings(
+        self, t: Transaction, pulse: Round, verdict: Verdict, now: int, silence: Silence | None = None
+    ) -> Mapping[str, Any]:
         term = pulse.current.term(verdict)
         members = () if term is None or term.members is None else term.services
+        metric = "" if term is None else term.indicator.metric
         try:
-            if pulse.scene is None:
-                # Of many services little is asked: those that were bad long ago are not looked for in the log.
-                conditions, standing = pulse.assessor.conditions(SAME_TIME), pulse.current.topology.at(now)
-                pulse.alarmed = t.count_alarms() > 0
-                raised = pulse.alarmed and standing.topology.has_redundancy
-                alarms = t.alarms(AlarmFilter(raised=True, limit=ALARMS_RAISED)) if raised else ()
-                around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
-                pulse.scene = scene(conditions, standing, *around, now, alarms)
-            names = pulse.scene.concerned({verdict.service, *members}) if pulse.alarmed else ()
+            known = self._scene(t, pulse, now)
+            names = known.concerned({verdict.service, *members}) if pulse.alarmed else ()
             alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED) if names else ()
-            return findings(pulse.scene, verdict.service, members, alarms)
+            if silence is None:
+                return findings(known, verdict.service, members, alarms)
+            if pulse.fallen is None:
+                pulse.fallen = FallenSilent(known, pulse.assessor.heard())
+            return silence_findings(pulse.fallen, verdict.service, silence, metric, members, alarms)
         except Exception:
             # A case without findings is worth more than none: the customer waits for it.
             log.exception("analysis failed", tenant=pulse.tenant, service=verdict.service)
-            return NOTHING_FOUND
+            return NOTHING_FOUND if silence is None else {**NOTHING_FOUND, "silence": silence_document(silence, metric)}
 
-    def _problem(self, t: Transaction, pulse: Round, found: Mapping[str, Any]) -> str | None:
-        """The problem that a case with these findings belongs to; None where it stands by itself."""
+    def _scene(self, t: Transaction, pulse: Round, now: int) -> Scene:
         if pulse.scene is None:
-            return None
+            # Of many services little is asked: those that were bad long ago are not looked for in the log.
+            conditions, standing = pulse.assessor.conditions(SAME_TIME), pulse.current.topology.at(now)
+            pulse.alarmed = t.count_alarms() > 0
+            raised = pulse.alarmed and standing.topology.has_redundancy
+            alarms = t.alarms(AlarmFilter(raised=True, limit=ALARMS_RAISED)) if raised else ()
+            around = t.changes(now - LOOK_BACK), t.maintenances(now - LOOK_BACK)
+            pulse.scene = scene(conditions, standing, *around, now, alarms)
+        return pulse.scene
+
+    def _problem(
+        self, t: Transaction, pulse: Round, found: Mapping[str, Any], now: int, silence: Silence | None = None
+    ) -> str | None:
+        """The problem that a case with these findings belongs to; None where it stands by itself."""
 
         def give(case: Case, command: Join) -> None:
             self._give(t, pulse.tenant, case, command, None)
 
-        return find_problem(t, pulse.tenant, found, pulse.scene, give)
+        def reach(cause: Shared) -> Reach:
+            assert pulse.scene is not None, "causes are found in a scene"
+            hit = pulse.scene.impact(cause.name).hit if cause.kind == "resource" else ()
+            if silence is None:
+                return Reach(pulse.scene.taken(cause.name), hit)
+            assert pulse.fallen is not None, "what is silent together was found"
+            return Reach(pulse.fallen.services((cause.kind, cause.name), silence.since), hit)
 
-    def _observe(self, pulse: Round) -> None:
+        return find_problem(t, pulse.tenant, found, now, reach, give)
+
+    def _observe(self, pulse: Round) -> Generator[None, None, None]:
         """Tells each open case how its service is; ends those whose promise is not in force any more, and problems
         whose cases have all ended. Where many cases are open it rests in between for so long that it takes a small
         part of the time."""
@@ -414,13 +446,23 @@ class Pulse:
             commands = [(case, self._observation(t, case, pulse)) for case in cases]
             with_cases = {case.problem for case in cases}
             ending = [p for p in t.problems(only_open=True, limit=EVERY_CASE) if p.id not in with_cases]
-        for case, command in commands:
-            if command is not None and decide(case, command, self._clock.now())[1]:  # most often nothing happens
-                self._command(pulse.tenant, case.id, command)
-        for problem in ending:
-            settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
+        now = self._clock.now()
+        # Most often nothing happens.
+        told = [(case.id, command) for case, command in commands if command and decide(case, command, now)[1]]
         took = time.monotonic() - began
         self._observe_at[pulse.tenant] = began + (RESTS * took if len(cases) > MANY else 0.0)
+        for first in range(0, len(told), TOGETHER):
+            if first:
+                yield
+            self._each(pulse, told[first : first + TOGETHER], self._tell_cases, lambda one: one[0])
+        for problem in ending:
+            settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
+
+    def _tell_cases(self, t: Transaction, pulse: Round, told: Sequence[tuple[str, Command]]) -> None:
+        for case_id, command in told:
+            case = t.case(case_id)
+            assert case is not None, "an open case that is not there"
+            self._give(t, pulse.tenant, case, command, None)
 
     def _observation(self, t: Transaction, case: Case, pulse: Round) -> Command | None:
         key = (case.agreement, case.objective, case.service)
@@ -437,33 +479,34 @@ class Pulse:
                 return None
         return Observed(condition.bad_until, condition.good_for, self._rules.stable)
 
-    def _listen(self, pulse: Round) -> None:
-        """Opens a case for each promise whose series have fallen silent since it is managed."""
+    def _listen(self, pulse: Round) -> Generator[None, None, None]:
+        """Opens a case for each promise whose series have fallen silent since it is managed, many at a time: where a
+        collector dies, very many do at once."""
         with self._store.transaction(pulse.tenant, writing=False) as t:
             known = {(c.agreement, c.objective, c.service) for c in t.open_cases(silent=True)}
-        for key, silence in pulse.assessor.silent(known):
-            if silence.at > pulse.managed_since:
-                settled(self._store, pulse.tenant, partial(self._open_silence, pulse, key, silence))
+        silent = [(key, one) for key, one in pulse.assessor.silent(known) if one.at > pulse.managed_since]
+        verdicts = pulse.assessor.newest({key for key, _ in silent}) if silent else {}
+        fallen = [(verdicts[key], silence) for key, silence in silent if key in verdicts]
+        for first in range(0, len(fallen), TOGETHER):
+            if first:
+                yield
+            self._each(pulse, fallen[first : first + TOGETHER], self._open_silences, lambda one: one[0].key)
 
-    def _open_silence(self, pulse: Round, key: tuple[str, str, str], silence: Silence, t: Transaction) -> None:
-        agreement, objective, service = key
-        newest = t.verdicts(VerdictFilter(agreement=agreement, service=service, newest_only=True))
-        verdict = next((v for v in newest if v.objective == objective), None)
-        if verdict is None or t.open_case(*key, silence=True) is not None:
-            return
+    def _open_silences(self, t: Transaction, pulse: Round, fallen: Sequence[tuple[Verdict, Silence]]) -> None:
+        kept = _before(t, pulse, [verdict for verdict, _ in fallen])
+        for now, silence in fallen:
+            verdict = kept.get(now.key)
+            if verdict is not None and t.open_case(*verdict.key[:3], silence=True) is None:
+                self._open_silence(t, pulse, verdict, silence)
+
+    def _open_silence(self, t: Transaction, pulse: Round, verdict: Verdict, silence: Silence) -> None:
         now = self._clock.now()
-        term = pulse.current.term(verdict)
-        told = {
-            "since": format_instant(silence.since),
-            "services": list(silence.services),
-            "metric": "" if term is None else term.indicator.metric,
-        }
-        found = {**self._findings(t, pulse, verdict, now), "silence": told}
+        found = self._findings(t, pulse, verdict, now, silence)
         document, case_id = case_document(verdict), case_number(pulse.tenant, verdict, now, silent=True)
         case = new_case(case_id, document, verdict.period_start, now, silent=True)
-        self._give(t, pulse.tenant, case, Open(document, found), None)
+        self._give(t, pulse.tenant, case, Open(document, found, self._problem(t, pulse, found, now, silence)), None)
         self._recorder.case_opened(pulse.tenant, case.kind)
-        log.info("case opened", tenant=pulse.tenant, case=case_id, service=service, status="no_data")
+        log.info("case opened", tenant=pulse.tenant, case=case_id, service=verdict.service, status="no_data")
 
 
 def settled(store: Store, tenant: str, work: Callable[[Transaction], T]) -> T:

@@ -23,6 +23,7 @@ from upheld.actions.steps import Shared, detail_of
 from upheld.agreements.model import Agreement
 from upheld.cases.decide import Command, StepChanged, StepDone, StepFailed
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Problem
 from upheld.in_force import InForce
 from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import Parties
@@ -169,8 +170,15 @@ def _with_detail(t: Transaction, action: Action, case: Case | None, around: Arou
     if case is None:
         return action
     problem = t.problem(action.case_id) if action.case_id != case.id else None
-    shared = None if problem is None else Shared(problem, around.customers_over(problem.cause))
+    shared = None if problem is None else _shared(problem, case, around)
     return replace(action, detail=detail_of(action, case, shared))
+
+
+def _shared(problem: Problem, case: Case, around: Around) -> Shared:
+    if problem.kind == "silence":
+        return Shared(problem, case.findings.get("customers_hit", ()), case.findings.get("customers_hit_count", 0))
+    customers = around.customers_over(problem.cause)
+    return Shared(problem, customers, len(customers))
 
 
 def _agreement(around: Around, case: Case | None, now: int) -> Agreement | None:

@@ -47,7 +47,7 @@ class House:
 
     def batches(self) -> list[int]:
         """How many rows each batch has that the log holds of `north`."""
-        return [table.num_rows for _, table in self.application.log.read(self.tenant("north"))]
+        return [table.num_rows for _, table, _ in self.application.log.read(self.tenant("north"))]
 
 
 @pytest.fixture(scope="package")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from upheld.access import DELIVERIES, SESSION_COOKIE, Caller, Sessions, authenticate, digest, new_key, open_sessions
 from upheld.agreements.units import HOUR
-from upheld.cases.problems import new_problem
+from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 
 from .conftest import PORTFOLIO, House
@@ -28,7 +28,7 @@ OPEN = {
 """Every route that wants no key."""
 
 YAML = {"Content-Type": "application/yaml"}
-MARKS = ("acme", "vpn-1", "vpn-2", "sleeper", "fibre")
+MARKS = ("acme", "vpn-1", "vpn-2", Cause("sleeper"), "fibre")
 """What one tenant has and nobody else may see."""
 
 EXAMPLES = {
@@ -312,7 +312,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     told = dict.fromkeys(("alarmType", "perceivedSeverity", "probableCause", "sourceSystemId"), "sleeper")
     alarm = {**told, "state": "raised", "alarmRaisedTime": instant(NOW), "alarmedObject": {"id": "fibre"}}
     alarm_id = client.post("/tmf-api/alarm/v4/alarm", json=alarm).json()["id"]
-    problem = new_problem("north", "sleeper", NOW)
+    problem = new_problem("north", Cause("sleeper"), NOW)
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)
     job = {"jobId": "fibre", "producingApplicationId": "sleeper", "fileTransferData": [{"fileFormat": "CSV"}]}

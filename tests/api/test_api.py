@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
 from upheld.cases.decide import Join
-from upheld.cases.problems import new_problem
+from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 from upheld.maintenance.model import Maintenance
 
@@ -69,7 +69,7 @@ def test_a_batch_is_in_the_log_when_the_answer_comes(house: House, north: TestCl
     assert answer.status_code == 202
     position = answer.json()["position"]
     assert answer.json() == {"accepted": 2, "rejected": [], "position": position}
-    ((logged_at, logged),) = house.application.log.read(house.tenant("north"))
+    ((logged_at, logged, _),) = house.application.log.read(house.tenant("north"))
     assert (logged_at, logged.num_rows) == (position, 2)
 
 
@@ -686,13 +686,13 @@ def test_people_put_their_words_to_a_case_and_read_its_report(
 def test_problems_are_listed_with_their_cases(house: House, north: TestClient, south: TestClient) -> None:
     outage(north)
     house.pulse()
-    problem = new_problem("north", "switch-9", NOW)
+    problem = new_problem("north", Cause("switch-9"), NOW)
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)
     case = north.get("/v1/cases").json()["cases"][0]
     house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
     (listed,) = north.get("/v1/problems", params={"open": True}).json()["problems"]
-    assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, "switch-9", 1)
+    assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, Cause("switch-9"), 1)
     found = north.get(f"/v1/problems/{problem.id}").json()
     assert [one["id"] for one in found["cases"]] == [case["id"]]
     assert (found["open_cases"], found["all_cases"]) == (1, 1)

@@ -31,7 +31,7 @@ def mapped(client: TestClient, text: str = MAPPING) -> TestClient:
 
 
 def logged(house: House) -> list[dict[str, object]]:
-    tables = [table for _, table in house.application.log.read(house.tenant("north"))]
+    tables = [table for _, table, _ in house.application.log.read(house.tenant("north"))]
     return pa.concat_tables(tables).to_pylist() if tables else []
 
 

@@ -197,7 +197,7 @@ def test_what_was_acknowledged_survives_the_death_of_the_process(tmp_path: Path)
         server.process.kill()
         server.process.wait(timeout=30)
     store = open_store(database(tmp_path))
-    assert [(at, batch.num_rows) for at, batch in store.read(DEFAULT_TENANT)] == [(position, 1)]
+    assert [(at, batch.num_rows) for at, batch, _ in store.read(DEFAULT_TENANT)] == [(position, 1)]
     store.close()
 
 

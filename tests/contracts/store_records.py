@@ -127,7 +127,7 @@ def a_brief_case(mark: str = "") -> Case:
 
 
 def a_problem(mark: str = "", **changes: object) -> Problem:
-    problem = Problem("P-1", f"switch{mark}", "open", JUNE + DAY, JUNE + 2 * DAY, "P-0")
+    problem = Problem("P-1", "outage", "resource", f"switch{mark}", "open", JUNE + DAY, JUNE + 2 * DAY, "P-0")
     return replace(problem, **changes)  # type: ignore[arg-type]
 
 

@@ -70,7 +70,9 @@ def test_batches_that_wait_are_committed_together_each_with_its_own_position(gat
     done = gathered.append([(f"tenant-{n % 3}", None) for n in range(30)])
     positions = [future.result() for future in done]
     assert len(set(positions)) == 30
-    read = {place: table["value"][0].as_py() for n in range(3) for place, table in gathered.store.read(f"tenant-{n}")}
+    read = {
+        place: table["value"][0].as_py() for n in range(3) for place, table, _ in gathered.store.read(f"tenant-{n}")
+    }
     assert read == dict(zip(positions, map(float, range(30)), strict=True))
     assert gathered.commits <= 3, "the writer's own, that of who came first, and that of all others"
 
@@ -78,7 +80,7 @@ def test_batches_that_wait_are_committed_together_each_with_its_own_position(gat
 def test_one_that_cannot_be_kept_fails_alone(gathered: Gathered) -> None:
     done = gathered.append([("t", UNWRITABLE if n in (0, 7) else f"source-{n}") for n in range(12)])
     assert [n for n, future in enumerate(done) if future.exception()] == [0, 7]
-    assert sorted(table["value"][0].as_py() for _, table in gathered.store.read("t")) == [
+    assert sorted(table["value"][0].as_py() for _, table, _ in gathered.store.read("t")) == [
         1,
         2,
         3,
@@ -162,7 +164,7 @@ def test_a_full_disk_refuses_with_the_reason_loses_nothing_and_goes_on_once_ther
     kept = {int(position): int(n) for word, position, n in (line for line in lines if line[0] == "kept")}
     assert len(kept) > 20
     store = open_store(url)
-    assert {position: table["time"][0].as_py() for position, table in store.read("t")} == kept
+    assert {position: table["time"][0].as_py() for position, table, _ in store.read("t")} == kept
     store.close()
 
 

@@ -118,7 +118,7 @@ class House:
 
     def rows(self) -> int:
         """What the log has, with all that came again."""
-        return sum(table.num_rows for _, table in self.application.log.read("default"))
+        return sum(table.num_rows for _, table, _ in self.application.log.read("default"))
 
 
 @pytest.fixture(scope="module")

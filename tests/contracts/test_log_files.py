@@ -61,7 +61,7 @@ def placed(folder: Folder) -> list[Path]:
 
 
 def logged(store: SqlStore, tenant: str) -> list[Measurement]:
-    return [m for _, table in store.read(tenant) for m in from_table(table)]
+    return [m for _, table, _ in store.read(tenant) for m in from_table(table)]
 
 
 # -- what others see
@@ -475,7 +475,7 @@ def test_killed_20_times_while_appending_compacting_and_merging_it_loses_and_dou
                     wal.write(chance.randbytes(chance.randrange(1, 6000)))
             next_one = max(acknowledged.values()) + 2  # the one that was cut off may be there
     store = open_store(url)
-    kept = [(place, from_table(table)) for place, table in store.read("t")]
+    kept = [(place, from_table(table)) for place, table, _ in store.read("t")]
     assert [place for place, _ in kept] == sorted({place for place, _ in kept}), "nothing twice"
     by_place = dict(kept)
     for place, n in acknowledged.items():
@@ -511,7 +511,7 @@ def test_what_lies_wholly_before_an_instant_is_removed_from_files_and_database(s
     assert store.remove("t", JUNE - 40 * DAY + MINUTE) == 0
     assert store.removable("t", JUNE)
     assert store.remove("t", JUNE) == 24
-    assert sorted(m.time for _, b in store.read("t") for m in from_table(b)) == sorted(m.time for m in kept)
+    assert sorted(m.time for _, b, _ in store.read("t") for m in from_table(b)) == sorted(m.time for m in kept)
     assert [path.parent.parent.name for path in placed(folder)] == ["tenant=other"]
     assert store.remove("t", JUNE + DAY) == 8  # the last batch stays
-    assert [position for position, _ in store.read("t")] == [store.backlog("t", 0)[0]]
+    assert [position for position, _, _ in store.read("t")] == [store.backlog("t", 0)[0]]

@@ -61,20 +61,22 @@ def measured(value: float, time: int = 0, service: str = "vpn-1", known_at: int 
 
 def test_what_was_appended_is_read_back_in_order_with_its_positions(store: SqlStore) -> None:
     batches = [[measured(n, n * MINUTE), measured(n, n * MINUTE, "vpn-2")] for n in range(40)]
-    positions = [store.append("t", to_table(batch)) for batch in batches]
+    senders = [("probe-1", None, "probe-2")[n % 3] for n in range(40)]
+    positions = [store.append("t", to_table(batch), who) for batch, who in zip(batches, senders, strict=True)]
     read = list(store.read("t"))
-    assert [position for position, _ in read] == positions == sorted(set(positions))
-    assert [from_table(table) for _, table in read] == batches
-    assert all(table.schema.equals(COLUMNS) for _, table in read)
+    assert [position for position, _, _ in read] == positions == sorted(set(positions))
+    assert [from_table(table) for _, table, _ in read] == batches
+    assert [who for _, _, who in read] == senders
+    assert all(table.schema.equals(COLUMNS) for _, table, _ in read)
     assert positions[0] > 0
 
 
 def test_a_reader_goes_on_behind_the_position_it_has_seen(store: SqlStore) -> None:
     first, second = (store.append("t", to_table([measured(n)])) for n in range(2))
-    assert [position for position, _ in store.read("t", after=first)] == [second]
+    assert [position for position, _, _ in store.read("t", after=first)] == [second]
     assert list(store.read("t", after=second)) == []
     third = store.append("t", to_table([measured(3)]))
-    assert [position for position, _ in store.read("t", after=second)] == [third]
+    assert [position for position, _, _ in store.read("t", after=second)] == [third]
 
 
 def test_what_was_delivered_is_read_with_who_delivered_it_and_with_what_was_corrected(store: SqlStore) -> None:
@@ -92,8 +94,8 @@ def test_a_tenant_reads_its_own_batches_only(store: SqlStore) -> None:
     mine, other = [measured(1)], [measured(2)]
     store.append("t", to_table(mine))
     store.append("u", to_table(other))
-    assert [from_table(table) for _, table in store.read("t")] == [mine]
-    assert [from_table(table) for _, table in store.read("u")] == [other]
+    assert [from_table(table) for _, table, _ in store.read("t")] == [mine]
+    assert [from_table(table) for _, table, _ in store.read("u")] == [other]
     assert list(store.read("nobody")) == []
     assert from_table(store.series("t", "vpn-1", "reachable", 0, 1)) == mine
     assert from_table(store.rows("t", {("vpn-1", "reachable")})) == mine
@@ -108,7 +110,7 @@ def test_every_kind_of_measurement_comes_back_equal(store: SqlStore) -> None:
         Measurement("Störung ✓", "", 2**62, value=-0.0),
     ]
     store.append("t", to_table(batch))
-    [(_, table)] = store.read("t")
+    [(_, table, _)] = store.read("t")
     assert from_table(table) == batch
 
 
@@ -117,7 +119,7 @@ def test_a_batch_of_several_chunks_or_of_plain_texts_is_taken_as_well(store: Sql
     store.append("t", pa.concat_tables(parts))
     plain = parts[1].set_column(0, "service", pa.array(["vpn-3", "vpn-4"]))
     store.append("t", plain)
-    services = [[m.service for m in from_table(table)] for _, table in store.read("t")]
+    services = [[m.service for m in from_table(table)] for _, table, _ in store.read("t")]
     assert services == [["vpn-1", "vpn-2", "vpn-1"], ["vpn-3", "vpn-4"]]
 
 
@@ -191,12 +193,12 @@ def test_all_that_is_asked_of_a_part_of_the_log_is_found_in_that_part(
     tenant = next(_tenants)
     told = [(batch, data.draw(st.sampled_from([None, "a", "b"]))) for batch in batches]
     positions = [store.append(tenant, to_table(batch), source) for batch, source in told]
-    assert [(place, from_table(table)) for place, table in store.read(tenant)] == list(
-        zip(positions, batches, strict=True)
+    assert [(place, (from_table(table), source)) for place, table, source in store.read(tenant)] == list(
+        zip(positions, told, strict=True)
     )
     seen = min(seen, len(positions))
     upto = positions[seen - 1] if seen else 0
-    read = [(place, from_table(table)) for place, table in store.read(tenant, upto)]
+    read = [(place, from_table(table)) for place, table, _ in store.read(tenant, upto)]
     assert read == list(zip(positions, batches, strict=True))[seen:]
     held = holding(m for batch in batches[:seen] for m in batch).values()
     mine = sorted((m for m in held if (m.service, m.metric) == ("s1", "m2") and start <= m.time < end), key=_time)
@@ -251,7 +253,7 @@ def test_a_batch_cannot_become_visible_before_one_with_a_lower_position(store: S
             assert not overtaking.done()
             assert len(list(store.read("t"))) == 1
         higher = overtaking.result(10)
-    assert [position for position, _ in store.read("t")][1:] == [lower, higher]
+    assert [position for position, _, _ in store.read("t")][1:] == [lower, higher]
     assert lower < higher
 
 
@@ -263,7 +265,7 @@ def test_a_reader_who_follows_many_writers_misses_nothing(store: SqlStore) -> No
         seen, position = [], 0
         while True:
             ending = done.is_set()
-            for found, table in store.read("t", after=position):
+            for found, table, _ in store.read("t", after=position):
                 assert found > position
                 position = found
                 seen.append(table.column("value")[0].as_py())
@@ -287,7 +289,7 @@ def test_an_append_that_was_rolled_back_leaves_nothing(store: SqlStore) -> None:
         raise ZeroDivisionError
     assert list(store.read("t")) == []
     position = store.append("t", to_table([measured(2)]))
-    assert [found for found, _ in store.read("t")] == [position]
+    assert [found for found, _, _ in store.read("t")] == [position]
 
 
 # -- durability
@@ -313,7 +315,7 @@ def test_every_acknowledged_batch_outlives_kill_9_of_the_process_that_wrote_it(n
     acknowledged += writer.stdout.readlines()
     assert writer.wait(10) == -signal.SIGKILL
     store = open_store(new_url)
-    kept = {position: from_table(table) for position, table in store.read("t")}
+    kept = {position: from_table(table) for position, table, _ in store.read("t")}
     for line in acknowledged:
         if line.endswith("\n"):
             position, n = map(int, line.split())

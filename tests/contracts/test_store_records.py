@@ -123,7 +123,7 @@ KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Tran
 }
 BARE = {
     "case": Case("case-1", "degradation", "detected", "a", "o", "s", "c", JUNE, JUNE, seq=1),
-    "problem": Problem("P-1", "switch", "open", JUNE),
+    "problem": Problem("P-1", "silence", "sender", "probe-1", "open", JUNE),
     "action": Action("action-1", "case-1", "ticket", "requested", JUNE),
     "ticket": Ticket("ticket-1", JUNE, "title"),
     "notice": Notice("notice-1", "closed", "noc", "none", "", "", "", "", "recorded", JUNE),

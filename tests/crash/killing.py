@@ -190,7 +190,7 @@ def _log_differs(url: str, held: dict[Identity, Figures]) -> Iterator[str]:
     """What the log holds against what was acknowledged."""
     store = open_store(url)
     kept: dict[Identity, tuple[int, Figures]] = {}
-    for _, batch in store.read("default"):
+    for _, batch, _ in store.read("default"):
         for row in batch.to_pylist():
             identity = row["service"], row["metric"], row["time"]
             figures = row["value"], row["good"], row["total"]

@@ -129,7 +129,7 @@ def test_a_notice_of_several_cases_of_a_problem_reads_as_agreed(kind: NoticeKind
         )
         for n in range(3)
     ]
-    problem = Problem("P-0FB0746D1A", "agg-1", "open", AT)
+    problem = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
     told = gathered_notices(
         problem, rows, {CUSTOMER.id: CUSTOMER}, PROVIDER, AT, lambda row, contact: link(f"{row.problem}/{contact}")
     )

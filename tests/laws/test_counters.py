@@ -46,7 +46,7 @@ class Log:
         self.store.append("t", table)
 
     def measured(self, metric: str = "drops") -> dict[int, float]:
-        rows = [row for _, batch in self.store.read("t") for row in from_table(batch) if row.metric == metric]
+        rows = [row for _, batch, _ in self.store.read("t") for row in from_table(batch) if row.metric == metric]
         held = holding(rows).values()
         return {(row.time - START) // MINUTE: row.value for row in held if row.value is not None}
 

@@ -63,7 +63,7 @@ class Log:
         self.store.append("t", table)
 
     def counted(self) -> dict[int, tuple[int | None, int | None]]:
-        rows = [row for _, batch in self.store.read("t") for row in from_table(batch) if row.metric == "requests"]
+        rows = [row for _, batch, _ in self.store.read("t") for row in from_table(batch) if row.metric == "requests"]
         return {(row.time - START) // MINUTE: (row.good, row.total) for row in holding(rows).values()}
 
 
@@ -137,7 +137,7 @@ def _apart(sent: list[Sent]) -> int:
 def test_what_has_not_changed_is_not_kept_again(log: Log) -> None:
     for _ in range(3):
         log.take([(0, "good", 9.0), (0, "total", 10.0)])
-    pairs = [row for _, batch in log.store.read("t") for row in from_table(batch) if row.metric == "requests"]
+    pairs = [row for _, batch, _ in log.store.read("t") for row in from_table(batch) if row.metric == "requests"]
     assert [(row.good, row.total) for row in pairs] == [(9, 10)]
 
 
@@ -155,7 +155,7 @@ def test_parts_of_other_services_and_metrics_are_not_paired(log: Log) -> None:
     table = to_table(Measurement(service, metric, START, 5.0, known_at=START) for service, metric in rows)
     log.store.append("t", table)
     log.pairing.pair("t", table, log.keep)
-    assert sum(batch.num_rows for _, batch in log.store.read("t")) == 4
+    assert sum(batch.num_rows for _, batch, _ in log.store.read("t")) == 4
 
 
 def test_the_counts_of_parts() -> None:

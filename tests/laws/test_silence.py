@@ -114,6 +114,27 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, data=st.data())
+def test_who_delivered_last_is_known_whatever_the_order_and_the_batches(
+    rows: list[Measurement], data: st.DataObject
+) -> None:
+    every = list(terms().values())
+    delivered = [(row, data.draw(st.sampled_from(["probe-a", "probe-b", None]))) for row in rows]
+    watch, left = Watch(every), data.draw(st.permutations([*delivered, *delivered[:3]]))
+    while left:
+        batch, left = left[: (size := data.draw(st.integers(1, 4)))], left[size:]
+        watch.note(to_table([row for row, _ in batch]), [(1, who) for _, who in batch])
+    as_of = NOON + 30 * MINUTE
+    for one in watch.heard(as_of):
+        of_it = [(row.time, who) for row, who in delivered if (row.service, row.metric) == (one.service, one.metric)]
+        last = max(time for time, _ in of_it)
+        assert one.since == last + MINUTE
+        assert one.sender == min((who for time, who in of_it if time == last and who is not None), default=None)
+        assert one.quiet == (as_of - one.since >= 5 * MINUTE)
+    heard = {(one.service, one.metric) for one in watch.heard(as_of)}
+    assert heard == {(row.service, row.metric) for row in rows} & {("vpn-1", "up"), ("vpn-2", "up")}
+
+
+@given(rows=ROWS, data=st.data())
 def test_no_order_splitting_repetition_or_time_of_looking_matters(rows: list[Measurement], data: st.DataObject) -> None:
     every = list(terms().values())
     as_of = NOON + 60 * MINUTE

@@ -81,7 +81,7 @@ class Log:
 
     def bad(self, slot: int, service: str = "web") -> set[int]:
         """The slots, by their number since the start, that have a measurement that is bad."""
-        rows = [row for _, batch in self.store.read("t") for row in from_table(batch)]
+        rows = [row for _, batch, _ in self.store.read("t") for row in from_table(batch)]
         held = [row for row in holding(rows).values() if (row.service, row.metric) == (service, "outage")]
         return {(row.time - START) // slot for row in held if row.value == 0}
 
@@ -136,10 +136,10 @@ def test_whatever_is_corrected_and_whenever_it_is_looked_a_slot_is_bad_where_an_
             if _touches(number * slot, slot, opened, now + 1e-6 if closed is None else min(closed, now + 1e-6))
         }
         assert log.bad(slot * SECOND) == expected
-    before = sum(batch.num_rows for _, batch in log.store.read("t"))
+    before = sum(batch.num_rows for _, batch, _ in log.store.read("t"))
     log.restart()
     log.run()
-    assert sum(batch.num_rows for _, batch in log.store.read("t")) == before  # nothing is stated twice
+    assert sum(batch.num_rows for _, batch, _ in log.store.read("t")) == before  # nothing is stated twice
     log.store.close()
 
 
@@ -171,7 +171,7 @@ def test_only_what_an_objective_reads_as_down_is_stated_and_no_further_back_than
     log.clock.at = START + BACK
     log.tell(event(1, START - 9 * DAY, START + MINUTE, START), event(2, START, None, START, service="shop"))
     log.run()
-    rows = [row for _, batch in log.store.read("t") for row in from_table(batch)]
+    rows = [row for _, batch, _ in log.store.read("t") for row in from_table(batch)]
     assert min(row.time for row in rows) == START
     assert {row.service for row in rows if row.time > START + MINUTE} == {"shop"}
     log.store.close()

@@ -154,7 +154,7 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(tmp_path):
     assert all(notice["state"] == "stopped" and notice["reason"] for notice in untold), "or it says why it was not sent"
     assert {"violation", "closed"} <= {n["kind"] for n in story["notices"] if n["id"] in sent}
     log = open_store(server.environment["UPHELD_DATABASE_URL"])
-    kept = [row for _, batch in log.read("default") for row in batch.to_pylist()]
+    kept = [row for _, batch, _ in log.read("default") for row in batch.to_pylist()]
     held = {_text(row["time"]): row["value"] for row in kept}
     assert acknowledged.items() <= held.items(), "nothing that was acknowledged is lost"
     assert held.items() <= attempted.items(), "what is held was delivered; a kill may have cut off the acknowledgement"

@@ -7,7 +7,7 @@ import pytest
 
 from upheld.agreements.units import MINUTE, SECOND
 from upheld.app import DEFAULT_TENANT
-from upheld.cases.problems import new_problem, problem_of, shared_causes
+from upheld.cases.problems import Cause, new_problem, problem_of, shared_causes
 from upheld.measurements.model import Measurement
 from upheld.notices.links import ProblemQuestion
 from upheld.readers.portfolio import parse_portfolio
@@ -177,12 +177,12 @@ def test_half_of_what_is_known_to_run_over_a_resource_and_three_make_it_a_shared
     def found(**counts: int):
         return {"cause_candidates": [{"resource": "switch", **counts}]}
 
-    assert shared_causes(found(bad_count=3, known=6)) == ["switch"]
+    assert shared_causes(found(bad_count=3, known=6)) == [Cause("switch")]
     assert not shared_causes(found(bad_count=3, known=7))
     assert not shared_causes(found(bad_count=2, known=2))
-    first, other = new_problem("t", "router", 1), new_problem("t", "switch", 2)
-    assert problem_of(["switch", "router"], [first, other]) == other
-    assert problem_of(["router"], [replace(other, cause="far")]) is None
+    first, other = new_problem("t", Cause("router"), 1), new_problem("t", Cause("switch"), 2)
+    assert problem_of([Cause("switch"), Cause("router")], [first, other]) == other
+    assert problem_of([Cause("router")], [replace(other, cause="far")]) is None
 
 
 def body(mail) -> str:

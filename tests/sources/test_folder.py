@@ -80,7 +80,7 @@ class House:
         return found
 
     def rows(self) -> int:
-        return sum(table.num_rows for _, table in self.application.log.read("default"))
+        return sum(table.num_rows for _, table, _ in self.application.log.read("default"))
 
     def reasons(self) -> list[str]:
         with self.application.store.transaction("default", writing=False) as t:

@@ -122,7 +122,7 @@ class House:
 
     def rows(self) -> int:
         """How many rows the log has, whether they hold or not."""
-        return sum(table.num_rows for _, table in self.application.log.read("default"))
+        return sum(table.num_rows for _, table, _ in self.application.log.read("default"))
 
     def csv(self, *values: float, service: str = "line-1", first: int = 0) -> bytes:
         lines = [f"{service},reachable,{self.time(first + minute)},{value}" for minute, value in enumerate(values)]

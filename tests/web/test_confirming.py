@@ -9,7 +9,7 @@ from a_morning import RIVAL, World, text_of
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.model import Event
-from upheld.cases.problems import new_problem
+from upheld.cases.problems import Cause, new_problem
 from upheld.notices.links import ProblemQuestion, Question
 from upheld.notices.model import Owed
 
@@ -161,7 +161,7 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
     """A link that asks about two cases: a no names one, the other stays to be answered with a yes."""
     tenant, case = DEFAULT_TENANT, world.case()
     other = replace(case, id="C-OTHER", service="vpn-0099", seq=1)
-    problem = new_problem(tenant, "switch-9", case.opened_at)
+    problem = new_problem(tenant, Cause("switch-9"), case.opened_at)
     rows = [
         Owed(
             problem.id,

@@ -7,7 +7,7 @@ from typing import Any
 from upheld.actions.model import Action
 from upheld.actions.playbook import Severity
 from upheld.cases.model import Case
-from upheld.cases.problems import Problem
+from upheld.cases.problems import Problem, candidate_of
 
 SERVICES_NAMED = 10
 CUSTOMERS_NAMED = 200
@@ -16,10 +16,12 @@ CUSTOMERS_NAMED = 200
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The problem whose step it is, and the customers who have a service that its cause carries."""
+    """The problem whose step it is, and the customers who have a service that its cause carries, or has silenced: how
+    many, and at least the first by name."""
 
     problem: Problem
     customers: Sequence[str]
+    customer_count: int
 
 
 def severity(case: Case) -> Severity:
@@ -63,29 +65,36 @@ def _ticket(action: Action, case: Case, shared: Shared | None) -> dict[str, Any]
     told = case if level is None else replace(case, level=max(case.level, level))
     if shared is None:
         return ticket_detail(told, action.kind)
-    return _of_problem(shared.problem, case.findings, shared.customers)
+    return _of_problem(shared, case.findings)
 
 
-def _of_problem(problem: Problem, findings: Mapping[str, Any], customers: Sequence[str]) -> dict[str, Any]:
+def _of_problem(shared: Shared, findings: Mapping[str, Any]) -> dict[str, Any]:
     """The content of the one ticket of all cases of a problem. `findings` are those of the case that began the step."""
-    nothing: Mapping[str, Any] = {"bad_count": 0, "bad": [], "reason": ""}
-    candidates = findings.get("cause_candidates", ())
-    found: Mapping[str, Any] = next((c for c in candidates if c["resource"] == problem.cause), nothing)
+    problem, customers = shared.problem, shared.customers
+    found = candidate_of(problem, findings) or {}
+    silent, of = problem.kind == "silence", "series" if problem.cause_kind == "sender" else "services"
+    names = found.get("silent" if silent else "bad", ())
+    count = found.get("silent_count" if silent else "bad_count", 0)
     described = (
-        f"{found['reason'].capitalize()}: {', '.join(found['bad'][:SERVICES_NAMED])}"
-        f"{', ...' if found['bad_count'] > SERVICES_NAMED else ''}. "
-        if found["bad"]
+        f"{found['reason'][:1].upper()}{found['reason'][1:]}: {', '.join(names[:SERVICES_NAMED])}"
+        f"{', ...' if count > SERVICES_NAMED else ''}. "
+        if names
         else ""
     )
-    counted = f", {found['bad_count']} services" if found["bad"] else ""
+    told = (
+        f"Whether what {shared.customer_count} customers were promised for them is kept cannot be said from then on."
+        if silent
+        else f"{shared.customer_count} customers have services that run over {problem.cause}."
+    )
     return {
-        "name": f"Service problem: {problem.cause}{counted}",
-        "description": f"{described}{len(customers)} customers have services that run over {problem.cause}.",
-        "severity": "Critical",
+        "name": f"{'No measurements' if silent else 'Service problem'}: {problem.named}"
+        + (f", {count} {of}" if names else ""),
+        "description": described + told,
+        "severity": "Major" if silent else "Critical",
         "ticketType": "SLA",
         "externalId": problem.id,
         "relatedEntity": [
-            {"id": problem.cause, "role": "resource"},
+            {"id": problem.cause, "role": problem.cause_kind},
             *({"id": customer, "role": "customer"} for customer in customers[:CUSTOMERS_NAMED]),
         ],
         "findings": findings,

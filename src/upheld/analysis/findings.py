@@ -144,16 +144,23 @@ def findings(scene: Scene, service: str, members: Sequence[str] = (), alarms: Se
 
     Of a group, `members` are its services: those that are known to be bad are its own, all of them where none is."""
     services, own = frozenset(members or (service,)), frozenset({service, *members})
-    affected = list(islice((name for name in scene.in_order if name not in own), NAMED))
     below = scene.concerned(services) - services
     alone = sorted(name for name in below if services.isdisjoint(scene.taken(name)))
     candidates = _candidates(scene, services, own, below.difference(alone))
     return {
-        "affected": affected,
-        "affected_count": len(scene.bad) - len(scene.bad & own),
+        **around(scene, service, members, alarms),
         "cause_candidates": candidates,
         "redundant": [_redundant(scene, services, name) for name in alone[:NAMED]],
         **_reach(scene, candidates),
+    }
+
+
+def around(scene: Scene, service: str, members: Sequence[str], alarms: Sequence[Alarm]) -> dict[str, Any]:
+    """The part of findings that is no judgement: `affected`, `changes` and `alarms`."""
+    own = frozenset({service, *members})
+    return {
+        "affected": list(islice((name for name in scene.in_order if name not in own), NAMED)),
+        "affected_count": len(scene.bad) - len(scene.bad & own),
         "changes": _recent(scene, scene.concerned(own)),
         "alarms": [_alarm(alarm) for alarm in alarms if (alarm.raised_at or 0) <= scene.now],
     }

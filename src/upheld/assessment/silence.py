@@ -2,7 +2,7 @@
 
 A pure function of the newest measurement of each series, the exclusions and the time: no order of arrival matters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from upheld.agreements.terms import Term
@@ -24,6 +24,39 @@ class Silence:
     since: int
     at: int
     services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was last heard of a series: the end of the slot of its last measurement (`since`, microseconds UTC), who
+    delivered that (None where nobody knows), and whether it is `quiet`: nothing has come for at least half of the time
+    after which it is silent."""
+
+    service: str
+    metric: str
+    since: int
+    sender: str | None
+    quiet: bool
+
+
+def heard(
+    terms: Iterable[Term], newest: Mapping[SeriesKey, int], senders: Mapping[SeriesKey, str], as_of: int
+) -> list[Heard]:
+    """What was last heard, by `as_of`, of each series of these terms that ever had a measurement: the time of its
+    newest is in `newest`, who delivered that in `senders`. Only of terms that are valid then, and say when they are
+    silent."""
+    found: dict[SeriesKey, Heard] = {}
+    for term in terms:
+        after, slot = term.indicator.silent_after, term.indicator.slot
+        if after is None or not is_valid(term, as_of):
+            continue
+        for series in term.series:
+            last = newest.get(series)
+            if last is None or (series in found and found[series].quiet):
+                continue
+            since = max(last // slot * slot + slot, term.valid_from)
+            found[series] = Heard(*series, since, senders.get(series), 2 * (as_of - since) >= after)
+    return list(found.values())
 
 
 def silence(

@@ -1,8 +1,10 @@
-"""Cases of one cause are one problem (TMF656 ServiceProblem): one ticket, and customers who are told once. Pure.
+"""Cases of one cause are one problem (TMF656 ServiceProblem): one ticket, and contacts who are told once. Pure.
 
 What its findings say of a case's likeliest cause decides which problem it belongs to. A resource counts as a shared
 cause once at least three of the services that it carries, and at least half of those of which it is known how they
-are, were bad at the same time. Instants in microseconds UTC.
+are, were bad at the same time; or, of silent series, once at least three of those that it or a sender would silence,
+and at least half of those that were there, fell silent together. Bad and silent are problems apart. Instants in
+microseconds UTC.
 """
 
 import hashlib
@@ -11,31 +13,59 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 SHARED_BY = 3
-"""Services that must be bad together before what they share counts as the cause."""
+"""Services that must be bad together, or series silent, before what they share counts as the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What cases share: a resource, or a sender of measurements, by its name; and what that has brought about, an
+    `outage` or a `silence`."""
+
+    name: str
+    kind: Literal["resource", "sender"] = "resource"
+    brings: Literal["outage", "silence"] = "outage"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the cases of one cause have in common. `cause` is a resource. It is `closed` once all of its cases have
-    ended, or `merged` into the one of a cause further down (`merged_into`)."""
+    """What the cases of one cause have in common: `kind`, `cause_kind` and `cause` are those of a `Cause`. It is
+    `closed` once all of its cases have ended, or `merged` into the one of a cause further down (`merged_into`)."""
 
     id: str
+    kind: Literal["outage", "silence"]
+    cause_kind: Literal["resource", "sender"]
     cause: str
     state: Literal["open", "closed", "merged"]
     opened_at: int
     closed_at: int | None = None
     merged_into: str | None = None
 
+    @property
+    def shared(self) -> Cause:
+        """What its cases share."""
+        return Cause(self.cause, self.cause_kind, self.kind)
 
-def new_problem(tenant: str, cause: str, opened_at: int) -> Problem:
+    @property
+    def named(self) -> str:
+        """The cause in words."""
+        return f"sender {self.cause}" if self.cause_kind == "sender" else self.cause
+
+
+def new_problem(tenant: str, cause: Cause, opened_at: int) -> Problem:
     """A problem under an id that is short enough to be read out on the telephone."""
-    digest = hashlib.sha256("\n".join((tenant, cause, str(opened_at))).encode()).hexdigest()
-    return Problem(f"P-{digest[:10].upper()}", cause, "open", opened_at)
+    name = "\n".join((tenant, cause.brings, cause.kind, cause.name, str(opened_at)))
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return Problem(f"P-{digest[:10].upper()}", cause.brings, cause.kind, cause.name, "open", opened_at)
 
 
-def shared_causes(findings: Mapping[str, Any]) -> list[str]:
-    """The resources that findings hold for a cause that several services share, the likeliest first."""
-    return [candidate["resource"] for candidate in findings["cause_candidates"] if _is_shared(candidate)]
+def shared_causes(findings: Mapping[str, Any]) -> list[Cause]:
+    """The causes that findings hold for what several services share, the likeliest first."""
+    return [_cause(candidate) for candidate in findings["cause_candidates"] if _is_shared(candidate)]
+
+
+def _cause(candidate: Mapping[str, Any]) -> Cause:
+    brings: Literal["outage", "silence"] = "silence" if "silent" in candidate else "outage"
+    return Cause(candidate["resource"], candidate.get("kind", "resource"), brings)
 
 
 def suspect(findings: Mapping[str, Any]) -> str | None:
@@ -45,11 +75,17 @@ def suspect(findings: Mapping[str, Any]) -> str | None:
 
 
 def _is_shared(candidate: Mapping[str, Any]) -> bool:
-    bad, known = candidate["bad_count"], candidate["known"]
-    return bool(bad >= SHARED_BY and 2 * bad >= known)
+    hit, known = candidate["silent_count" if "silent" in candidate else "bad_count"], candidate["known"]
+    return bool(hit >= SHARED_BY and 2 * hit >= known)
 
 
-def problem_of(causes: Sequence[str], open_problems: Collection[Problem]) -> Problem | None:
+def candidate_of(problem: Problem, findings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What findings say of a problem's cause; None where they say nothing."""
+    candidates = findings.get("cause_candidates", ())
+    return next((one for one in candidates if _cause(one) == problem.shared), None)
+
+
+def problem_of(causes: Sequence[Cause], open_problems: Collection[Problem]) -> Problem | None:
     """The open problem that a case with these shared causes belongs to: that of the likeliest that has one."""
-    by_cause = {problem.cause: problem for problem in open_problems}
+    by_cause = {problem.shared: problem for problem in open_problems}
     return next((by_cause[cause] for cause in causes if cause in by_cause), None)

@@ -95,7 +95,7 @@ def problem_context(
         "role": one_line(role),
         "reference": problem.id,
         "opened_at": problem.opened_at,
-        "cause": None if to_customer else one_line(problem.cause),
+        "cause": None if to_customer else one_line(problem.named),
         "customers": names,
         "provider": one_line(provider.name) if provider else None,
         "to_customer": to_customer,

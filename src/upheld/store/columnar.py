@@ -164,14 +164,16 @@ def as_measurements(rows: pa.Table) -> pa.Table:
     )
 
 
-def batches_of_rows(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """The batches that rows of files were, in order, each with its position; the inverse of `rows_of_batches`."""
+def batches_of_rows(rows: pa.Table) -> Iterator[tuple[int, pa.Table, str | None]]:
+    """The batches that rows of files were, in order, each with its position and who delivered it; the inverse of
+    `rows_of_batches`."""
     if not rows.num_rows:
         return
     position = _integers(rows, "position")
     order = np.lexsort((_integers(rows, "row"), position))
-    ordered = as_measurements(rows.take(pa.array(order)).unify_dictionaries().combine_chunks())
+    rows = rows.take(pa.array(order)).unify_dictionaries().combine_chunks()
+    ordered, source = as_measurements(rows), rows.column("source")
     position = position[order]
     starts = np.flatnonzero(np.concatenate([[True], position[1:] != position[:-1]])).tolist()
     for start, end in zip(starts, [*starts[1:], len(position)], strict=True):
-        yield int(position[start]), ordered.slice(start, end - start)
+        yield int(position[start]), ordered.slice(start, end - start), source[start].as_py()

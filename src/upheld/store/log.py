@@ -134,9 +134,9 @@ def rows_behind(connection: Connection, tenant: str, after: int) -> int:
     return int(connection.execute(counting).scalar() or 0)
 
 
-def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int, bytes]]:
-    """The next few batches behind `after`, in order, as (position, Arrow stream): no more than `_PAGE` of them, and of
-    no more than `_PAGE_BYTES` where the first is not larger itself."""
+def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int, bytes, str | None]]:
+    """The next few batches behind `after`, in order, as (position, Arrow stream, who delivered it): no more than
+    `_PAGE` of them, and of no more than `_PAGE_BYTES` where the first is not larger itself."""
     t = log_batches.c
     here = (t.tenant == tenant) & (t.position > after)
     sizes = select(t.position, func.length(t.arrow)).where(here).order_by(t.position).limit(_PAGE)
@@ -146,8 +146,8 @@ def page(connection: Connection, tenant: str, after: int) -> Sequence[tuple[int,
         if upto and size > _PAGE_BYTES:
             break
         upto = position
-    query = select(t.position, t.arrow).where(here, t.position <= upto).order_by(t.position)
-    return [(row.position, row.arrow) for row in connection.execute(query)]
+    query = select(t.position, t.arrow, t.source).where(here, t.position <= upto).order_by(t.position)
+    return [(row.position, row.arrow, row.source) for row in connection.execute(query)]
 
 
 def parts(

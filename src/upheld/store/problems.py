@@ -20,9 +20,10 @@ _BRIEF = [cases.c[f.name] for f in fields(Case) if f.name not in _DOCUMENTS]
 
 def save(connection: Connection, tenant: str, problem: Problem) -> None:
     p = problems.c
-    another = select(p.id).where(p.tenant == tenant, p.cause == problem.cause, p.state == "open", p.id != problem.id)
+    alike = (p.kind == problem.kind) & (p.cause_kind == problem.cause_kind) & (p.cause == problem.cause)
+    another = select(p.id).where(p.tenant == tenant, alike, p.state == "open", p.id != problem.id)
     if problem.state == "open" and connection.execute(another).first() is not None:
-        raise Conflict(f"another problem of {problem.cause} is open")
+        raise Conflict(f"another problem of {problem.named} is open")
     put(connection, problems, [to_row(problem) | {"tenant": tenant}])
 
 

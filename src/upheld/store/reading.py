@@ -49,7 +49,7 @@ class Reading:
             newest = log.rows_behind(connection, tenant, after)
         return last, newest + round(sum(_share(file, after, file.last_position) for file in files))
 
-    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
+    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table, str | None]]:
         """Every batch behind position `after`, in order, also those that arrive while it is being read. No
         transaction is open between two of them."""
         while True:
@@ -59,13 +59,14 @@ class Reading:
             yield from batches
             after = upto
 
-    def _next_batches(self, tenant: str, after: int) -> tuple[int, Iterator[tuple[int, pa.Table]]]:
+    def _next_batches(self, tenant: str, after: int) -> tuple[int, Iterator[tuple[int, pa.Table, str | None]]]:
         """The next batches behind `after`, and up to which position they go: `after` where there are none."""
         with self._begin() as connection:
             files = manifest.files(connection, tenant, Wanted(after=after))
             packed = [] if files else log.page(connection, tenant, after)
         if not files:
-            return packed[-1][0] if packed else after, ((place, log.unpack(arrow)) for place, arrow in packed)
+            end = packed[-1][0] if packed else after
+            return end, ((place, log.unpack(arrow), source) for place, arrow, source in packed)
         start, upto = _window_start(files, after), _window_end(files, after, AT_ONCE)
         while True:
             rows = self._rows_between(files, after, upto, None if upto == start else 4 * AT_ONCE)

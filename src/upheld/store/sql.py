@@ -216,7 +216,7 @@ class SqlStore:
             raise RuntimeError(_TWO_WRITINGS)
         return self._appending.append(tenant, packed, source)
 
-    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table]]:
+    def read(self, tenant: str, after: int = 0) -> Iterator[tuple[int, pa.Table, str | None]]:
         """Every batch behind position `after`, in order, also those that arrive while it is being read. No
         transaction is open between two of them."""
         return self._reading.read(tenant, after)

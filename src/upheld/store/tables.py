@@ -290,6 +290,8 @@ problems = Table(
     metadata,
     _column("tenant", Text),
     _column("id", Text),
+    _column("kind", Text),
+    _column("cause_kind", Text),
     _column("cause", Text),
     _column("state", Text),
     _column("opened_at", BigInteger),
@@ -299,6 +301,8 @@ problems = Table(
     Index(
         "one_open_problem",
         "tenant",
+        "kind",
+        "cause_kind",
         "cause",
         unique=True,
         sqlite_where=text("state = 'open'"),

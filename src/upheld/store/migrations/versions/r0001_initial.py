@@ -160,6 +160,8 @@ def upgrade() -> None:
         "problems",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("cause_kind", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
@@ -170,7 +172,7 @@ def upgrade() -> None:
     op.create_index(
         "one_open_problem",
         "problems",
-        ["tenant", "cause"],
+        ["tenant", "kind", "cause_kind", "cause"],
         unique=True,
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
