@@ -28,7 +28,7 @@ OPEN = {
 """Every route that wants no key."""
 
 YAML = {"Content-Type": "application/yaml"}
-MARKS = ("acme", "vpn-1", "vpn-2", Cause("sleeper"), "fibre")
+MARKS = ("acme", "vpn-1", "vpn-2", "sleeper", "fibre")
 """What one tenant has and nobody else may see."""
 
 EXAMPLES = {

@@ -692,7 +692,8 @@ def test_problems_are_listed_with_their_cases(house: House, north: TestClient, s
     case = north.get("/v1/cases").json()["cases"][0]
     house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
     (listed,) = north.get("/v1/problems", params={"open": True}).json()["problems"]
-    assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, Cause("switch-9"), 1)
+    assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, "switch-9", 1)
+    assert (listed["kind"], listed["cause_kind"]) == ("outage", "resource")
     found = north.get(f"/v1/problems/{problem.id}").json()
     assert [one["id"] for one in found["cases"]] == [case["id"]]
     assert (found["open_cases"], found["all_cases"]) == (1, 1)
