@@ -42,7 +42,7 @@ def answers(host: str, port: int) -> bool:
     return False
 
 
-def until(true: Callable[[], bool], patience: float = 30) -> None:
+def until(true: Callable[[], bool], patience: float = 60) -> None:
     """Waits until it is so."""
     deadline = time.monotonic() + patience
     while not true():
