@@ -63,7 +63,7 @@ log = structlog.get_logger()
 _SECRETS = (
     re.compile(r"(whsec_)[\w+/=-]+"),
     re.compile(r"\b(uph_)[\w-]+"),
-    re.compile(r"(/(?:confirm|decide)/)[\w.~%-]+"),
+    re.compile(r"(/(?:confirm|decide|claim)/)[\w.~%-]+"),
     re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)"),
 )
 """What may stand in a log as little as anywhere: signing secrets, API keys, signed links, passwords in URLs."""

@@ -26,6 +26,7 @@ from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
 
 
@@ -561,6 +562,22 @@ class Transaction(Protocol):
 
     def adjustments(self, since: int | None = None, until: int | None = None) -> Sequence[Adjustment]:
         """Those that were told in [since, until), None does not limit; oldest first."""
+
+    # claims of credits: one of each verdict
+    def add_claim(self, claim: Claim) -> bool:
+        """False, and nothing changes, where what that verdict earns has been claimed before."""
+
+    def claim_of(self, key: tuple[str, str, str, int]) -> Claim | None:
+        """The claim of what a verdict earns."""
+
+    def claims(self, agreement: str | None = None, service: str | None = None) -> Sequence[Claim]:
+        """None does not limit; oldest first."""
+
+    def new_claims(self) -> Sequence[Claim]:
+        """Those that billing was not told of yet, oldest first."""
+
+    def change_claim(self, claim: Claim, at: int) -> None:
+        """Puts down since when billing is told of a claim."""
 
     def add_hub(self, hub: Hub) -> None: ...
     def hub(self, hub_id: str) -> Hub | None: ...

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, examining, related, stepping, telling, topologies
+from upheld import alarming, announcing, claiming, examining, related, stepping, telling, topologies
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
@@ -37,6 +37,7 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.mapping import Mapping
 from upheld.notices.model import Notice
+from upheld.outgoing.claims import Refused, Via
 from upheld.outgoing.happened import of_case
 from upheld.ports import AgendaEntry, Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, settled
@@ -230,6 +231,20 @@ class Process:
             return self._as_known.versions(tenant, key, known_at)
         with self._store.transaction(tenant, writing=False) as t:
             return t.verdict_versions(key)
+
+    def claim_credit(
+        self,
+        tenant: str,
+        key: tuple[str, str, str, int],
+        by: str,
+        via: Via,
+        comment: str = "",
+        exception: str | None = None,
+    ) -> claiming.Taken | Refused:
+        """Claims what a verdict earns, now. One that is late stands only with an operator's `exception`: the reason."""
+        assert exception is None or via == "operator", "no customer makes an exception"
+        now = self._clock.now()
+        return settled(self._store, tenant, lambda t: claiming.claim(t, key, now, by, via, comment, exception))
 
     # -- planned maintenance ------------------------------------------------------------------------------------
 

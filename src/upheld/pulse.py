@@ -35,7 +35,7 @@ from upheld.cases.model import OPEN_STATES, Case
 from upheld.cases.problems import Cause as Shared
 from upheld.grouping import Reach, end_problem, find_problem
 from upheld.in_force import InForce
-from upheld.outgoing.billing import adjustments, of_adjustment
+from upheld.outgoing.billing import Adjustment, adjustments, of_a_claim, of_adjustment
 from upheld.outgoing.happened import of_restatement
 from upheld.ports import (
     AlarmFilter,
@@ -212,6 +212,7 @@ class Pulse:
     def _keep_and_tell(self, pulse: Round) -> Generator[None, None, int]:
         """Keeps what has changed; once all is kept, the cases hear of it. Returns how many verdicts changed."""
         count = yield from self._keep(pulse)
+        self._tell_claims(pulse.tenant)
         if not pulse.news.verdicts:
             pulse.news.assessed_until = pulse.made.as_of
             if pulse.assessor.arrivals is not None:
@@ -219,6 +220,24 @@ class Pulse:
         yield from self._observe(pulse)
         yield from self._listen(pulse)
         return count
+
+    def _tell_claims(self, tenant: str) -> None:
+        """Tells billing of what has been claimed. That is done here because only one process at a time assesses a
+        tenant: so a claim never crosses a new version of its verdict."""
+        with self._store.transaction(tenant, writing=False) as t:
+            claims = t.new_claims()
+
+        def tell(t: Transaction) -> None:
+            now = self._clock.now()
+            for claim in claims:
+                verdict = t.verdict(claim.key)
+                if verdict is not None:
+                    approver = None if claim.exception is None else claim.claimed_by
+                    _tell_billing(t, of_a_claim(tenant, verdict, approver, now))
+                t.change_claim(claim, now)
+
+        if claims:
+            settled(self._store, tenant, tell)
 
     def floor(self, tenant: str) -> LogFloor | None:
         """The floor of the tenant's log when its last pulse began."""
@@ -327,10 +346,7 @@ class Pulse:
         reason = told.cause, told.approver, pulse.made.known_at
         if before is not None and before.version != told.verdict.version:
             t.add_outgoing([of_restatement(before, told.verdict, *reason)])
-        owed = adjustments(pulse.tenant, before, told.verdict, *reason)
-        if owed:
-            t.add_adjustments(owed)
-            t.add_outgoing([of_adjustment(one) for one in owed])
+        _tell_billing(t, adjustments(pulse.tenant, before, told.verdict, *reason, _is_claimed(t, before, told.verdict)))
 
     def _approver(
         self, t: Transaction, pulse: Round, term: Term, verdict: Verdict, found: Sequence[Cause]
@@ -560,6 +576,19 @@ def _numbered(before: Verdict | None, pulse: Round, term: Term, verdict: Verdict
         assessed_until=pulse.news.assessed_until,
         events=term.indicator.kind == "duration",
     )
+
+
+def _is_claimed(t: Transaction, *verdicts: Verdict | None) -> bool:
+    """Whether the credit of a verdict in these versions was claimed, and billing told of that."""
+    of = next((v for v in verdicts if v is not None and v.claim_by is not None), None)
+    claim = None if of is None else t.claim_of(of.key)
+    return claim is not None and claim.told_at is not None
+
+
+def _tell_billing(t: Transaction, owed: Sequence[Adjustment]) -> None:
+    if owed:
+        t.add_adjustments(owed)
+        t.add_outgoing([of_adjustment(one) for one in owed])
 
 
 def is_history(verdict: Verdict, found: Sequence[Cause]) -> bool:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upheld.agreements.calendars import calendar_periods, clipped, months_before
+from upheld.agreements.calendars import calendar_periods, clipped, later_by, months_before
 from upheld.agreements.model import Agreement, Portfolio
-from upheld.agreements.units import DAY, local_midnight, parse_instant, to_datetime
+from upheld.agreements.units import DAY, HOUR, local_midnight, parse_instant, to_datetime
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from([BERLIN, ZoneInfo("UTC"), ZoneInfo("America/St_Johns"), ZoneInfo("Pacific/Apia")])
@@ -107,3 +107,17 @@ def test_what_an_agreement_is_about_are_its_services_and_its_groups() -> None:
     assert found.subjects == ("s", "t", "site")
     assert [o.id for o in found.promises_of("t")] == ["o"]
     assert [o.id for o in found.promises_of("site")] == ["g"]
+
+
+def test_whole_days_later_are_days_of_the_calendar() -> None:
+    """On 2026-03-29 a day of Berlin has 23 hours, on 2026-10-25 one has 25."""
+    shown = [
+        (later_by(parse_instant(at), duration, BERLIN), parse_instant(then))
+        for at, duration, then in (
+            ("2026-02-28T23:00:00Z", 30 * DAY, "2026-03-30T22:00:00Z"),
+            ("2026-09-30T22:00:00Z", 30 * DAY, "2026-10-30T23:00:00Z"),
+            ("2026-03-28T11:30:00Z", DAY + HOUR, "2026-03-29T11:30:00Z"),
+            ("2026-06-30T22:00:00Z", 6 * HOUR, "2026-07-01T04:00:00Z"),
+        )
+    ]
+    assert all(found == wanted for found, wanted in shown)

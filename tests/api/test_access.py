@@ -22,6 +22,7 @@ OPEN = {
     "/static/{name:path}",
     "/login",
     "/session",
+    "/claim/{token}",
     "/confirm/{token}",
     "/decide/{token}",
 }

@@ -17,6 +17,7 @@ from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
 from upheld.notices.model import Notice, Owed
 from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
 from upheld.ports import AgendaEntry, Assessment, Hub, SourceFile
 
@@ -79,6 +80,11 @@ def an_adjustment(mark: str = "", **changes: object) -> Adjustment:
         approver="prober",
     )
     return replace(adjustment, **changes)  # type: ignore[arg-type]
+
+
+def a_claim(mark: str = "", **changes: object) -> Claim:
+    claim = Claim(*KEY, f"acme{mark}", JUNE, "customer.noc/1", "link", JUNE + DAY, "by mail", "it was lost", None)
+    return replace(claim, **changes)  # type: ignore[arg-type]
 
 
 def a_hub(mark: str = "", **changes: object) -> Hub:

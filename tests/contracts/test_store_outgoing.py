@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from store_records import DAY, JUNE, a_case, an_adjustment, an_event, an_outgoing_event
+from store_records import DAY, JUNE, KEY, a_case, a_claim, an_adjustment, an_event, an_outgoing_event
 
 from upheld.ports import Conflict
 from upheld.store import SqlStore
@@ -114,3 +114,18 @@ def test_an_adjustment_is_added_once_and_told_by_when_it_was_told(store: SqlStor
         assert t.adjustments(JUNE + 1, JUNE + 3) == told[1:3]
     with pytest.raises(Conflict), store.transaction("t") as t:
         t.add_adjustments([an_adjustment(id="A-2")])
+
+
+def test_a_credit_is_claimed_once_and_the_first_claim_stays(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        assert t.add_claim(a_claim())
+        assert t.add_claim(a_claim(service="vpn-0"))
+    with store.transaction("t") as t:
+        assert not t.add_claim(a_claim(claimed_by="someone else", claimed_at=JUNE + 1))
+        assert t.claim_of(KEY) == a_claim()
+        assert t.claim_of((*KEY[:3], KEY[3] + 1)) is None
+        assert t.claims(agreement=KEY[0]) == t.new_claims() == [a_claim(service="vpn-0"), a_claim()]
+        assert t.claims(agreement="another") == []
+        t.change_claim(a_claim(), JUNE + 2)
+        assert t.new_claims() == [a_claim(service="vpn-0")]
+        assert t.claim_of(KEY) == a_claim(told_at=JUNE + 2)

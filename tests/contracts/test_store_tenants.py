@@ -13,6 +13,7 @@ from store_records import (
     a_brief_case,
     a_case,
     a_change,
+    a_claim,
     a_collection_job,
     a_dead_letter,
     a_hub,
@@ -154,6 +155,9 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "outgoing_events": (lambda t: t.outgoing_events(0, 5), lambda mark: [an_outgoing_event(mark)]),
     "outgoing_event": (lambda t: t.outgoing_event(1), an_outgoing_event),
     "outgoing_span": (lambda t: t.outgoing_span() if t.outgoing_span()[1] else None, lambda mark: (0, 1)),
+    "claim_of": (lambda t: t.claim_of(KEY), a_claim),
+    "claims": (lambda t: t.claims(service="vpn-1"), lambda mark: [a_claim(mark)]),
+    "new_claims": (lambda t: t.new_claims(), lambda mark: [a_claim(mark)]),
     "adjustments": (lambda t: t.adjustments(0, JUNE + 1), lambda mark: [an_adjustment(mark)]),
     "hub": (lambda t: t.hub("hub-1"), a_hub),
     "hubs": (lambda t: t.hubs(), lambda mark: [a_hub(mark)]),
@@ -198,6 +202,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_stated(Stated(ord(mark), 1))
     t.add_outgoing([an_outgoing_event(mark, position=0)])
     t.add_adjustments([an_adjustment(mark)])
+    assert t.add_claim(a_claim(mark))
     t.add_hub(a_hub(mark))
     t.add_sink("crm", ord(mark))
 
@@ -256,6 +261,7 @@ def touch_everything(t: Transaction) -> None:
     t.finish("entry-1")
     t.add_outgoing([an_outgoing_event("-touched", position=0)])
     t.add_adjustments([an_adjustment("-touched", id="A-2")])
+    t.change_claim(a_claim(), JUNE)
     t.add_hub(a_hub("-touched", id="hub-2"))
     t.forget_hub("hub-1")
     t.add_sink("hub-1", 1)

@@ -43,8 +43,9 @@ agreements:
       line-1: {{amount: 333.33, currency: {currency}, per: day}}
       line-2: {{amount: 70, currency: {currency}, per: day}}
     credit_cap: 30 %
-    exclusions: [force_majeure]
+    exclusions: [force_majeure]{claim}
 """
+CLAIM = "\n    claim: {within: 1d}"
 Key = tuple[str, str, str, int, str]
 
 slots = st.tuples(st.sampled_from(SERVICES), st.integers(0, 11))
@@ -53,7 +54,11 @@ steps = st.lists(
         st.tuples(st.just("measure"), st.lists(st.tuples(slots, st.sampled_from([0.0, 1.0])), min_size=1, max_size=6)),
         st.tuples(st.just("exclude"), slots),
         st.tuples(st.just("revoke"), slots),
-        st.tuples(st.just("amend"), st.tuples(st.sampled_from([10, 20]), st.sampled_from(["EUR", "CHF"]))),
+        st.tuples(
+            st.just("amend"),
+            st.tuples(st.sampled_from([10, 20]), st.sampled_from(["EUR", "CHF"]), st.sampled_from(["", CLAIM])),
+        ),
+        st.tuples(st.just("claim"), slots),
         st.tuples(st.just("restart"), st.none()),
         st.tuples(st.just("wait"), st.integers(1, 30)),
     ),
@@ -78,7 +83,7 @@ class House:
         self.clock = HandClock()
         self.restart(None)
         self.application.first_key()
-        self.amend((10, "EUR"))
+        self.amend((10, "EUR", ""))
         self.wait(1)
         self.measure([((service, slot), 1.0) for service in SERVICES for slot in range(12)])
         self.wait(60)
@@ -86,8 +91,8 @@ class House:
     def restart(self, _: None) -> None:
         self.application = Application(self._settings, self.clock)
 
-    def amend(self, to: tuple[int, str]) -> None:
-        text = PORTFOLIO.format(share=to[0], currency=to[1])
+    def amend(self, to: tuple[int, str, str]) -> None:
+        text = PORTFOLIO.format(share=to[0], currency=to[1], claim=to[2])
         self.application.process.adopt_portfolio("default", text, parse_portfolio(text, "portfolio"))
 
     def measure(self, came: list[tuple[tuple[str, int], float]]) -> None:
@@ -104,6 +109,13 @@ class House:
     def revoke(self, slot: tuple[str, int]) -> None:
         self.application.process.revoke_exclusion("default", f"{slot[0]}-{slot[1]}", "legal")
 
+    def claim(self, slot: tuple[str, int]) -> None:
+        """Both promises of the service on that day, late or not."""
+        day = START + slot[1] * SLOT // DAY * DAY
+        for objective in ("availability", "uptime"):
+            key = "gold", objective, slot[0], day
+            self.application.process.claim_credit("default", key, "am", "operator", exception="accepted")
+
     def wait(self, hours: int) -> None:
         self.clock.at += hours * HOUR
 
@@ -118,7 +130,8 @@ class House:
 
     def owed(self) -> dict[Key, Decimal]:
         with self.application.store.transaction("default", writing=False) as t:
-            found = [(verdict.key, owed(verdict)) for verdict in t.verdicts()]
+            claimed = {claim.key for claim in t.claims()}
+            found = [(verdict.key, owed(verdict, verdict.key in claimed)) for verdict in t.verdicts()]
         return {(*key, credit.currency): credit.amount for key, credit in found if credit is not None}
 
 

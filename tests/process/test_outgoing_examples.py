@@ -16,6 +16,7 @@ from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.model import Measurement
 from upheld.outgoing.model import PREFIX, TYPES, OutgoingEvent, cloud_event
+from upheld.readers.portfolio import parse_portfolio
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 EXAMPLES = PAGE.parent / "events"
@@ -51,8 +52,18 @@ def told(world) -> dict[str, OutgoingEvent]:
     world.take(*(Measurement("vpn-0042", "reachable", slot, 1.0, known_at=world.clock.at) for slot in slots))
     world.run()  # nor on the first day
     world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
+    _claim(world, first_day + DAY)
     with world.transaction() as t:
         return {event.type: event for event in reversed(t.outgoing_events(0, 1000))}
+
+
+def _claim(world, day: int) -> None:
+    """What the day is owed must be claimed from now on, and is."""
+    source = world.source.replace("    exclusions: [planned_maintenance]", "    claim: {within: 30d}")
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    world.pass_time(DAY)
+    key = "acme-vpn-gold", "availability", "vpn-0042", day
+    world.process.claim_credit(DEFAULT_TENANT, key, "customer.noc/1", "link", "by our contract, section 7")
 
 
 def _deliver_until(world, what: str, values: list[float]) -> None:

@@ -5,7 +5,7 @@ Instants are int microseconds UTC, intervals half-open (start, end). A local day
 
 from calendar import monthrange
 from collections.abc import Container, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,16 @@ def months_before(instant: int, months: int, zone: ZoneInfo, billing_day: int = 
     if at_boundary:
         return local_midnight(earlier, zone)
     return to_microseconds(local.replace(year=earlier.year, month=earlier.month, day=earlier.day))
+
+
+def later_by(instant: int, duration: int, zone: ZoneInfo) -> int:
+    """So much (microseconds) after an instant: its whole days by the calendar of the zone, whose days can have 23 or
+    25 hours, and the rest by the clock."""
+    days, rest = divmod(duration, DAY)
+    local = to_datetime(instant).astimezone(zone)
+    if local.time() == time.min:
+        return local_midnight(local.date() + timedelta(days=days), zone) + rest
+    return to_microseconds((local + timedelta(days=days)).astimezone(UTC)) + rest
 
 
 def outside_hours(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> list[Interval]:

@@ -6,6 +6,7 @@ from upheld.api import (
     agreements,
     alarms,
     cases,
+    claims,
     dead_letters,
     event_sinks,
     events,
@@ -34,6 +35,17 @@ def routers(application: Application) -> list[APIRouter]:
     """The routers of one application."""
     delivering = (measurements, remote_write, otlp, mapping, dead_letters, senders, events, alarms, tmf642, tmf628)
     telling = (outgoing_events, event_sinks, tmf688)
-    handling = (agreements, topology, verdicts, cases, playbooks, service_problems, maintenance, *telling, records)
+    handling = (
+        agreements,
+        topology,
+        verdicts,
+        claims,
+        cases,
+        playbooks,
+        service_problems,
+        maintenance,
+        *telling,
+        records,
+    )
     parts = (health, metrics, *delivering, *handling)
     return [part.router(application) for part in parts]

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from upheld.agreements.calendars import Interval, calendar_periods, months_before
+from upheld.agreements.calendars import Interval, calendar_periods, later_by, months_before
 from upheld.agreements.objectives import Chronic
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, to_datetime
@@ -29,8 +29,9 @@ def settled(found: Iterable[tuple[Term, Verdict, Earned | None]]) -> list[Verdic
 
 def credited(term: Term, verdict: Verdict, credit: Credit | None) -> Verdict:
     """The verdict with what is owed for it, and until when that can be claimed where it has to be."""
-    claimed = credit is not None and term.claim_within is not None
-    return replace(verdict, credit=credit, claim_by=verdict.period_end + (term.claim_within or 0) if claimed else None)
+    if credit is None or term.claim_within is None:
+        return replace(verdict, credit=credit, claim_by=None)
+    return replace(verdict, credit=credit, claim_by=later_by(verdict.period_end, term.claim_within, term.zone))
 
 
 def with_rights(judged: Sequence[Judged]) -> list[Verdict]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -43,6 +44,18 @@ class StepQuestion:
     action: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimQuestion:
+    """Whether a contact of a tenant's customer claims what a verdict earns; `period_start` in microseconds UTC."""
+
+    tenant: str
+    agreement: str
+    objective: str
+    service: str
+    period_start: int
+    contact: str
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -63,6 +76,22 @@ class Links:
             salt="upheld.step",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+        self._claims = URLSafeSerializer(
+            secret,
+            salt="upheld.claim",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def claim_url(self, question: ClaimQuestion) -> str:
+        token = self._claims.dumps(astuple(question))
+        return f"{self._public_url}/claim/{token if isinstance(token, str) else token.decode()}"
+
+    def read_claim(self, token: str) -> ClaimQuestion:
+        """The question that a token was made for. Raises BadLink on any other text."""
+        match self._read(self._claims, token):
+            case [str(tenant), str(agreement), str(objective), str(service), int(period_start), str(contact)]:
+                return ClaimQuestion(tenant, agreement, objective, service, period_start, contact)
+        raise BadLink("the link is not a claim's")
 
     def step_url(self, question: StepQuestion) -> str:
         token = self._steps.dumps(astuple(question))
@@ -70,13 +99,7 @@ class Links:
 
     def read_step(self, token: str) -> StepQuestion:
         """The step that a token was made for. Raises BadLink on any other text."""
-        if len(token) > MAX_TOKEN:
-            raise BadLink("the link is too long to be one of ours")
-        try:
-            fields = self._steps.loads(token)
-        except (BadData, ValueError, RecursionError):
-            raise BadLink("the link is not one of ours, or not whole") from None
-        match fields:
+        match self._read(self._steps, token):
             case [str(tenant), str(action)]:
                 return StepQuestion(tenant, action)
         raise BadLink("the link is not a step's")
@@ -87,15 +110,17 @@ class Links:
 
     def read_question(self, token: str) -> Question | ProblemQuestion:
         """The question that a token was made for. Raises BadLink on any other text."""
-        if len(token) > MAX_TOKEN:
-            raise BadLink("the link is too long to be one of ours")
-        try:
-            fields = self._questions.loads(token)
-        except (BadData, ValueError, RecursionError):
-            raise BadLink("the link is not one of ours, or not whole") from None
-        match fields:
+        match self._read(self._questions, token):
             case [str(tenant), str(case_id), int(asked), str(contact)]:
                 return Question(tenant, case_id, asked, contact)
             case [str(tenant), str(problem), str(party), int(told), str(contact)]:
                 return ProblemQuestion(tenant, problem, party, told, contact)
         raise BadLink("the link is not a question's")
+
+    def _read(self, purpose: URLSafeSerializer, token: str) -> Any:
+        if len(token) > MAX_TOKEN:
+            raise BadLink("the link is too long to be one of ours")
+        try:
+            return purpose.loads(token)
+        except (BadData, ValueError, RecursionError):
+            raise BadLink("the link is not one of ours, or not whole") from None

@@ -20,6 +20,7 @@ TYPES: Mapping[str, str] = {
     "org.upheld.case.closed": "the case has ended; its `outcome` says how",
     "org.upheld.case.withdrawn": "nothing was broken after all, or it is not promised any more",
     "org.upheld.verdict.restated": "a verdict has a new version: what is known of the past has changed",
+    "org.upheld.credit.claimed": "a credit that must be claimed was claimed",
     "org.upheld.credit.adjusted": "a credit is due, has changed, or was withdrawn",
     "org.upheld.maintenance.announced": "a planned work was taken in and is announced to whom it hits",
     "org.upheld.maintenance.cancelled": "a planned work was cancelled",

@@ -38,7 +38,7 @@ _INSTANTS = {
     "sent_at",
     "start",
 }
-_SIGNED_LINK = re.compile(r"(/(?:confirm|decide)/)[^\s\"'<>)\]]+")
+_SIGNED_LINK = re.compile(r"(/(?:confirm|decide|claim)/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"
 EVIDENCE_CARRIED = 50
 

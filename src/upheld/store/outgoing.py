@@ -14,7 +14,7 @@ from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.model import OutgoingEvent
 from upheld.ports import Hub, Outflow
 from upheld.store.rows import add, from_row, to_row
-from upheld.store.tables import adjustments, hubs, outgoing_events, outgoing_heads, sinks
+from upheld.store.tables import adjustments, claims, hubs, outgoing_events, outgoing_heads, sinks
 
 
 def append(connection: Connection, tenant: str, events: Sequence[OutgoingEvent]) -> None:
@@ -86,6 +86,20 @@ def adjusted(connection: Connection, tenant: str, since: int | None, until: int 
     wanted += [] if until is None else [t.told_at < until]
     query = select(adjustments).where(*wanted).order_by(t.told_at, t.id)
     return [from_row(Adjustment, row) for row in connection.execute(query).mappings()]
+
+
+# -- claims
+
+
+_CLAIMS = claims.c
+BY_CLAIM = (_CLAIMS.claimed_at, _CLAIMS.agreement, _CLAIMS.objective, _CLAIMS.service, _CLAIMS.period_start)
+"""Oldest first."""
+
+
+def is_claim_of(key: tuple[str, str, str, int]) -> ColumnElement[bool]:
+    agreement, objective, service, period_start = key
+    named = (_CLAIMS.agreement == agreement) & (_CLAIMS.objective == objective) & (_CLAIMS.service == service)
+    return named & (_CLAIMS.period_start == period_start)
 
 
 # -- destinations

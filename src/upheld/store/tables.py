@@ -642,6 +642,33 @@ adjustments = Table(
     Index("adjustments_by_time", "tenant", "told_at", "id"),
 )
 
+# What was claimed of credits that must be: once each, whatever the verdict has come to since.
+claims = Table(
+    "claims",
+    metadata,
+    _column("tenant", Text),
+    _column("agreement", Text),
+    _column("objective", Text),
+    _column("service", Text),
+    _column("period_start", BigInteger),
+    _column("customer", Text),
+    _column("claimed_at", BigInteger),
+    _column("claimed_by", Text),
+    _column("via", Text),
+    _column("claim_by", BigInteger),
+    _column("comment", Text),
+    _column("exception", Text, optional=True),
+    _column("told_at", BigInteger, optional=True),
+    PrimaryKeyConstraint("tenant", "agreement", "objective", "service", "period_start"),
+    Index(
+        "claims_to_tell",
+        "tenant",
+        "claimed_at",
+        sqlite_where=text("told_at IS NULL"),
+        postgresql_where=text("told_at IS NULL"),
+    ),
+)
+
 # Up to which position each destination has what it is told.
 sinks = Table(
     "sinks",

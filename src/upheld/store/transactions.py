@@ -26,6 +26,7 @@ from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.senders import Sender
 from upheld.outgoing.billing import Adjustment
+from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
 from upheld.ports import (
     Adoption,
@@ -335,6 +336,27 @@ class SqlTransaction(Casework, Works):
 
     def adjustments(self, since: int | None = None, until: int | None = None) -> Sequence[Adjustment]:
         return outgoing.adjusted(self._connection, self._tenant, since, until)
+
+    # -- claims of credits
+
+    def add_claim(self, claim: Claim) -> bool:
+        return self._add(tables.claims, to_row(claim))
+
+    def claim_of(self, key: tuple[str, str, str, int]) -> Claim | None:
+        return self._find(Claim, tables.claims, outgoing.is_claim_of(key))
+
+    def claims(self, agreement: str | None = None, service: str | None = None) -> Sequence[Claim]:
+        t = tables.claims.c
+        limits = ((t.agreement, agreement), (t.service, service))
+        wanted = [column == value for column, value in limits if value is not None]
+        return self._list(Claim, tables.claims, *wanted, by=outgoing.BY_CLAIM)
+
+    def new_claims(self) -> Sequence[Claim]:
+        return self._list(Claim, tables.claims, tables.claims.c.told_at.is_(None), by=outgoing.BY_CLAIM)
+
+    def change_claim(self, claim: Claim, at: int) -> None:
+        here = self._where(tables.claims, outgoing.is_claim_of(claim.key))
+        self._connection.execute(update(tables.claims).where(here).values(told_at=at))
 
     def add_hub(self, hub: Hub) -> None:
         self._add(tables.hubs, to_row(hub))

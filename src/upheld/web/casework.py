@@ -19,6 +19,7 @@ from upheld.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
 from upheld.stepping import ACT
 from upheld.web import words
 from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, members_up, series_points, stretches
+from upheld.web.claims import Claimable, claimable_of
 from upheld.web.told import read_verdict
 
 RECENTLY_ENDED = 25
@@ -86,6 +87,7 @@ class Page:
     may_ask: bool
     may_update: bool
     said_by: str | None
+    claimable: Claimable | None
 
 
 def rows(t: Transaction, portfolio: Portfolio | None, cases: Sequence[Case]) -> list[Row]:
@@ -141,6 +143,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         may_ask=may_ask(case),
         may_update=case.state in UNSOLVED and case.kind != "no_data",
         said_by=said_by(events),
+        claimable=claimable_of(t, verdict, now),
     )
 
 

@@ -11,13 +11,11 @@ from fastapi.responses import HTMLResponse
 from upheld.agreements.units import parse_instant
 from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ProblemQuestion, Question
-from upheld.web import confirming_many
+from upheld.web import claims, confirming_many
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
 from upheld.web.confirming_many import LONGEST_COMMENT, reads, score_of
 from upheld.web.site import Site
-
-_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 
 
 def add_pages(routes: APIRouter, site: Site) -> None:
@@ -69,9 +67,9 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         return show(request, 200, **facts)
 
     def show(request: Request, status: int, template: str = "confirm.html", **facts: Any) -> HTMLResponse:
-        known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": ""}
+        known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": "", "claimable": None}
         answer = site.page(request, template, None, status, **{**known, **facts})
-        answer.headers.update(_HEADERS)
+        answer.headers.update(claims.HEADERS)
         return answer
 
 
@@ -80,6 +78,7 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
     with site.application.store.transaction(question.tenant, writing=False) as t:
         case = t.case(question.case_id)
         events = t.events(question.case_id)
+        claimable = {} if case is None else claims.link_of(site, t, question, case)
     if case is None:
         return {"standing": "invalid"}
     return {
@@ -87,6 +86,7 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
         "case": case,
         "since": _since(case),
         "measured": said_by(events) is None,
+        **claimable,
         **reads(site, question.tenant, case.customer),
     }
 

@@ -68,6 +68,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
             raise HTTPException(404, "There is no such agreement in force.")
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
             verdicts = t.verdicts(VerdictFilter(agreement=agreement_id))
+            claims = {claim.key: claim for claim in t.claims(agreement=agreement_id)}
         periods: dict[tuple[str, str], list[Verdict]] = {}
         for verdict in sorted(verdicts, key=lambda v: -v.period_start):
             periods.setdefault((verdict.objective, verdict.service), []).append(verdict)
@@ -79,6 +80,7 @@ def _add_overview(routes: APIRouter, site: Site) -> None:
             customer=casework.customer_name(portfolio, found.customer),
             periods={key: listed[:PERIODS_SHOWN] for key, listed in periods.items()},
             newest=PERIODS_UNFOLDED,
+            claims=claims,
             bar=standing.bar,
             amendments=[a for a in portfolio.agreements if a.id == agreement_id] if portfolio else [],
         )

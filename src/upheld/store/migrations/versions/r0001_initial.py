@@ -552,6 +552,31 @@ def upgrade() -> None:
     )
     op.create_index("adjustments_by_time", "adjustments", ["tenant", "told_at", "id"], unique=False)
     op.create_table(
+        "claims",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.BigInteger(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("claimed_at", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_by", sa.Text(), nullable=False),
+        sa.Column("via", sa.Text(), nullable=False),
+        sa.Column("claim_by", sa.BigInteger(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("exception", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "agreement", "objective", "service", "period_start", name="claims_pk"),
+    )
+    op.create_index(
+        "claims_to_tell",
+        "claims",
+        ["tenant", "claimed_at"],
+        unique=False,
+        sqlite_where=sa.text("told_at IS NULL"),
+        postgresql_where=sa.text("told_at IS NULL"),
+    )
+    op.create_table(
         "hubs",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
