@@ -1,16 +1,17 @@
 """A small provider with a real store, a real mail relay and a clock that is turned by hand."""
 
 import mailbox
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
 import pytest
 
-from upheld.agreements.units import MINUTE, parse_instant
+from upheld.agreements.units import MINUTE, SECOND, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.model import Case
+from upheld.cases.problems import Problem
 from upheld.demo.mail import start_mail_catcher
 from upheld.measurements.model import Measurement, to_table
 from upheld.notices.links import Question
@@ -63,6 +64,8 @@ class World:
     """One installation. Minutes pass by `deliver`, one measurement each, with the process running after each."""
 
     source = PORTFOLIO
+    measured: Mapping[str | None, Sequence[str]] = {}
+    """What `minute` measures, by who delivers it."""
 
     def __init__(self, directory: Path, clock_ahead: int = 0) -> None:
         self.directory, self.clock = directory, HandClock(START + clock_ahead)
@@ -77,7 +80,12 @@ class World:
         self.application = Application(self.settings, self.clock)
         self.application.first_key()
         self.process = self.application.process
-        self.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, parse_portfolio(PORTFOLIO, "portfolio.yaml"))
+        self.adopt(PORTFOLIO)
+
+    def adopt(self, source: str, measured: Mapping[str | None, Sequence[str]] | None = None) -> None:
+        """Puts a portfolio in force; `measured` is what `minute` measures from now on."""
+        self.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+        self.measured = self.measured if measured is None else measured
 
     def restart(self) -> None:
         """What a crash leaves: nothing but the disk."""
@@ -102,6 +110,24 @@ class World:
                 self.take(Measurement(service, "reachable", self.clock.at, value, known_at=self.clock.at))
             self.pass_time(MINUTE)
 
+    def minute(self, *bad: str, left_out: Sequence[str] = (), by: str | None = None) -> None:
+        """A minute in which these services were bad, those `left_out` were not measured, and all others good;
+        delivered by `by`, or else by whom they are `measured`."""
+        at = self.clock.at
+        for sender, services in self.measured.items():
+            rows = [
+                Measurement(name, "reachable", at, float(name not in bad), known_at=at)
+                for name in services
+                if name not in left_out
+            ]
+            self.process.take_measurements(DEFAULT_TENANT, to_table(rows), by or sender)
+        self.pass_time(MINUTE)
+
+    def gathered(self) -> None:
+        """What is owed to those whom a problem hits is told. Slots begin on the minute: the clock is put back."""
+        self.pass_time(11 * SECOND)
+        self.clock.at -= 11 * SECOND
+
     def take(self, *measurements: Measurement) -> None:
         self.process.take_measurements(DEFAULT_TENANT, to_table(measurements))
 
@@ -115,6 +141,10 @@ class World:
     def cases(self) -> Sequence[Case]:
         with self.transaction() as t:
             return t.cases()
+
+    def problems(self, *, only_open: bool = False) -> Sequence[Problem]:
+        with self.transaction() as t:
+            return t.problems(only_open=only_open)
 
     def case(self) -> Case:
         (case,) = self.cases()

@@ -1,47 +1,15 @@
 """Cases examined by what was measured: causes ranked by series, and whether the measurements look sound."""
 
 import pytest
+from two_customers import portfolio
 
 from upheld.agreements.units import MINUTE, SECOND
 from upheld.app import DEFAULT_TENANT
 from upheld.measurements.model import Measurement, to_table
-from upheld.readers.portfolio import parse_portfolio
 
 SERVICES = {"acme": ("a-1", "a-2", "a-3"), "bell": ("b-1", "b-2", "b-3", "b-4", "b-5")}
-AGREEMENT = """
-  - id: {customer}-gold
-    customer: {customer}
-    time_zone: Europe/Berlin
-    valid: {{from: 2026-01-01}}
-    services: [{services}]
-    objectives:
-      - id: availability
-        indicator: {{kind: availability, metric: reachable, good_when: ">= 1", slot: 1m{silent}}}
-        period: {{calendar: day}}
-        target: 99.8 %                    # of 1,440 slots two may be bad
-    notices: {{violation: {{within: 15m, to: [customer.noc]}}}}
-    confirmation: {{to: [customer.noc], remind_after: 1d, close_after: 3d}}"""
-
-
-def portfolio(silent: str = "") -> str:
-    return (
-        "agreements:"
-        + "".join(
-            AGREEMENT.format(customer=name, services=", ".join(some), silent=silent) for name, some in SERVICES.items()
-        )
-        + """
-customers:
-  - {id: acme, name: Acme GmbH, contacts: {noc: [{email: noc@acme.example}]}}
-  - {id: bell, name: Bell Ltd, contacts: {noc: [{email: noc@bell.example}]}}
-provider: {id: carrier, name: Carrier, contacts: {account-manager: [{email: am@carrier.example}]}}
-resources:
-  - {id: switch-1, carries: [a-1, a-2, a-3]}
-  - {id: modem-1, carries: [a-1]}
-"""
-    )
-
-
-EVERY = [name for some in SERVICES.values() for name in some]
+EVERY = [*SERVICES["acme"], *SERVICES["bell"]]
+CARRIED = {"switch-1": ("a-1", "a-2", "a-3"), "modem-1": ("a-1",)}
 
 
 @pytest.fixture
@@ -50,28 +18,17 @@ def hit(world):
     return world
 
 
-def adopt(world, silent: str = "") -> None:
-    source = portfolio(silent)
-    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
-
-
-def minute(world, *bad: str, left_out: tuple[str, ...] = (), probe: str = "probe-1", of_bell: str = "probe-1") -> None:
-    """A minute in which these services were bad; those of Bell may be measured by another probe."""
-    at = world.clock.at
-    for services, sender in ((SERVICES["acme"], probe), (SERVICES["bell"], of_bell)):
-        rows = [
-            Measurement(s, "reachable", at, float(s not in bad), known_at=at) for s in services if s not in left_out
-        ]
-        world.process.take_measurements(DEFAULT_TENANT, to_table(rows), sender)
-    world.pass_time(MINUTE)
+def adopt(world, silent: str | None = None) -> None:
+    source = portfolio(SERVICES, CARRIED, target="99.8 %", silent_after=silent)  # of 1,440 slots two may be bad
+    world.adopt(source, {"probe-1": EVERY})
 
 
 def broken(world, *bad: str, **how) -> dict[str, object]:
     """Three quarters of an hour of quiet and three bad minutes; what is found of the first service's case then."""
     for _ in range(45):
-        minute(world, **how)
+        world.minute(**how)
     for _ in range(3):
-        minute(world, *bad, **how)
+        world.minute(*bad, **how)
     world.pass_time(20 * SECOND)
     return findings(world, bad[0])
 
@@ -114,18 +71,19 @@ def test_unrelated_services_of_one_probe_that_go_bad_together_speak_against_the_
 
 
 def test_it_is_not_the_probe_where_what_others_measure_goes_bad_too(hit) -> None:
-    found = broken(hit, "a-1", *SERVICES["bell"], of_bell="probe-2")
+    hit.measured = {"probe-1": SERVICES["acme"], "probe-2": SERVICES["bell"]}
+    found = broken(hit, "a-1", *SERVICES["bell"])
     assert found["measurements"]["sound"]
 
 
 def test_missing_and_late_measurements_are_counted_and_doubted(hit) -> None:
     for _ in range(45):
-        minute(hit)
+        hit.minute()
     for _ in range(2):
-        minute(hit, "a-1")
+        hit.minute("a-1")
     start = hit.clock.at
     for _ in range(12):
-        minute(hit, left_out=("a-1",))
+        hit.minute(left_out=("a-1",))
     late = [Measurement("a-1", "reachable", start, 0.0, known_at=hit.clock.at)]
     hit.process.take_measurements(DEFAULT_TENANT, to_table(late), "probe-1")
     hit.run()
@@ -137,15 +95,15 @@ def test_missing_and_late_measurements_are_counted_and_doubted(hit) -> None:
 
 def test_corrections_and_duplicates_are_told_apart(hit) -> None:
     for _ in range(45):
-        minute(hit)
+        hit.minute()
     at = hit.clock.at
-    minute(hit, "a-1")
-    minute(hit)
+    hit.minute("a-1")
+    hit.minute()
     again = [Measurement("a-1", "reachable", at, 0.0, known_at=hit.clock.at)]
     other = [Measurement("a-1", "reachable", at + MINUTE, 0.0, known_at=hit.clock.at - 1)]
     for rows in (again, other):
         hit.process.take_measurements(DEFAULT_TENANT, to_table(rows), "probe-1")
-    minute(hit, "a-1")
+    hit.minute("a-1")
     hit.pass_time(20 * SECOND)
     found = findings(hit, "a-1")
     assert check(found, "corrected")["text"].startswith("1 of ")
@@ -154,9 +112,9 @@ def test_corrections_and_duplicates_are_told_apart(hit) -> None:
 
 def test_a_problem_has_its_first_case_examined_and_the_others_not(hit) -> None:
     for _ in range(45):
-        minute(hit)
+        hit.minute()
     for _ in range(3):
-        minute(hit, *SERVICES["acme"])
+        hit.minute(*SERVICES["acme"])
     hit.pass_time(20 * SECOND)
     examined = [name for name in SERVICES["acme"] if "measurements" in findings(hit, name)]
     assert len(examined) == 1
@@ -172,9 +130,9 @@ def test_a_problem_has_its_first_case_examined_and_the_others_not(hit) -> None:
 
 
 def test_a_silence_of_all_that_a_probe_measures_speaks_against_it(world) -> None:
-    adopt(world, ", silent_after: 5m")
+    adopt(world, "5m")
     for _ in range(45):
-        minute(world)
+        world.minute()
     world.pass_time(6 * MINUTE)
     world.pass_time(20 * SECOND)
     found = [findings(world, name) for name in EVERY]

@@ -4,72 +4,25 @@ import re
 from dataclasses import replace
 
 import pytest
+from two_customers import EVERY, SERVICES, SWITCHES, portfolio
 
-from upheld.agreements.units import MINUTE, SECOND
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.problems import Cause, new_problem, problem_of, shared_causes
-from upheld.measurements.model import Measurement
 from upheld.notices.links import ProblemQuestion
-from upheld.readers.portfolio import parse_portfolio
 
-SERVICES = {"acme": ("a-1", "a-2", "a-3", "a-4"), "bell": ("b-1",)}
-AGREEMENT = """
-  - id: {customer}-gold
-    customer: {customer}
-    valid: {{from: 2026-01-01}}
-    services: [{services}]
-    objectives:
-      - id: availability
-        indicator: {{kind: availability, metric: reachable, good_when: ">= 1", slot: 1m}}
-        period: {{calendar: day}}
-        target: 99.99 %                    # of 1,440 slots none may be bad
-    notices:
-      violation: {{within: 15m, to: [customer.noc, account-manager]}}
-    confirmation: {{to: [customer.noc], remind_after: 1d, close_after: 3d}}"""
-PORTFOLIO = (
-    "agreements:"
-    + "".join(AGREEMENT.format(customer=name, services=", ".join(some)) for name, some in SERVICES.items())
-    + """
-customers:
-  - {id: acme, name: Acme GmbH, contacts: {noc: [{email: noc@acme.example}]}}
-  - {id: bell, name: Bell Ltd, contacts: {noc: [{email: noc@bell.example}]}}
-provider: {id: carrier, name: Carrier, contacts: {account-manager: [{email: am@carrier.example}]}}
-resources:
-  - {id: switch-1, carries: [a-1, a-2, a-3]}
-  - {id: switch-2, carries: [a-4, b-1]}
-  - {id: router, carries: [switch-1, switch-2]}
-"""
-)
-EVERY = [name for some in SERVICES.values() for name in some]
+PORTFOLIO = portfolio(carried={**SWITCHES, "router": ("switch-1", "switch-2")})
 
 
 @pytest.fixture
 def hit(world):
-    world.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, parse_portfolio(PORTFOLIO, "portfolio.yaml"))
-    minute(world)
+    world.adopt(PORTFOLIO, {None: EVERY})
+    world.minute()
     return world
 
 
-def minute(world, *bad: str) -> None:
-    """A minute in which these services were bad, and all others good."""
-    at = world.clock.at
-    world.take(*(Measurement(name, "reachable", at, float(name not in bad), known_at=at) for name in EVERY))
-    world.pass_time(MINUTE)
-
-
-def gathered(world) -> None:
-    world.pass_time(11 * SECOND)
-    world.clock.at -= 11 * SECOND  # slots begin on the minute
-
-
-def problems(world, **which):
-    with world.transaction() as t:
-        return t.problems(**which)
-
-
 def test_an_outage_of_what_services_share_is_one_problem_with_one_ticket(hit) -> None:
-    minute(hit, *EVERY)
-    (problem,) = problems(hit)
+    hit.minute(*EVERY)
+    (problem,) = hit.problems()
     with hit.transaction() as t:
         assert {case.problem for case in t.cases()} == {problem.id}
         assert t.count_open() == {problem.id: 5}
@@ -81,9 +34,9 @@ def test_an_outage_of_what_services_share_is_one_problem_with_one_ticket(hit) ->
 
 
 def test_each_contact_is_told_once_of_all_that_hits_it(hit) -> None:
-    minute(hit, *EVERY)
+    hit.minute(*EVERY)
     assert not hit.mails()  # what is owed is gathered for a moment
-    gathered(hit)
+    hit.gathered()
     told = {mail["To"]: mail for mail in hit.mails()}
     assert len(hit.mails()) == 3
     assert "4 services: service level broken" in told["noc@acme.example"]["Subject"]
@@ -92,16 +45,16 @@ def test_each_contact_is_told_once_of_all_that_hits_it(hit) -> None:
     assert "router" in body(told["am@carrier.example"])
     assert "router" not in body(told["noc@acme.example"])
     assert "b-1" not in body(told["noc@acme.example"])
-    gathered(hit)
+    hit.gathered()
     assert len(hit.mails()) == 3
 
 
 def test_a_kill_between_recording_and_telling_loses_and_doubles_nothing(hit) -> None:
-    minute(hit, *EVERY)
+    hit.minute(*EVERY)
     hit.restart()
-    gathered(hit)
+    hit.gathered()
     hit.restart()
-    gathered(hit)
+    hit.gathered()
     assert sorted(mail["To"] for mail in hit.mails()) == ["am@carrier.example", "noc@acme.example", "noc@bell.example"]
     with hit.transaction() as t:
         notices = t.notices()
@@ -111,32 +64,32 @@ def test_a_kill_between_recording_and_telling_loses_and_doubles_nothing(hit) -> 
 
 
 def test_a_case_that_came_first_joins_the_problem_that_shows_later(hit) -> None:
-    minute(hit, "a-1")
-    assert not problems(hit)
+    hit.minute("a-1")
+    assert not hit.problems()
     with hit.transaction() as t:
         assert [ticket.case_id for ticket in t.tickets()] == [case.id for case in t.cases()]
-    minute(hit, "a-1", "a-2", "a-3")
-    (problem,) = problems(hit)
+    hit.minute("a-1", "a-2", "a-3")
+    (problem,) = hit.problems()
     assert problem.cause == "switch-1"
     with hit.transaction() as t:
         assert {case.service: case.problem for case in t.cases()} == dict.fromkeys(["a-1", "a-2", "a-3"], problem.id)
 
 
 def test_problems_of_parts_are_merged_into_the_one_of_the_whole(hit) -> None:
-    minute(hit, "a-1", "a-2", "a-3")
-    minute(hit, *EVERY)
-    part, whole = sorted(problems(hit), key=lambda p: p.opened_at)
+    hit.minute("a-1", "a-2", "a-3")
+    hit.minute(*EVERY)
+    part, whole = sorted(hit.problems(), key=lambda p: p.opened_at)
     assert (part.state, part.merged_into, whole.cause) == ("merged", whole.id, "router")
     with hit.transaction() as t:
         assert t.count_open() == {whole.id: 5}
 
 
 def test_a_problem_is_asked_about_and_answered_as_a_whole(hit) -> None:
-    minute(hit, *EVERY)
-    gathered(hit)
+    hit.minute(*EVERY)
+    hit.gathered()
     for _ in range(6):
-        minute(hit)
-    gathered(hit)
+        hit.minute()
+    hit.gathered()
     asked = [mail for mail in hit.mails("noc@acme.example") if "solved?" in mail["Subject"]]
     assert len(asked) == 1
     token = re.search(r"/confirm/(\S+)", body(asked[0]))[1]
@@ -149,24 +102,24 @@ def test_a_problem_is_asked_about_and_answered_as_a_whole(hit) -> None:
         rounds = {case.id: case.asked for case in t.cases() if case.customer == "acme"}
     for case_id, asked_round in rounds.items():
         hit.process.answer(DEFAULT_TENANT, case_id, asked_round, question.contact, True, "")
-    assert problems(hit, only_open=True)
+    assert hit.problems(only_open=True)
     with hit.transaction() as t:
         (bell,) = [case for case in t.cases() if case.customer == "bell"]
     hit.process.answer(DEFAULT_TENANT, bell.id, bell.asked, "customer.noc/0", True, "")
-    minute(hit)
-    (problem,) = problems(hit)
+    hit.minute()
+    (problem,) = hit.problems()
     assert problem.state == "closed"
     assert problem.closed_at is not None
-    gathered(hit)
+    hit.gathered()
     (closed,) = [mail for mail in hit.mails("noc@acme.example") if "cases closed" in mail["Subject"]]
     assert "a-1" in body(closed)
 
 
 def test_what_is_told_under_a_role_without_contact_is_kept_as_stopped(hit) -> None:
     source = PORTFOLIO.replace("contacts: {noc: [{email: noc@acme.example}]}", "contacts: {noc: []}")
-    hit.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
-    minute(hit, *EVERY)
-    gathered(hit)
+    hit.adopt(source)
+    hit.minute(*EVERY)
+    hit.gathered()
     with hit.transaction() as t:
         stopped = [n for n in t.notices() if n.state == "stopped"]
     assert len(stopped) == 4

@@ -3,78 +3,29 @@
 from contextlib import contextmanager
 
 import pytest
+from two_customers import portfolio
 
-from upheld.agreements.units import MINUTE, SECOND
+from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.problems import Cause
 from upheld.measurements.model import Measurement, to_table
-from upheld.readers.portfolio import parse_portfolio
 
 DELIVERED = {"probe-a": ("a-1", "a-2", "a-3", "a-4"), "probe-b": ("b-1", "b-2", "b-3", "b-4", "b-5")}
 EVERY = [name for some in DELIVERED.values() for name in some]
-PORTFOLIO = """
-agreements:
-  - id: acme-gold
-    customer: acme
-    valid: {from: 2026-01-01}
-    services: [a-1, a-2, a-3, b-1, b-2]
-    objectives: &promised
-      - id: availability
-        indicator: {kind: availability, metric: reachable, good_when: ">= 1", slot: 1m, silent_after: 10m}
-        period: {calendar: day}
-        target: 99.99 %                    # of 1,440 slots none may be bad
-    notices: &told
-      violation: {within: 15m, to: [customer.noc, account-manager]}
-    confirmation: {to: [customer.noc], remind_after: 1d, close_after: 3d}
-  - id: bell-gold
-    customer: bell
-    valid: {from: 2026-01-01}
-    services: [a-4, b-3, b-4, b-5]
-    objectives: *promised
-    notices: *told
-    confirmation: {to: [customer.noc], remind_after: 1d, close_after: 3d}
-customers:
-  - {id: acme, name: Acme GmbH, contacts: {noc: [{email: noc@acme.example}]}}
-  - {id: bell, name: Bell Ltd, contacts: {noc: [{email: noc@bell.example}]}}
-provider: {id: carrier, name: Carrier, contacts: {account-manager: [{email: am@carrier.example}]}}
-resources:
-  - {id: switch-1, carries: [b-1, b-2, b-3]}
-"""
+SERVICES = {"acme": ("a-1", "a-2", "a-3", "b-1", "b-2"), "bell": ("a-4", "b-3", "b-4", "b-5")}
+PORTFOLIO = portfolio(SERVICES, {"switch-1": ("b-1", "b-2", "b-3")}, silent_after="10m")
 
 
 @pytest.fixture
 def watched(world):
-    world.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, parse_portfolio(PORTFOLIO, "portfolio.yaml"))
-    minute(world)
+    world.adopt(PORTFOLIO, DELIVERED)
+    world.minute()
     return world
-
-
-def minute(world, *silent: str, bad: tuple[str, ...] = (), sender: str | None = None) -> None:
-    """A minute in which nothing was measured of some services."""
-    at = world.clock.at
-    for name, services in DELIVERED.items():
-        rows = [
-            Measurement(one, "reachable", at, float(one not in bad), known_at=at)
-            for one in services
-            if one not in silent
-        ]
-        world.process.take_measurements(DEFAULT_TENANT, to_table(rows), sender or name)
-    world.pass_time(MINUTE)
 
 
 def silence(world, *services: str, minutes: int = 10) -> None:
     for _ in range(minutes):
-        minute(world, *services)
-
-
-def gathered(world) -> None:
-    world.pass_time(11 * SECOND)
-    world.clock.at -= 11 * SECOND  # slots begin on the minute
-
-
-def problems(world, **which):
-    with world.transaction() as t:
-        return t.problems(**which)
+        world.minute(left_out=services)
 
 
 def by_problem(world):
@@ -84,8 +35,8 @@ def by_problem(world):
 
 def test_what_a_dead_collector_delivered_is_one_problem_with_one_ticket_and_one_notice(watched) -> None:
     silence(watched, *DELIVERED["probe-a"])
-    gathered(watched)
-    (problem,) = problems(watched)
+    watched.gathered()
+    (problem,) = watched.problems()
     assert problem.shared == Cause("probe-a", "sender", "silence")
     assert by_problem(watched) == {("no_data", name): problem.id for name in DELIVERED["probe-a"]}
     with watched.transaction() as t:
@@ -104,10 +55,10 @@ def test_what_a_dead_collector_delivered_is_one_problem_with_one_ticket_and_one_
     silence(watched, *DELIVERED["probe-a"], minutes=5)
     watched.restart()
     silence(watched, *DELIVERED["probe-a"], minutes=5)
-    assert len(problems(watched)) == 1
+    assert len(watched.problems()) == 1
     silence(watched, minutes=2)
-    gathered(watched)
-    (problem,) = problems(watched)
+    watched.gathered()
+    (problem,) = watched.problems()
     assert problem.state == "closed"
     assert "4 services: measured again" in watched.mails()[-1]["Subject"]
     assert len(watched.mails()) == 2
@@ -115,7 +66,7 @@ def test_what_a_dead_collector_delivered_is_one_problem_with_one_ticket_and_one_
 
 def test_what_falls_silent_by_itself_stands_alone(watched) -> None:
     silence(watched, "a-1", "b-1", "b-2")  # 1 of 4, and 2 of 5
-    assert not problems(watched)
+    assert not watched.problems()
     assert by_problem(watched) == {("no_data", name): None for name in ("a-1", "b-1", "b-2")}
     with watched.transaction() as t:
         assert len(t.tickets()) == 3
@@ -123,34 +74,34 @@ def test_what_falls_silent_by_itself_stands_alone(watched) -> None:
 
 def test_what_went_first_joins_and_what_went_long_ago_does_not_count(watched) -> None:
     silence(watched, "b-1", "b-2")
-    assert not problems(watched)
+    assert not watched.problems()
     silence(watched, *DELIVERED["probe-b"])  # within ten minutes of the two
-    (problem,) = problems(watched)
+    (problem,) = watched.problems()
     assert by_problem(watched) == {("no_data", name): problem.id for name in DELIVERED["probe-b"]}
 
     silence(watched, minutes=2)
     silence(watched, "a-1", "a-2", minutes=60)
     silence(watched, *DELIVERED["probe-a"])  # the other two, much later
-    assert len(problems(watched)) == 1
+    assert len(watched.problems()) == 1
     assert set(by_problem(watched).values()) == {None}
 
 
 def test_those_that_fall_silent_a_little_later_are_counted_before_they_are_due(watched) -> None:
-    minute(watched, "a-1")  # the collector dies within a minute, and a-1 was next
+    watched.minute(left_out=["a-1"])  # the collector dies within a minute, and a-1 was next
     silence(watched, *DELIVERED["probe-a"], minutes=9)
-    (problem,) = problems(watched)
+    (problem,) = watched.problems()
     assert by_problem(watched) == {("no_data", "a-1"): problem.id}
-    minute(watched, *DELIVERED["probe-a"])
+    watched.minute(left_out=DELIVERED["probe-a"])
     assert by_problem(watched) == {("no_data", name): problem.id for name in DELIVERED["probe-a"]}
     with watched.transaction() as t:
         assert len(t.tickets()) == 1
 
 
 def test_silent_services_of_one_resource_are_one_problem_where_their_sender_is_alive(watched) -> None:
-    minute(watched, sender="collector")
+    watched.minute(by="collector")
     for _ in range(10):
-        minute(watched, "b-1", "b-2", "b-3", sender="collector")  # 3 of the 9 that it delivers
-    (problem,) = problems(watched)
+        watched.minute(left_out=["b-1", "b-2", "b-3"], by="collector")  # 3 of the 9 that it delivers
+    (problem,) = watched.problems()
     assert problem.shared == Cause("switch-1", "resource", "silence")
     assert by_problem(watched) == {("no_data", name): problem.id for name in ("b-1", "b-2", "b-3")}
     with watched.transaction() as t:
@@ -159,11 +110,11 @@ def test_silent_services_of_one_resource_are_one_problem_where_their_sender_is_a
 
 
 def test_silent_and_bad_services_of_one_resource_are_problems_apart(watched) -> None:
-    minute(watched, bad=("b-1", "b-2", "b-3"))
-    (outage,) = problems(watched)
+    watched.minute("b-1", "b-2", "b-3")
+    (outage,) = watched.problems()
     assert outage.shared == Cause("switch-1")
     silence(watched, "b-1", "b-2", "b-3", minutes=11)
-    assert {problem.kind for problem in problems(watched, only_open=True)} == {"outage", "silence"}
+    assert {problem.kind for problem in watched.problems(only_open=True)} == {"outage", "silence"}
     assert {kind: problem == outage.id for (kind, _), problem in by_problem(watched).items()} == {
         "violation": True,
         "no_data": False,
@@ -172,7 +123,7 @@ def test_silent_and_bad_services_of_one_resource_are_problems_apart(watched) -> 
 
 def test_silence_is_no_witness_against_a_resource(watched) -> None:
     silence(watched, "b-1", "b-2", "b-3", minutes=11)
-    minute(watched, "b-2", "b-3", bad=("b-1",))
+    watched.minute("b-1", left_out=["b-2", "b-3"])
     with watched.transaction() as t:
         (bad,) = [t.case(one.id) for one in t.open_cases() if one.kind != "no_data"]
     (switch,) = bad.findings["cause_candidates"]
@@ -183,7 +134,7 @@ def test_silence_is_no_witness_against_a_resource(watched) -> None:
 def test_very_many_are_opened_in_few_transactions_and_none_of_them_reads_the_log(watched, monkeypatch) -> None:
     many = [f"c-{number}" for number in range(60)]
     source = PORTFOLIO.replace("[a-4,", f"[{', '.join(many)}, a-4,")
-    watched.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    watched.adopt(source)
     at = watched.clock.at
     rows = to_table([Measurement(name, "reachable", at, 1.0, known_at=at) for name in many])
     watched.process.take_measurements(DEFAULT_TENANT, rows, "probe-c")
@@ -203,7 +154,7 @@ def test_very_many_are_opened_in_few_transactions_and_none_of_them_reads_the_log
     minutes_before = watched.clock.at
     watched.clock.at = minutes_before + MINUTE
     watched.process.pulse(DEFAULT_TENANT)
-    (problem,) = problems(watched)
+    (problem,) = watched.problems()
     assert problem.shared == Cause("probe-c", "sender", "silence")
     assert len(by_problem(watched)) == 60
     assert sum(written) <= 60 // 25 + 5

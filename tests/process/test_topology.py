@@ -3,42 +3,17 @@
 from typing import Any
 
 import pytest
+from two_customers import portfolio
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
 from upheld.analysis.alarms import Report
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.mapping import Mapping, Rule
-from upheld.measurements.model import Measurement
-from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.topology import parse_topology
 
 SERVICES = {"acme": ("a-1", "a-2", "a-3"), "bell": ("b-1",)}
-EVERY = [name for some in SERVICES.values() for name in some]
-AGREEMENT = """
-  - id: {customer}-gold
-    customer: {customer}
-    valid: {{from: 2026-01-01}}
-    services: [{services}]
-    objectives:
-      - id: availability
-        indicator: {{kind: availability, metric: reachable, good_when: ">= 1", slot: 1m}}
-        period: {{calendar: day}}
-        target: 99.99 %
-    notices:
-      violation: {{within: 15m, to: [account-manager]}}
-      maintenance: {{lead_time: 2d, to: [customer.noc]}}
-    exclusions: [planned_maintenance]"""
-PORTFOLIO = (
-    "agreements:"
-    + "".join(AGREEMENT.format(customer=name, services=", ".join(some)) for name, some in SERVICES.items())
-    + """
-customers:
-  - {id: acme, name: Acme GmbH, contacts: {noc: [{email: noc@acme.example}]}}
-  - {id: bell, name: Bell Ltd, contacts: {noc: [{email: noc@bell.example}]}}
-provider: {id: carrier, name: Carrier, contacts: {account-manager: [{email: am@carrier.example}]}}
-"""
-)
+EVERY = [*SERVICES["acme"], *SERVICES["bell"]]
 UNREAD = Mapping(series=(Rule(labels={"a": "b"}, service="s", metric="m"),))
 PAIR = "dependencies:" + "".join(
     f"\n  - {{of: {name}, on: [line-1, line-2], redundancy: any}}" for name in ("a-1", "a-2", "a-3")
@@ -47,20 +22,13 @@ PAIR = "dependencies:" + "".join(
 
 @pytest.fixture
 def carrier(world):
-    world.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, parse_portfolio(PORTFOLIO, "portfolio.yaml"))
-    minute(world)
+    world.adopt(portfolio(SERVICES, {}, told="account-manager"), {None: EVERY})
+    world.minute()
     return world
 
 
 def adopt(world, text: str) -> None:
     world.process.adopt_topology(DEFAULT_TENANT, parse_topology(text, "yaml", "topology.yaml"))
-
-
-def minute(world, *bad: str) -> None:
-    """A minute in which these services were bad, and all others good."""
-    at = world.clock.at
-    world.take(*(Measurement(name, "reachable", at, float(name not in bad), known_at=at) for name in EVERY))
-    world.pass_time(MINUTE)
 
 
 def alarm(world, about: str, severity: str = "critical", cleared: bool = False) -> None:
@@ -70,11 +38,6 @@ def alarm(world, about: str, severity: str = "critical", cleared: bool = False) 
     world.process.take_alarms(DEFAULT_TENANT, [report], UNREAD)
 
 
-def problems(world):
-    with world.transaction() as t:
-        return t.problems()
-
-
 def findings(world, service: str = "a-1") -> Any:
     return next(case for case in world.cases() if case.service == service).findings
 
@@ -82,8 +45,8 @@ def findings(world, service: str = "a-1") -> Any:
 def test_an_outage_of_one_of_two_redundant_lines_groups_nothing(carrier) -> None:
     adopt(carrier, PAIR)
     alarm(carrier, "line-1")
-    minute(carrier, "a-1", "a-2", "a-3")
-    assert not problems(carrier)
+    carrier.minute("a-1", "a-2", "a-3")
+    assert not carrier.problems()
     found = findings(carrier)
     assert found["cause_candidates"] == []
     assert {c["resource"]: (c["unprotected_count"], c["reason"]) for c in found["redundant"]} == {
@@ -100,8 +63,8 @@ def test_an_outage_of_both_of_them_is_one_problem(carrier) -> None:
     adopt(carrier, PAIR)
     alarm(carrier, "line-1")
     alarm(carrier, "line-2")
-    minute(carrier, "a-1", "a-2", "a-3")
-    (problem,) = problems(carrier)
+    carrier.minute("a-1", "a-2", "a-3")
+    (problem,) = carrier.problems()
     assert problem.cause == "line-1"
     found = findings(carrier, "a-3")
     assert found["cause_candidates"][0]["reason"] == (
@@ -121,14 +84,14 @@ def test_what_still_works_or_works_again_is_not_down(carrier, how: dict[str, Any
     alarm(carrier, "line-2", **how)
     if "cleared" in how:
         carrier.clock.at += MINUTE
-    minute(carrier, "a-1", "a-2", "a-3")
-    assert not problems(carrier)
+    carrier.minute("a-1", "a-2", "a-3")
+    assert not carrier.problems()
 
 
 def test_what_the_redundant_lines_share_is_the_cause(carrier) -> None:
     adopt(carrier, PAIR + "\n  - {of: line-1, on: [duct]}\n  - {of: line-2, on: [duct]}\n  - {of: b-1, on: [line-1]}")
-    minute(carrier, *EVERY)
-    (problem,) = problems(carrier)
+    carrier.minute(*EVERY)
+    (problem,) = carrier.problems()
     assert problem.cause == "duct"
     found = findings(carrier)
     assert found["customers_hit"] == ["acme", "bell"]
@@ -138,19 +101,19 @@ def test_what_the_redundant_lines_share_is_the_cause(carrier) -> None:
 def test_a_dependency_that_ended_yesterday_is_no_cause_today(carrier) -> None:
     ended = format_instant(carrier.clock.at - DAY)
     adopt(carrier, f"dependencies:\n  - {{of: a-1, on: [old], valid: {{to: {ended}}}}}\n  - {{of: a-1, on: [new]}}\n")
-    minute(carrier, "a-1")
+    carrier.minute("a-1")
     assert [c["resource"] for c in findings(carrier)["cause_candidates"]] == ["new"]
 
 
 def test_a_new_version_holds_from_the_next_case_on(carrier) -> None:
     adopt(carrier, "dependencies: [{of: a-1, on: [before]}, {of: a-2, on: [before]}]\n")
-    minute(carrier, "a-1")
+    carrier.minute("a-1")
     adopt(carrier, "dependencies: [{of: a-1, on: [after]}, {of: a-2, on: [after]}]\n")
-    minute(carrier, "a-1", "a-2")
+    carrier.minute("a-1", "a-2")
     assert [c["resource"] for c in findings(carrier, "a-1")["cause_candidates"]] == ["before"]
     assert [c["resource"] for c in findings(carrier, "a-2")["cause_candidates"]] == ["after"]
     carrier.restart()
-    minute(carrier, *EVERY[:3])
+    carrier.minute(*EVERY[:3])
     assert [c["resource"] for c in findings(carrier, "a-3")["cause_candidates"]] == []
 
 
