@@ -2,9 +2,11 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 from store_records import JUNE, an_entry
 
 from upheld.ports import AgendaEntry
@@ -153,3 +155,26 @@ def test_the_tenant_of_a_scheduled_entry_is_that_of_the_transaction(store: SqlSt
     with store.transaction("t") as t:
         t.schedule(replace(an_entry(), tenant="u"))
     assert [entry.tenant for entry in store.claim(JUNE, LEASE, 1)] == ["t"]
+
+
+def test_only_a_claim_after_one_that_found_nothing_looks_before_it_takes_a_writers_turn(
+    three_due: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert three_due.claim(JUNE, LEASE, 2) == []
+    begin, begun = three_due._begin, []
+
+    def counted(*, writing: bool) -> AbstractContextManager[Connection]:
+        begun.append("writes" if writing else "looks")
+        return begin(writing=writing)
+
+    monkeypatch.setattr(three_due, "_begin", counted)
+    claims = []
+    for _ in range(4):
+        claims.append((ids(three_due.claim(JUNE + 9, LEASE, 2)), begun[:]))
+        begun.clear()
+    assert claims == [
+        (["first", "second"], ["looks", "writes"]),
+        (["third"], ["writes"]),
+        ([], ["writes"]),
+        ([], ["looks"]),
+    ]
