@@ -9,7 +9,7 @@ run: setup            ## the product with a live demonstration, on http://127.0.
 	$(BIN)/upheld demo
 
 test: setup           ## every test; what needs a server that is not here is skipped, with its reason
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup           ## formatting, style, types, and the direction of imports
 	$(BIN)/ruff format --check

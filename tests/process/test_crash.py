@@ -91,7 +91,7 @@ class Server:
         with self.output.open("ab") as output:
             command = [sys.executable, "-m", "upheld.cli", "serve"]
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
-        _until(lambda: _answers(self.url), 30)
+        _until(lambda: _answers(self.url), 120)
 
     def kill(self) -> None:
         assert self.process is not None

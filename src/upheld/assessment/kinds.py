@@ -8,7 +8,6 @@ from typing import Literal
 from upheld.agreements.indicators import Availability, Ratio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import END_OF_TIME, SECOND
-from upheld.assessment.windows import ceil_slot
 
 MOST_SLOTS = 2**24
 """More than a period may have slots."""
@@ -135,12 +134,6 @@ def neighbours(share: Fraction, most: int) -> tuple[Fraction, Fraction]:
     steps = (most - before[1]) // last[1]
     one, other = Fraction(before[0] + steps * last[0], before[1] + steps * last[1]), Fraction(*last)
     return (one, other) if one < other else (other, one)
-
-
-def validity_of(term: Term) -> tuple[int, int | None]:
-    """The slots [first, behind) that start within the agreement's validity; None where that is open."""
-    width = term.indicator.slot
-    return ceil_slot(term.valid_from, width), None if term.valid_to is None else ceil_slot(term.valid_to, width)
 
 
 assert END_OF_TIME // SECOND < 2**34
