@@ -9,6 +9,7 @@ instant leaves either both or neither, and the agenda's ids make each effect hap
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
-from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, decide
+from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, answers, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.in_force import InForce, Portfolios, agreement_versions
@@ -49,6 +50,8 @@ from upheld.stating import Stating
 from upheld.telling import ProblemLink
 
 log = structlog.get_logger()
+ANSWERED_TOGETHER = 100
+"""Cases that one transaction tells of a customer's answer."""
 
 
 class Process:
@@ -284,6 +287,28 @@ class Process:
         """The customer's answer to round `asked` of the question whether the problem is solved, and with a yes how
         satisfied they are, from 1 to 5."""
         return self.command(tenant, case_id, Answer(asked, contact, solved, comment, score))
+
+    def answer_together(
+        self,
+        tenant: str,
+        asked: Sequence[tuple[Case, int]],
+        contact: str,
+        solved: bool,
+        comment: str,
+        score: int | None = None,
+    ) -> None:
+        """As `answer`, of several cases of one customer and problem, each with the round of its question: a no is
+        escalated once."""
+        told = answers(asked, contact, solved, comment, score, self._clock.now())
+        for first in range(0, len(told), ANSWERED_TOGETHER):
+            some = told[first : first + ANSWERED_TOGETHER]
+            settled(self._store, tenant, partial(self._answer, tenant=tenant, told=some))
+
+    def _answer(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Answer]]) -> None:
+        for case_id, command in told:
+            case = t.case(case_id)
+            if case is not None:
+                self._give(t, tenant, case, command)
 
     def ask_again(self, tenant: str, case_id: str, by: str) -> Literal["taken", "too_late", "unknown"]:
         """The operator says that the case is solved: the customer is asked."""

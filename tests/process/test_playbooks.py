@@ -5,7 +5,8 @@ from fractions import Fraction
 from ipaddress import IPv4Network
 
 import pytest
-from test_problems import EVERY, hit, minute  # noqa: F401  # a fixture
+from test_problems import hit  # noqa: F401  # a fixture
+from two_customers import EVERY
 
 from ticket_systems import PASSWORD, SECRET, Automation, Tmf621
 from upheld.actions.model import Action
@@ -223,8 +224,8 @@ playbooks:
     steps: [{id: ticket, do: ticket}]
 """,
     )
-    minute(hit, *EVERY)
-    minute(hit, *EVERY)
+    hit.minute(*EVERY)
+    hit.minute(*EVERY)
     with hit.transaction() as t:
         (problem,) = t.problems()
         (ticket,) = t.tickets()

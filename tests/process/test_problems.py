@@ -115,6 +115,52 @@ def test_a_problem_is_asked_about_and_answered_as_a_whole(hit) -> None:
     assert "a-1" in body(closed)
 
 
+def confirming(world, customer: str):
+    with world.transaction() as t:
+        found = [case for case in t.cases() if case.customer == customer and case.state == "confirming"]
+    return [(case, case.asked) for case in sorted(found, key=lambda case: case.service)]
+
+
+def test_each_no_of_a_customer_is_escalated_once_whatever_it_says_of_how_many_cases(hit) -> None:
+    hit.minute(*EVERY)
+    hit.gathered()
+    for _ in range(6):
+        hit.minute()
+    hit.gathered()
+    before, acme = len(hit.mails()), confirming(hit, "acme")
+    hit.process.answer_together(DEFAULT_TENANT, acme[:3], "customer.noc/0", False, "still slow")
+    hit.run()
+    hit.gathered()
+    (problem,) = hit.problems()
+    assert [ticket.title for ticket in escalations(hit)] == ["Escalation, level 1: Service problem: router, 5 services"]
+    said = "acme says that 3 services are not good again: a-1, a-2, a-3: still slow\n\n"
+    assert escalations(hit)[0].detail["description"].startswith(said)
+    assert escalations(hit)[0].case_id == problem.id
+    assert len(hit.mails()) == before + 2
+    with hit.transaction() as t:
+        told = [(notice.role, len(notice.cases)) for notice in t.notices() if notice.kind == "reopened"]
+    assert sorted(told) == [("account-manager", 3), ("customer.noc", 3)]
+
+    ((bell, asked),) = confirming(hit, "bell")  # alone: asked, and answering, as one of no problem
+    hit.process.answer(DEFAULT_TENANT, bell.id, asked, "customer.noc/0", False, "")
+    hit.run()
+    hit.process.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
+    hit.process.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
+    hit.run()
+    assert [ticket.detail["description"].split("\n")[0] for ticket in escalations(hit)[1:]] == [
+        "bell says that b-1 is not good again",
+        "acme says that a-4 is not good again",
+    ]
+
+
+def escalations(world):
+    with world.transaction() as t:
+        found = [ticket for ticket in t.tickets() if ticket.title.startswith("Escalation")]
+        noted = [action.id for action in t.actions(found[0].case_id) if action.kind == "escalate"]
+    assert len(noted) == len(found)
+    return sorted(found, key=lambda ticket: noted.index(ticket.id))
+
+
 def test_what_is_told_under_a_role_without_contact_is_kept_as_stopped(hit) -> None:
     source = PORTFOLIO.replace("contacts: {noc: [{email: noc@acme.example}]}", "contacts: {noc: []}")
     hit.adopt(source)

@@ -22,8 +22,6 @@ from upheld.cases.model import ENDED_STATES, Case, Event
 TICKETS = "tickets"
 """The channel that tickets go to where a step names none: one of that name, or the built-in list."""
 CREDIT_KINDS = ("propose_credit", "issue_credit")
-OF_ITS_OWN = ("reopened", "escalated")
-"""What a customer's answer brings about concerns its case, also where the case is one of a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Moment:
 def subject_of(playbook: Playbook, moment: Moment) -> str:
     """Whose steps a playbook asks for: the problem's of a case that is one of many, so that all cases of one cause have
     them once; the case's own where it is alone, or where the steps deal with what is owed for it."""
-    alone = moment.event.type in OF_ITS_OWN or any(step.do in CREDIT_KINDS for step in playbook.steps)
+    alone = any(step.do in CREDIT_KINDS for step in playbook.steps)
     return moment.case.id if alone else moment.case.problem or moment.case.id
 
 
@@ -90,11 +88,12 @@ def _inside(hours: ServiceHours, agreement: Agreement, at: int) -> bool:
 
 def begun(playbook: Playbook, moment: Moment, taken: Sequence[Action]) -> list[Action]:
     """The steps of a playbook that a moment begins, to be recorded before any is attempted. `taken` are those that its
-    subject has already. A problem has a playbook once; where a case would have more steps within an hour than the
-    playbook allows, one that is skipped says so, and further ones are left out."""
-    subject, now = subject_of(playbook, moment), moment.event.at
+    subject has already. A problem has a playbook once, or, where an answer or a clock brings it about that concerns
+    several of its cases (the event's `occasion`), once for each; where a subject would have more steps within an hour
+    than the playbook allows, one that is skipped says so, and further ones are left out."""
+    subject, now, occasion = subject_of(playbook, moment), moment.event.at, moment.event.data.get("occasion")
     earlier = [action for action in taken if action.playbook == playbook.id]
-    if earlier and subject != moment.case.id:
+    if subject != moment.case.id and any(occasion in (None, action.plan.get("occasion")) for action in earlier):
         return []
     number = 1 + max((action.round for action in earlier), default=0)
     lately = [action for action in earlier if action.requested_at > now - HOUR]
@@ -123,6 +122,7 @@ def _recorded(step: Step, playbook: Playbook, moment: Moment, number: int) -> Ac
         plan={
             "case": moment.case.id,
             "on_event": moment.event.type,
+            **{name: moment.event.data[name] for name in ("occasion", "reason") if name in moment.event.data},
             "after": list(step.after),
             "on": step.on,
             "wait": step.wait,

@@ -63,9 +63,11 @@ def _brief(ticket: Mapping[str, Any]) -> dict[str, Any]:
 def _ticket(action: Action, case: Case, shared: Shared | None) -> dict[str, Any]:
     level = action.plan.get("level")
     told = case if level is None else replace(case, level=max(case.level, level))
-    if shared is None:
-        return ticket_detail(told, action.kind)
-    return _of_problem(shared, case.findings)
+    ticket = ticket_detail(told, action.kind) if shared is None else _of_problem(shared, case.findings)
+    if shared is not None and action.kind == "escalate":
+        ticket |= {"name": f"Escalation, level {told.level}: {ticket['name']}", "severity": "Critical"}
+    reason = action.plan.get("reason")
+    return {**ticket, "description": f"{reason}\n\n{ticket['description']}"} if reason else ticket
 
 
 def _of_problem(shared: Shared, findings: Mapping[str, Any]) -> dict[str, Any]:

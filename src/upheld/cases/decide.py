@@ -3,15 +3,18 @@
 A command that comes too late, twice, or out of place gives no events: it changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from upheld.agreements.units import format_instant
 from upheld.cases.clocks import fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED, evolve
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case, Event, Kind
 
 Document = Mapping[str, Any]
+SERVICES_SAID = 10
+"""Services that a reason names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +158,16 @@ class CloseUnanswered:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The customer's answer to round `asked` of the question."""
+    """The customer's answer to round `asked` of the question. A no that is said of several cases at once has one
+    `occasion` for all of them, and `reason` says of which services."""
 
     asked: int
     contact: str
     solved: bool
     comment: str
     score: int | None = None
+    occasion: str = ""
+    reason: str = ""
 
 
 Command = (
@@ -238,6 +244,20 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case Answer():
             _answered(steps, command)
     return steps.case, steps.events
+
+
+def answers(
+    asked: Sequence[tuple[Case, int]], contact: str, solved: bool, comment: str, score: int | None, now: int
+) -> list[tuple[str, Answer]]:
+    """One answer to the questions of several cases of one customer, each with its round: by the cases' ids."""
+    if not asked:
+        return []
+    first, services = asked[0][0], sorted({case.service for case, _ in asked})
+    what = f"{len(services)} services are" if len(services) > 1 else f"{services[0]} is"
+    named = f": {', '.join(services[:SERVICES_SAID])}" if len(services) > 1 else ""
+    more = ", ..." if len(services) > SERVICES_SAID else ""
+    occasion, reason = f"answer/{first.id}/{now}", f"{first.customer} says that {what} not good again{named}{more}"
+    return [(case.id, Answer(number, contact, solved, comment, score, occasion, reason)) for case, number in asked]
 
 
 def new_case(
@@ -354,7 +374,9 @@ def _clock_runs(steps: _Steps, command: ClockRuns) -> None:
         return
     steps.add("clock_missed" if command.missed else "clock_warned", due=command.due)
     if command.missed:
-        steps.add("escalated", level=case.level + 1)
+        level, until = case.level + 1, format_instant(command.due)
+        reason = f"{case.service} is not good again, which was promised by {until}"
+        steps.add("escalated", level=level, occasion=f"clock/{level}", reason=reason)
 
 
 def _awaits(case: Case, asked: int) -> bool:
@@ -370,9 +392,12 @@ def _answered(steps: _Steps, command: Answer) -> None:
         steps.add("confirmed", contact=command.contact, comment=command.comment, **score)
         steps.add("closed", outcome="confirmed")
         return
+    occasion = command.occasion or f"answer/{case.id}/{command.asked}"
+    reason = command.reason or f"{case.customer} says that {case.service} is not good again"
+    reason += f": {command.comment}" if command.comment else ""
     steps.add("rejected", contact=command.contact, comment=command.comment)
-    steps.add("reopened", contact=command.contact, comment=command.comment)
-    steps.add("escalated", level=case.level + 1)
+    steps.add("reopened", contact=command.contact, comment=command.comment, occasion=occasion, reason=reason)
+    steps.add("escalated", level=case.level + 1, occasion=occasion, reason=reason)
 
 
 assert set(UNSOLVED) < set(OPEN_STATES)

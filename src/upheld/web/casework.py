@@ -312,7 +312,7 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "escalated":
             return (
                 f"Escalated to level {data['level']}",
-                f"By playbook {data['playbook']}" if "playbook" in data else "",
+                f"By playbook {data['playbook']}" if "playbook" in data else str(data.get("reason", "")),
             )
         case "closed":
             return "Case closed", words.OUTCOME[data["outcome"]].capitalize()

@@ -50,11 +50,14 @@ def answer(
     and the others stay to be answered. Returns what the page shows then; with `fault` nothing was taken."""
     fault = _fault(solved, comment, unsolved)
     if fault is None:
-        for one in _asked(site, question):
-            if one.standing == "open" and (solved == "yes" or one.case.id in unsolved):
-                site.application.process.answer(
-                    question.tenant, one.case.id, one.asked, question.contact, solved == "yes", comment, score
-                )
+        meant = [
+            (one.case, one.asked)
+            for one in _asked(site, question)
+            if one.standing == "open" and (solved == "yes" or one.case.id in unsolved)
+        ]
+        site.application.process.answer_together(
+            question.tenant, meant, question.contact, solved == "yes", comment, score
+        )
     shown = facts(site, question)
     if fault is not None:
         return shown | {"fault": fault, "comment": comment, "unsolved": frozenset(unsolved)}
