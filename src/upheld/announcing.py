@@ -269,7 +269,7 @@ def _addresses(agreement: Agreement, portfolio: Portfolio | None) -> dict[str, l
     customer, provider = _parties(agreement, portfolio)
     promise = agreement.notices.maintenance
     return {
-        role: [contact.email or contact.webhook or "" for contact in contacts_of(role, customer, provider)]
+        role: [contact.place[1] for contact in contacts_of(role, customer, provider)]
         for role in (promise.to if promise is not None else ())
     }
 

@@ -43,6 +43,7 @@ from upheld.replaying import Replays
 from upheld.reported import Reports
 from upheld.retaining import Forgetting, Retention
 from upheld.senders import Senders
+from upheld.sending import NoticeSender
 from upheld.sinks.declared import read_sinks
 from upheld.sinks.running import Sinks
 from upheld.sources.collecting import Collecting
@@ -226,19 +227,22 @@ class Application:
         self.replays = Replays(self.store, self.ingestion, self.reports, self.clock, self.telemetry, own_ways)
         webhooks = SignedWebhooks(settings.allowed_callbacks)
         self.channels = _channels(settings, webhooks, self.store, self.clock)
+        mailer = SmtpMailer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.mail_from,
+            username=settings.smtp_username,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            starttls=settings.smtp_starttls,
+        )
+        self.notices = NoticeSender(
+            self.process, self.store, self.clock, mailer, webhooks, self.channels, self.telemetry
+        )
         self.performer = Performer(
             self.process,
             self.store,
             self.clock,
-            SmtpMailer(
-                settings.smtp_host,
-                settings.smtp_port,
-                settings.mail_from,
-                username=settings.smtp_username,
-                password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-                starttls=settings.smtp_starttls,
-            ),
-            webhooks,
+            self.notices,
             StepTaker(self.process, self.store, self.clock, self.channels, self._step_link, self.telemetry),
             rules.lease,
             self.telemetry,

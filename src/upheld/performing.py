@@ -5,24 +5,20 @@ transaction with the record of what came of it; where the worker dies in between
 lease, and the receiver knows a doubled message by its id.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
-from upheld.agreements.model import Portfolio
 from upheld.announcing import JUDGE, REMIND_MAINTENANCE
 from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
 from upheld.notices.gathering import GATHER
-from upheld.notices.model import Notice
-from upheld.notices.planning import signing_secret
-from upheld.notices.stages import next_attempt, stop_reason
-from upheld.ports import AgendaEntry, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
+from upheld.notices.stages import next_attempt
+from upheld.ports import AgendaEntry, Clock, Store
 from upheld.process import Process
-from upheld.reactions import ARRIVED, CLOCK, CLOSE, EXAMINE, FETCH, REMIND, SEND, TRACE, UPDATE
+from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, REMIND, SEND, TRACE, UPDATE
 from upheld.recorder import Recorder
+from upheld.sending import NoticeSender
 from upheld.step_taking import StepTaker
 from upheld.stepping import ACT, OVERDUE
 
@@ -30,7 +26,6 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Sendings that one worker claims at a time."""
-BROKEN_OFF = "an earlier try was broken off and may have reached them"
 PROBLEMS_AT_ONCE = 100
 """Problems that something is told of in one round."""
 _ABOUT = ("notice", "action", "case", "maintenance", "job")
@@ -38,25 +33,24 @@ _ABOUT = ("notice", "action", "case", "maintenance", "job")
 
 
 class Performer:
-    """Performs the agenda over the process and the channels. `fetch` performs the fetch of a file, and
-    records what came of it with its end; without it none is fetched."""
+    """Performs the agenda over the process, and those who send notices and take steps. `fetch` performs the fetch of a
+    file, and records what came of it with its end; without it none is fetched."""
 
     def __init__(
         self,
         process: Process,
         store: Store,
         clock: Clock,
-        mailer: Mailer,
-        webhooks: Webhooks,
+        notices: NoticeSender,
         steps: StepTaker,
         lease: int,
         recorder: Recorder = Recorder(),
         fetch: Callable[[AgendaEntry], None] | None = None,
     ) -> None:
         self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
-        self._mailer, self._webhooks, self._lease = mailer, webhooks, lease
+        self._lease = lease
         self._kinds: Mapping[str, Callable[[AgendaEntry], None]] = {
-            SEND: self._send_notice,
+            SEND: notices.send,
             ACT: steps.take,
             OVERDUE: self._find_overdue,
             REMIND: self._remind,
@@ -120,65 +114,6 @@ class Performer:
             log.exception("entry of the agenda failed", kind=entry.kind, **of)
             self._put_off(entry, type(fault).__name__)
 
-    # -- notices --------------------------------------------------------------------------------------------------
-
-    def _send_notice(self, entry: AgendaEntry) -> None:
-        with self._store.transaction(entry.tenant, writing=False) as t:
-            notice = t.notice(entry.data["notice"])
-            case = t.case(notice.case_id) if notice is not None and notice.case_id else None
-            work = t.maintenance(notice.maintenance_id) if notice is not None and notice.maintenance_id else None
-        if notice is None or notice.state != "recorded":
-            return self._finish(entry)
-        stopped = stop_reason(notice, case, work, self._clock.now())
-        if stopped is not None:
-            died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
-            reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
-            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
-            return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
-        began = time.monotonic()
-        try:
-            with self._recorder.span("deliver", kind="client", channel=notice.channel, attempt=entry.attempts):
-                self._deliver(entry.tenant, notice)
-        except DeliveryError as fault:
-            self._recorder.notice_attempted(notice.channel, "failed", time.monotonic() - began)
-            return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
-        self._recorder.notice_attempted(notice.channel, "handed_over", time.monotonic() - began)
-        now = self._clock.now()
-        if entry.data.get(ARRIVED) is not None:
-            self._recorder.notice_arrived(notice.channel, now - entry.data[ARRIVED])
-        sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None)
-        self._finish(entry, lambda t: t.save_notice(sent))
-        self._recorder.notice_ended(notice.kind, notice.channel, "sent")
-        log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
-        if sent.kind == "maintenance" and sent.maintenance_id is not None:
-            self._process.judge_maintenance(entry.tenant, sent.maintenance_id)
-        return None
-
-    def _deliver(self, tenant: str, notice: Notice) -> None:
-        if notice.channel == "email":
-            self._mailer.send(tenant, notice)
-            return
-        secret = _secret(self._process.portfolio(tenant), notice)
-        if secret is None:
-            raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
-        outside_id = f"{tenant}/{notice.id}"  # two tenants may have notices, as of one work's id, with the same id
-        self._webhooks.post(notice.address, secret, outside_id, self._clock.now(), notice.payload or {})
-
-    def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
-        again = None if permanent else next_attempt(entry.attempts, self._clock.now())
-        reason = notice.reason or ""
-        with self._store.transaction(entry.tenant) as t:
-            if again is None:
-                t.save_notice(replace(notice, state="failed"))
-                t.give_up(entry.id, reason)
-            else:
-                t.save_notice(notice)
-                t.retry(entry.id, again, reason)
-        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
-        if again is None:
-            self._recorder.notice_ended(notice.kind, notice.channel, "failed")
-        log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
-
     # -- timers ---------------------------------------------------------------------------------------------------
 
     def _remind(self, entry: AgendaEntry) -> None:
@@ -216,10 +151,8 @@ class Performer:
 
     # -- keeping --------------------------------------------------------------------------------------------------
 
-    def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
+    def _finish(self, entry: AgendaEntry) -> None:
         with self._store.transaction(entry.tenant) as t:
-            if record is not None:
-                record(t)
             t.finish(entry.id)
         self._recorder.entry_performed(entry.kind, "done")
 
@@ -231,11 +164,3 @@ class Performer:
             else:
                 t.retry(entry.id, again, error)
         self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
-
-
-def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:
-    """The signing secret of the contact that a webhook notice goes to, as the portfolio has it now."""
-    if portfolio is None:
-        return None
-    customer = next((c for c in portfolio.customers if c.id == notice.customer), None)
-    return signing_secret(notice, customer, portfolio.provider)

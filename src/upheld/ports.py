@@ -24,7 +24,7 @@ from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
-from upheld.notices.model import Notice, Owed
+from upheld.notices.model import Notice, NoticeState, Owed
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
@@ -455,12 +455,17 @@ class Transaction(Protocol):
         """Adds it, or replaces the row of the same id."""
 
     def notice(self, notice_id: str) -> Notice | None: ...
+    def notice_known_as(self, outside_id: str) -> Notice | None:
+        """The notice that the receiving side knows by a name, such as a Message-ID."""
+
     def notices(
         self,
         *,
         case_id: str | None = None,
         maintenance_id: str | None = None,
         problem_id: str | None = None,
+        state: NoticeState | None = None,
+        customer: str | None = None,
         limit: int = 500,
     ) -> Sequence[Notice]:
         """Newest first. Those of a problem tell of several cases: see `notices_of`."""
@@ -724,8 +729,9 @@ class Gone(DeliveryError):
 
 
 class Mailer(Protocol):
-    def send(self, tenant: str, notice: Notice) -> None:
-        """Hands a tenant's notice to the relay, under a Message-ID made of both. Raises DeliveryError."""
+    def send(self, tenant: str, notice: Notice) -> str:
+        """Hands a tenant's notice to the relay, under a Message-ID made of both, and returns the part of that before
+        the @, by which delivery reports name it. Raises DeliveryError."""
 
 
 class Webhooks(Protocol):

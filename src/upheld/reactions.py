@@ -85,7 +85,9 @@ def reaction(
 
 def outbox_entry(notice: Notice, origin: Mapping[str, Any] = MappingProxyType({})) -> AgendaEntry:
     """The agenda's entry that sends a recorded notice. `origin`: what its data tells of where it comes from."""
-    return AgendaEntry(f"{SEND}/{notice.id}", SEND, notice.recorded_at, {"notice": notice.id, **origin})
+    return AgendaEntry(
+        f"{SEND}/{notice.id}", SEND, notice.not_before or notice.recorded_at, {"notice": notice.id, **origin}
+    )
 
 
 def _kind_told(case: Case, event: Event) -> NoticeKind | None:

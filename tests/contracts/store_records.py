@@ -218,6 +218,12 @@ def a_notice(mark: str = "", **changes: object) -> Notice:
         sent_at=JUNE + 1,
         attempts=1,
         reason="deferred once",
+        not_before=JUNE + 2,
+        instead_of="chief@acme.example",
+        outside_id="outside-1",
+        receipt="delivered",
+        receipt_at=JUNE + 3,
+        receipt_detail="2.0.0",
     )
     return replace(notice, **changes)  # type: ignore[arg-type]
 

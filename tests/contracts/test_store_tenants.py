@@ -131,6 +131,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "first_held": (lambda t: t.first_held("tickets", (JUNE + 1, "")), lambda mark: a_held_step(mark)),
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
     "notice": (lambda t: t.notice("notice-1"), a_notice),
+    "notice_known_as": (lambda t: t.notice_known_as("outside-1"), a_notice),
     "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
     "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from notices.examples import AGREEMENT, CUSTOMER, PORTFOLIO, PROVIDER, case, instant, link, verdict, work
+from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import Confirmation, MaintenanceNotice, Notices
 from upheld.agreements.notice_terms import Notice as Promise
-from upheld.agreements.parties import Contact
 from upheld.agreements.units import DAY, MINUTE
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import (

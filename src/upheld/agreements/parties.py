@@ -1,44 +1,13 @@
 """Whom agreements are between, and what their services run over."""
 
-import base64
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from upheld.agreements.contacts import Contact
 from upheld.agreements.fields import Document, Name, Zone
-
-
-class Contact(Document):
-    """One address of a role. Exactly one channel each."""
-
-    email: Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", max_length=254)] | None = None
-    webhook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)] | None = None
-    secret: Annotated[str | None, Field(min_length=24, repr=False)] = None
-    """The webhook's signing secret (Standard Webhooks, `whsec_...`)."""
-    language: Literal["en"] = "en"
-
-    @model_validator(mode="after")
-    def _one_channel(self) -> Self:
-        if (self.email is None) == (self.webhook is None):
-            raise ValueError("give either email or webhook")
-        if self.webhook is not None and self.secret is None:
-            raise ValueError("a webhook has a secret to sign with")
-        if self.secret is not None:
-            _check_secret(self.secret)
-        return self
-
-
-def _check_secret(secret: str) -> None:
-    """Standard Webhooks: base64 of 24 to 64 random bytes, after `whsec_`. The fault never repeats the secret."""
-    try:
-        encoded = secret.removeprefix("whsec_").rstrip("=")
-        size = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
-    except ValueError:
-        size = 0
-    if not 24 <= size <= 64:
-        raise ValueError("secret: must be whsec_ and the base64 of 24 to 64 random bytes")
 
 
 class Party(Document):

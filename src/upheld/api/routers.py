@@ -15,6 +15,7 @@ from upheld.api import (
     mapping,
     measurements,
     metrics,
+    notices,
     otlp,
     outgoing_events,
     playbooks,
@@ -44,6 +45,7 @@ def routers(application: Application) -> list[APIRouter]:
         playbooks,
         service_problems,
         maintenance,
+        notices,
         *telling,
         records,
     )

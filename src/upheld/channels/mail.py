@@ -46,10 +46,10 @@ class SmtpMailer:
         self._username, self._password = username, password
         self._tls = ssl.create_default_context() if starttls else None
 
-    def send(self, tenant: str, notice: Notice) -> None:
-        """One message to one address. Raises DeliveryError: permanent where the notice itself cannot be sent or the
-        relay refuses it for good (5xx); temporary where the relay cannot be reached, does not let us in, or asks us to
-        come back (4xx)."""
+    def send(self, tenant: str, notice: Notice) -> str:
+        """One message to one address; returns what its Message-ID has before the @. Raises DeliveryError: permanent
+        where the notice itself cannot be sent or the relay refuses it for good (5xx); temporary where the relay cannot
+        be reached, does not let us in, or asks us to come back (4xx)."""
         message = compose(tenant, notice, self._sender)
         relay = self._connect()
         try:
@@ -58,6 +58,7 @@ class SmtpMailer:
                 relay.quit()  # the relay has the message: how the farewell goes changes nothing
         finally:
             relay.close()
+        return outside_id(tenant, notice)
 
     def _connect(self) -> smtplib.SMTP:
         """A relay that is ready to take a message. What goes wrong here is the relay's or the settings' fault and never
@@ -116,7 +117,12 @@ def compose(tenant: str, notice: Notice, sender: Address) -> EmailMessage:
 
 
 def message_id(tenant: str, notice: Notice, domain: str) -> str:
-    return f"<{_digest('notice', tenant, notice.id, notice.address)}@{domain}>"
+    return f"<{outside_id(tenant, notice)}@{domain}>"
+
+
+def outside_id(tenant: str, notice: Notice) -> str:
+    """What a notice is called where it is delivered: the same at each try, and not to be guessed."""
+    return _digest("notice", tenant, notice.id, notice.address)
 
 
 def thread_root(tenant: str, notice: Notice, domain: str) -> str:

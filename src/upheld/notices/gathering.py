@@ -7,15 +7,16 @@ has twenty of them reads one notice that lists them. Where only one case is to b
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Contact, Party
+from upheld.agreements.parties import Party
 from upheld.agreements.units import SECOND
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.notices.facts import problem_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import Notice, NoticeKind, Owed
-from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_of, email_or_webhook, recorded
+from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_at, recorded
 from upheld.notices.texts import render_gathered
 
 GATHER = 10 * SECOND
@@ -63,7 +64,7 @@ def gathered_notices(
     kind, party = rows[0].kind, rows[0].party
     assert all((row.kind, row.party) == (kind, party) for row in rows), "rows of another notice"
     notices = []
-    for contact, role, number, theirs in _by_contact(rows, customers, provider):
+    for (contact, wanted), role, number, theirs in _by_contact(rows, customers, provider, at):
         reader_of = customers.get(party) if party else provider
         url = link(theirs[0], f"{role}/{number}") if kind in ("question", "reminder") else None
         assert reader_of is not None, "a contact of nobody"
@@ -79,7 +80,7 @@ def gathered_notices(
         }
         data = {"link": url, "cases": [_case_data(row) for row in theirs]}
         named = {"problem": problem.id}
-        notices.append(recorded(key, kind, role, contact, text, at, due_by, common, named, data))
+        notices.append(recorded(key, kind, role, contact, wanted, reader.zone, text, at, due_by, common, named, data))
     return notices
 
 
@@ -90,16 +91,17 @@ def nobody_told(rows: Sequence[Owed], notices: Sequence[Notice]) -> list[Owed]:
 
 
 def _by_contact(
-    rows: Sequence[Owed], customers: Mapping[str, Party], provider: Party | None
-) -> list[tuple[Contact, str, int, list[Owed]]]:
-    """Each contact, under the first role that it is found by, with what it is to be told; each case once."""
-    found: dict[tuple[str, str], tuple[Contact, str, int, dict[str, Owed]]] = {}
+    rows: Sequence[Owed], customers: Mapping[str, Party], provider: Party | None, at: int
+) -> list[tuple[tuple[Contact, Contact | None], str, int, list[Owed]]]:
+    """Each contact, with whom it stands in for, under the first role that it is found by, with what it is to be told;
+    each case once."""
+    found: dict[tuple[str, str], tuple[tuple[Contact, Contact | None], str, int, dict[str, Owed]]] = {}
     for row in rows:
-        for role in row.roles:
-            for number, contact in enumerate(contacts_of(role, customers.get(row.customer), provider)):
-                _, _, _, theirs = found.setdefault(email_or_webhook(contact), (contact, role, number, {}))
+        for role, number, contact, wanted in contacts_at(row.roles, customers.get(row.customer), provider, at):
+            if contact is not None:
+                _, _, _, theirs = found.setdefault(contact.place, ((contact, wanted), role, number, {}))
                 theirs[row.case_id] = row
-    return [(contact, role, number, list(theirs.values())) for contact, role, number, theirs in found.values()]
+    return [(told, role, number, list(theirs.values())) for told, role, number, theirs in found.values()]
 
 
 def _case_data(row: Owed) -> dict[str, Any]:

@@ -19,9 +19,11 @@ NoticeKind = Literal[
     "maintenance",
     "maintenance_reminder",
     "maintenance_cancelled",
+    "undeliverable",
 ]
-Channel = Literal["email", "webhook", "none"]
+Channel = Literal["email", "webhook", "page", "none"]
 NoticeState = Literal["recorded", "sent", "failed", "stopped"]
+Receipt = Literal["delivered", "bounced", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,12 @@ class Notice:
     """`id` is the idempotency key under which it is sent once. `role` is the agreement's word for whom (such as
     `customer.noc`). `due_by` is until when it was promised. `reason` says why it was stopped or has failed.
     One of a problem tells of several of its `cases` at once. `calendar` is an iCalendar text to attach. `payload` is
-    the body of a webhook. A contact's secret is never here."""
+    the body of a webhook. A contact's secret is never here.
+
+    `not_before`: it waits for the end of the contact's quiet hours. `instead_of`: the address that it would have gone
+    to, where it goes to who stands in for it, or to another one of the same contact. `outside_id`: what the receiving
+    side calls it, such as a Message-ID. `receipt`: what became of it there, as far as that is told; handed over is what
+    `sent` says."""
 
     id: str
     kind: NoticeKind
@@ -53,6 +60,12 @@ class Notice:
     sent_at: int | None = None
     attempts: int = 0
     reason: str | None = None
+    not_before: int | None = None
+    instead_of: str | None = None
+    outside_id: str | None = None
+    receipt: Receipt | None = None
+    receipt_at: int | None = None
+    receipt_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Who is told what and why: an agreement's roles resolved to contacts, and a notice recorded for each. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from upheld.agreements.contacts import Contact, standing_in
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Contact, Party
+from upheld.agreements.parties import Party
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry
@@ -14,6 +16,7 @@ from upheld.maintenance.model import Maintenance
 from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.quiet import not_before
 from upheld.notices.texts import Text, render
 
 CUSTOMER = "customer."
@@ -40,9 +43,8 @@ def plan_case_notices(
     the link on which a contact (`<role>/<n>`) answers; it is asked for question and reminder only. Raises ValueError
     where those have none."""
     notices: list[Notice] = []
-    for role, number, contact in _contacts(
-        case_roles(kind, case, agreement) if roles is None else roles, customer, provider
-    ):
+    told_roles = case_roles(kind, case, agreement) if roles is None else roles
+    for role, number, contact, wanted in contacts_at(told_roles, customer, provider, at):
         key = f"{case.id}/{occasion}/{role}/{number}"
         common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id}
         if contact is None:
@@ -62,7 +64,7 @@ def plan_case_notices(
             "link": link,
             "answer_by": None if until is None else format_instant(until),
         }
-        notices.append(_notice(key, kind, role, contact, at, due_by, common, context, data))
+        notices.append(_notice(key, kind, role, contact, wanted, at, due_by, common, context, data))
     return _once_each(notices)
 
 
@@ -83,7 +85,7 @@ def plan_maintenance_notices(
     promise = agreement.notices.maintenance
     calendar = calendar_entry(maintenance, agreement, provider, services_hit, at)
     notices: list[Notice] = []
-    for role, number, contact in _contacts(promise.to if promise else (), customer, provider):
+    for role, number, contact, wanted in contacts_at(promise.to if promise else (), customer, provider, at):
         key = f"{maintenance.id}/{occasion}/{agreement.id}/{role}/{number}"
         common: dict[str, Any] = {
             "customer": agreement.customer,
@@ -97,7 +99,7 @@ def plan_maintenance_notices(
         reader = _reader(role, contact, agreement, customer, provider)
         context = maintenance_context(maintenance, agreement, customer, provider, services_hit, role, reader, at)
         data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
-        notices.append(_notice(key, kind, role, contact, at, due_by, common, context, data))
+        notices.append(_notice(key, kind, role, contact, wanted, at, due_by, common, context, data))
     return _once_each(notices)
 
 
@@ -157,15 +159,13 @@ def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tu
     return party.contacts.get(name, ()) if party is not None else ()
 
 
-def email_or_webhook(contact: Contact) -> tuple[Literal["email", "webhook"], str]:
-    """The channel of a contact, and its address there."""
-    return ("email", contact.email) if contact.email else ("webhook", contact.webhook or "")
-
-
 def signing_secret(notice: Notice, customer: Party | None, provider: Party | None) -> str | None:
-    """The secret that signs a webhook's notice; None where the contact is no longer there."""
-    contacts = contacts_of(notice.role, customer, provider)
-    return next((c.secret for c in contacts if c.webhook == notice.address), None)
+    """The secret that signs a webhook's notice; None where the address is no longer there. It may be that of another
+    role, which stands in for the one that is told."""
+    party = customer if notice.role.startswith(CUSTOMER) else provider
+    contacts = [c for of_role in (party.contacts.values() if party is not None else ()) for c in of_role]
+    addresses = (address for contact in contacts for address in (contact, *contact.fallback))
+    return next((a.secret for a in addresses if a.webhook == notice.address), None)
 
 
 def told(notices: Iterable[Notice]) -> list[Told]:
@@ -179,24 +179,28 @@ def _told(notice: Notice) -> Told:
     data = notice.payload["data"]
     return Told(
         role=notice.role,
-        contact=notice.address,
+        contact=notice.instead_of or notice.address,
         start=parse_instant(data["maintenance"]["start"]),
         end=parse_instant(data["maintenance"]["end"]),
         services=frozenset(data["services"]),
-        sent_at=notice.sent_at if notice.state == "sent" else None,
-        failure=notice.reason,
+        sent_at=notice.sent_at if notice.state == "sent" and notice.receipt != "bounced" else None,
+        failure=f"it came back: {notice.receipt_detail}" if notice.receipt == "bounced" else notice.reason,
     )
 
 
-def _contacts(
-    roles: Iterable[str], customer: Party | None, provider: Party | None
-) -> Iterable[tuple[str, int, Contact | None]]:
+def contacts_at(
+    roles: Iterable[str], customer: Party | None, provider: Party | None, at: int
+) -> Iterator[tuple[str, int, Contact | None, Contact | None]]:
+    """(role, number, who is told at an instant, whom it would be if nobody were away) for each contact of each role;
+    both None where a role has no contact."""
     for role in roles:
+        party = customer if role.startswith(CUSTOMER) else provider
         contacts = contacts_of(role, customer, provider)
         if not contacts:
-            yield role, 0, None
+            yield role, 0, None, None
         for number, contact in enumerate(contacts):
-            yield role, number, contact
+            assert party is not None, "a contact of nobody"
+            yield role, number, standing_in(contact, party.contacts, at, party.time_zone)[-1], contact
 
 
 def _unique(roles: Iterable[str]) -> tuple[str, ...]:
@@ -215,6 +219,7 @@ def _notice(
     kind: NoticeKind,
     role: str,
     contact: Contact,
+    wanted: Contact | None,
     at: int,
     due_by: int | None,
     common: Mapping[str, Any],
@@ -222,7 +227,8 @@ def _notice(
     data: Mapping[str, Any],
 ) -> Notice:
     named = {"agreement": common["agreement"], "customer": common["customer"]}
-    return recorded(key, kind, role, contact, render(kind, context), at, due_by, common, named, data)
+    zone, text = context["reader"].zone, render(kind, context)
+    return recorded(key, kind, role, contact, wanted, zone, text, at, due_by, common, named, data)
 
 
 def recorded(
@@ -230,6 +236,8 @@ def recorded(
     kind: NoticeKind,
     role: str,
     contact: Contact,
+    wanted: Contact | None,
+    zone: ZoneInfo,
     text: Text,
     at: int,
     due_by: int | None,
@@ -237,9 +245,12 @@ def recorded(
     named: Mapping[str, Any],
     data: Mapping[str, Any],
 ) -> Notice:
-    """A notice to be sent to a contact. `common` are further fields of it; `named` is whom or what a webhook's body
-    names it by, and `data` the rest of that body."""
-    channel, address = email_or_webhook(contact)
+    """A notice to be sent to a contact, who lives in `zone`. `wanted` is for whom it stands in, or the contact itself.
+    `common` are further fields of it; `named` is whom or what a webhook's body names it by, and `data` the rest of that
+    body. What has to wait for the end of quiet hours is promised by then at the earliest."""
+    channel, address = contact.place
+    begins = not_before(kind, contact, zone, at, due_by)
+    due_by = None if due_by is None else max(due_by, begins)
     about = {
         "id": key,
         "kind": kind,
@@ -262,6 +273,8 @@ def recorded(
         recorded_at=at,
         payload={"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},
         due_by=due_by,
+        not_before=begins if begins > at else None,
+        instead_of=None if wanted is None or wanted == contact else wanted.place[1],
         **common,
     )
 

@@ -11,7 +11,7 @@ from upheld.actions.model import Action, Ticket
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Problem, suspect
-from upheld.notices.model import Notice, Owed
+from upheld.notices.model import Notice, NoticeState, Owed
 from upheld.ports import Conflict
 from upheld.store import problems, related, steps, tables
 from upheld.store.rows import from_row, to_row
@@ -183,18 +183,25 @@ class Casework(TenantRows):
     def notice(self, notice_id: str) -> Notice | None:
         return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)
 
+    def notice_known_as(self, outside_id: str) -> Notice | None:
+        return self._find(Notice, tables.notices, tables.notices.c.outside_id == outside_id)
+
     def notices(
         self,
         *,
         case_id: str | None = None,
         maintenance_id: str | None = None,
         problem_id: str | None = None,
+        state: NoticeState | None = None,
+        customer: str | None = None,
         limit: int = 500,
     ) -> Sequence[Notice]:
         t = tables.notices.c
         wanted = [] if case_id is None else [t.case_id == case_id]
         wanted += [] if problem_id is None else [t.problem_id == problem_id]
         wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
+        wanted += [] if state is None else [t.state == state]
+        wanted += [] if customer is None else [t.customer == customer]
         return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
 
     def notices_of(self, case: Case) -> Sequence[Notice]:

@@ -426,11 +426,18 @@ notices = Table(
     _column("sent_at", BigInteger, optional=True),
     _column("attempts", Integer),
     _column("reason", Text, optional=True),
+    _column("not_before", BigInteger, optional=True),
+    _column("instead_of", Text, optional=True),
+    _column("outside_id", Text, optional=True),
+    _column("receipt", Text, optional=True),
+    _column("receipt_at", BigInteger, optional=True),
+    _column("receipt_detail", Text),
     PrimaryKeyConstraint("tenant", "id"),
     Index("notices_by_age", "tenant", "recorded_at"),
     Index("notices_by_case", "tenant", "case_id", "recorded_at"),
     Index("notices_by_problem", "tenant", "problem_id", "customer"),
     Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
+    Index("notices_by_outside_id", "tenant", "outside_id"),
 )
 
 maintenances = Table(

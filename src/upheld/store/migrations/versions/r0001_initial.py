@@ -432,10 +432,17 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
+        sa.Column("instead_of", sa.Text(), nullable=True),
+        sa.Column("outside_id", sa.Text(), nullable=True),
+        sa.Column("receipt", sa.Text(), nullable=True),
+        sa.Column("receipt_at", sa.BigInteger(), nullable=True),
+        sa.Column("receipt_detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="notices_pk"),
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
     op.create_index("notices_by_case", "notices", ["tenant", "case_id", "recorded_at"], unique=False)
+    op.create_index("notices_by_outside_id", "notices", ["tenant", "outside_id"], unique=False)
     op.create_index("notices_by_problem", "notices", ["tenant", "problem_id", "customer"], unique=False)
     op.create_index("notices_by_maintenance", "notices", ["tenant", "maintenance_id", "recorded_at"], unique=False)
     op.create_table(

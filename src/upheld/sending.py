@@ -1,0 +1,173 @@
+"""Notices that are due, sent: stopped with a reason, handed to their channel, tried again, or sent elsewhere instead.
+
+A notice was recorded before, under the id by which the other side knows it if it comes twice. What is told of it after
+it was handed over, such as that it came back, is taken here too. Instants in microseconds UTC.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from upheld.agreements.model import Portfolio
+from upheld.agreements.parties import Party
+from upheld.notices.fallback import elsewhere, undeliverable
+from upheld.notices.model import Notice, Receipt
+from upheld.notices.planning import signing_secret
+from upheld.notices.short import short_text
+from upheld.notices.stages import next_attempt, stop_reason
+from upheld.ports import AgendaEntry, Channels, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
+from upheld.process import Process
+from upheld.reactions import ARRIVED, outbox_entry
+from upheld.recorder import Recorder
+
+log = structlog.get_logger()
+
+BROKEN_OFF = "an earlier try was broken off and may have reached them"
+_WEIGHT: dict[Receipt | None, int] = {None: 0, "delivered": 1, "bounced": 2, "read": 3}
+"""What is known already is not undone by a receipt that says less."""
+
+
+class NoticeSender:
+    """Sends notices over the process and the channels."""
+
+    def __init__(
+        self,
+        process: Process,
+        store: Store,
+        clock: Clock,
+        mailer: Mailer,
+        webhooks: Webhooks,
+        channels: Channels,
+        recorder: Recorder = Recorder(),
+    ) -> None:
+        self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
+        self._mailer, self._webhooks, self._channels = mailer, webhooks, channels
+
+    def send(self, entry: AgendaEntry) -> None:
+        """Sends the notice of an entry of the agenda, unless there is a reason not to."""
+        with self._store.transaction(entry.tenant, writing=False) as t:
+            notice = t.notice(entry.data["notice"])
+            case = t.case(notice.case_id) if notice is not None and notice.case_id else None
+            work = t.maintenance(notice.maintenance_id) if notice is not None and notice.maintenance_id else None
+        if notice is None or notice.state != "recorded":
+            return self._finish(entry)
+        stopped = stop_reason(notice, case, work, self._clock.now())
+        if stopped is not None:
+            died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
+            reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
+            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
+            return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
+        began = time.monotonic()
+        try:
+            with self._recorder.span("deliver", kind="client", channel=notice.channel, attempt=entry.attempts):
+                outside_id = self._deliver(entry.tenant, notice)
+        except DeliveryError as fault:
+            self._recorder.notice_attempted(notice.channel, "failed", time.monotonic() - began)
+            return self._not_sent(entry, replace(notice, attempts=entry.attempts, reason=str(fault)), fault.permanent)
+        self._recorder.notice_attempted(notice.channel, "handed_over", time.monotonic() - began)
+        now = self._clock.now()
+        if entry.data.get(ARRIVED) is not None:
+            self._recorder.notice_arrived(notice.channel, now - entry.data[ARRIVED])
+        sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None, outside_id=outside_id)
+        self._finish(entry, lambda t: t.save_notice(sent))
+        self._recorder.notice_ended(notice.kind, notice.channel, "sent")
+        log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
+        self._judge_anew(entry.tenant, sent)
+        return None
+
+    def heard(self, tenant: str, notice_id: str, receipt: Receipt, detail: str) -> bool:
+        """Takes what the receiving side tells of a notice that was handed over; whether it is new. What came back goes
+        to the contact's next address, and the account manager is warned. Raises KeyError where there is no such notice,
+        ValueError where it has not been handed over."""
+        now = self._clock.now()
+        with self._store.transaction(tenant) as t:
+            notice = t.notice(notice_id)
+            if notice is None:
+                raise KeyError(notice_id)
+            if notice.state != "sent":
+                raise ValueError(f"the notice is {notice.state}: it was never handed over")
+            if _WEIGHT[notice.receipt] >= _WEIGHT[receipt]:
+                return False
+            notice = replace(notice, receipt=receipt, receipt_at=now, receipt_detail=detail)
+            t.save_notice(notice)
+            if receipt == "bounced":
+                self._go_elsewhere(t, tenant, notice, f"it came back: {detail}", now)
+        self._judge_anew(tenant, notice)
+        return True
+
+    def heard_of(self, tenant: str, outside_id: str, receipt: Receipt, detail: str) -> str | None:
+        """The same of a notice by the name that the receiving side knows it by; the notice's id, or None where none is
+        known by that name."""
+        with self._store.transaction(tenant, writing=False) as t:
+            notice = t.notice_known_as(outside_id)
+        if notice is None:
+            return None
+        self.heard(tenant, notice.id, receipt, detail)
+        return notice.id
+
+    def _deliver(self, tenant: str, notice: Notice) -> str | None:
+        """Hands a notice over; by what the other side will refer to it, if by anything."""
+        match notice.channel:
+            case "email":
+                return self._mailer.send(tenant, notice)
+            case "page":
+                pager = self._channels.pagers.get(notice.address)
+                if pager is None or not self._channels.may(tenant, notice.address):
+                    raise DeliveryError(f"there is no channel {notice.address} that pages", permanent=True)
+                pager.page(notice.subject, short_text(notice))
+                return None
+        secret = _secret(self._process.portfolio(tenant), notice)
+        if secret is None:
+            raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
+        outside_id = f"{tenant}/{notice.id}"  # two tenants may have notices, as of one work's id, with the same id
+        self._webhooks.post(notice.address, secret, outside_id, self._clock.now(), notice.payload or {})
+        return None
+
+    def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
+        again = None if permanent else next_attempt(entry.attempts, self._clock.now())
+        reason = notice.reason or ""
+        with self._store.transaction(entry.tenant) as t:
+            if again is None:
+                t.save_notice(replace(notice, state="failed"))
+                t.give_up(entry.id, reason)
+                self._go_elsewhere(t, entry.tenant, notice, reason, self._clock.now())
+            else:
+                t.save_notice(notice)
+                t.retry(entry.id, again, reason)
+        self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
+        if again is None:
+            self._recorder.notice_ended(notice.kind, notice.channel, "failed")
+        log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
+
+    def _go_elsewhere(self, t: Transaction, tenant: str, notice: Notice, why: str, now: int) -> None:
+        """Records what is sent in place of a notice that did not arrive, and the word to the account manager."""
+        customer, provider = _parties(self._process.portfolio(tenant), notice)
+        further = elsewhere(notice, customer, provider, now)
+        warnings = undeliverable(notice, why, further, customer, provider, now)
+        for one in (*([] if further is None else [further]), *warnings):
+            t.save_notice(one)
+            t.schedule(outbox_entry(one))
+
+    def _judge_anew(self, tenant: str, notice: Notice) -> None:
+        if notice.kind == "maintenance" and notice.maintenance_id is not None:
+            self._process.judge_maintenance(tenant, notice.maintenance_id)
+
+    def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
+        with self._store.transaction(entry.tenant) as t:
+            if record is not None:
+                record(t)
+            t.finish(entry.id)
+        self._recorder.entry_performed(entry.kind, "done")
+
+
+def _parties(portfolio: Portfolio | None, notice: Notice) -> tuple[Party | None, Party | None]:
+    if portfolio is None:
+        return None, None
+    return next((c for c in portfolio.customers if c.id == notice.customer), None), portfolio.provider
+
+
+def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:
+    """The signing secret of the contact that a webhook notice goes to, as the portfolio has it now."""
+    return signing_secret(notice, *_parties(portfolio, notice))
