@@ -15,6 +15,7 @@ from notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link,
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
+from upheld.notices.fallback import undeliverable
 from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
@@ -146,8 +147,19 @@ def test_a_notice_of_a_planned_work_reads_as_agreed(name: str) -> None:
     compare(name, notices[0])
 
 
+@pytest.mark.parametrize("has_another", [True, False])
+def test_what_an_account_manager_reads_of_a_customer_who_could_not_be_told(has_another: bool) -> None:
+    notices = plan_case_notices(
+        "violation", case(), AGREEMENT, CUSTOMER, PROVIDER, AT, due_by=None, occasion="violation-1", links=None
+    )
+    further = replace(notices[0], address="duty@acme.example") if has_another else None
+    why = "it came back: 5.1.1 550 5.1.1 no such user"
+    (told,) = undeliverable(notices[0], why, further, CUSTOMER, PROVIDER, AT)
+    compare("undeliverable" if has_another else "undeliverable-anywhere", told)
+
+
 def test_every_kind_has_a_golden_text() -> None:
-    shown = {kind for kind, *_ in (*CASES.values(), *WORKS.values())}
+    shown = {kind for kind, *_ in (*CASES.values(), *WORKS.values())} | {"undeliverable"}
     assert shown == set(get_args(NoticeKind))
 
 
