@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from icalendar import Calendar
 
-from notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, work
 from upheld.channels.mail import SmtpMailer
+from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, work
 from upheld.notices.model import Notice
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 from upheld.ports import DeliveryError, Mailer

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
-from notices.examples import AGREEMENT, PROVIDER, instant, work
 from upheld.agreements.parties import Party
-from upheld.maintenance.calendar import calendar_entry, entry_uid
+from upheld.maintenance.calendar import EntryWords, calendar_entry, entry_uid
 from upheld.maintenance.model import Maintenance
+from upheld.notices.examples import AGREEMENT, PROVIDER, instant, work
 
 AT = instant("2026-06-01T08:00:00.5Z")
+WORDS = EntryWords("Geplante Wartung: Bremen-2", "Die Karte wird ersetzt.\nReferenz: chg-2026-118", "de")
 
 
 def entry(maintenance: Maintenance, provider: Party | None = PROVIDER, at: int = AT) -> tuple[Any, Any]:
-    text = calendar_entry(maintenance, AGREEMENT, provider, ("vpn-0042", "vpn-0043"), at)
+    text = calendar_entry(maintenance, AGREEMENT, provider, ("vpn-0042", "vpn-0043"), at, WORDS)
     calendar = Calendar.from_ical(text)
     (event,) = calendar.walk("VEVENT")
     return calendar, event
@@ -26,7 +27,8 @@ def test_a_planned_work_is_published() -> None:
     calendar, event = entry(work())
     assert calendar["METHOD"] == "PUBLISH"
     assert (event["STATUS"], event["SEQUENCE"], event["TRANSP"]) == ("CONFIRMED", 0, "TRANSPARENT")
-    assert event["SUMMARY"] == "Planned maintenance: Exchange of the line card in Bremen-2"
+    assert (event["SUMMARY"], event["SUMMARY"].params["LANGUAGE"]) == ("Geplante Wartung: Bremen-2", "de")
+    assert event["DESCRIPTION"] == "Die Karte wird ersetzt.\nReferenz: chg-2026-118"
     assert event["ORGANIZER"] == "mailto:account@north.example"
     assert event["ORGANIZER"].params["CN"] == "Northern Networks"
 
@@ -36,7 +38,7 @@ def test_its_times_are_utc_and_its_stamp_is_the_given_instant() -> None:
     assert event.decoded("DTSTART") == datetime(2026, 6, 20, 22, tzinfo=UTC)
     assert event.decoded("DTEND") == datetime(2026, 6, 21, 2, tzinfo=UTC)
     assert event.decoded("DTSTAMP") == datetime(2026, 6, 1, 8, tzinfo=UTC)
-    text = calendar_entry(work(), AGREEMENT, PROVIDER, ("vpn-0042",), AT)
+    text = calendar_entry(work(), AGREEMENT, PROVIDER, ("vpn-0042",), AT, WORDS)
     assert "DTSTART:20260620T220000Z\r\n" in text
 
 
@@ -77,6 +79,9 @@ def test_a_provider_without_an_address_still_gives_a_valid_entry(provider: Party
 
 @pytest.mark.parametrize("text", ["a\r\nATTACH:http://evil.example/x", "a\nEND:VEVENT", "x" * 500, "ä;,\\"])
 def test_no_data_adds_a_property(text: str) -> None:
-    plain, odd = entry(work())[1], entry(work(title=text, description=text, id=text))[1]
+    plain = entry(work())[1]
+    words = EntryWords(text, text, "de")
+    written = calendar_entry(work(id=text), AGREEMENT, PROVIDER, (text,), AT, words)
+    (odd,) = Calendar.from_ical(written).walk("VEVENT")
     assert set(odd) == set(plain)
-    assert "\r\n".join(odd["SUMMARY"].splitlines()) == "\r\n".join(f"Planned maintenance: {text}".splitlines())
+    assert "\r\n".join(odd["SUMMARY"].splitlines()) == "\r\n".join(text.splitlines())

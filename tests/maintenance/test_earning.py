@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from notices.examples import AGREEMENT, instant, work
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import MaintenanceNotice, Notices
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
@@ -13,6 +12,7 @@ from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.exclusion import exclusion_id, exclusions
 from upheld.maintenance.model import Announcement
 from upheld.measurements.exclusions import Exclusion
+from upheld.notices.examples import AGREEMENT, instant, work
 
 START = work().start
 IN_TIME = START - 10 * DAY

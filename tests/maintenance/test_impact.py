@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from notices.examples import AGREEMENT, PORTFOLIO, instant, work
 from upheld.agreements.model import Portfolio, Validity
 from upheld.agreements.parties import Resource
 from upheld.analysis.topology import joined
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Maintenance
+from upheld.notices.examples import AGREEMENT, PORTFOLIO, instant, work
 
 
 def portfolio(**changes: Any) -> Portfolio:

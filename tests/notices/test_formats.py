@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notices.examples import instant
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
+from upheld.notices.examples import instant
 from upheld.notices.formats import Reader, days, duration, figure, moment, money, percent, span, span_utc
 
 BERLIN = Reader("en", ZoneInfo("Europe/Berlin"))
@@ -118,3 +118,66 @@ def test_money_has_its_currencys_places() -> None:
 )
 def test_a_figure_of_any_size_is_readable(value: str, places: int, lower_is_better: bool, shown: str) -> None:
     assert figure(Decimal(value), BERLIN, places=places, lower_is_better=lower_is_better) == shown
+
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("language", "at", "hours", "nights", "period"),
+    [
+        (
+            "de",
+            "1. Juni 2026, 14:03 Uhr MESZ (UTC+02:00)",
+            "1. Juni 2026, 22:00 bis 23:30 Uhr MESZ (UTC+02:00)",
+            "1. Juni 2026, 22:00 Uhr bis 2. Juni 2026, 02:00 Uhr MESZ (UTC+02:00)",
+            "1. Juni 2026 bis 30. Juni 2026",
+        ),
+        (
+            "fr",
+            "1er juin 2026 à 14:03 CEST (UTC+02:00)",
+            "le 1er juin 2026 de 22:00 à 23:30 CEST (UTC+02:00)",
+            "du 1er juin 2026 à 22:00 au 2 juin 2026 à 02:00 CEST (UTC+02:00)",
+            "du 1er juin 2026 au 30 juin 2026",
+        ),
+        (
+            "es",
+            "1 de junio de 2026 a las 14:03 CEST (UTC+02:00)",
+            "el 1 de junio de 2026 de 22:00 a 23:30 CEST (UTC+02:00)",
+            "del 1 de junio de 2026 a las 22:00 al 2 de junio de 2026 a las 02:00 CEST (UTC+02:00)",
+            "del 1 de junio de 2026 al 30 de junio de 2026",
+        ),
+    ],
+)
+def test_instants_read_as_the_language_writes_them(
+    language: str, at: str, hours: str, nights: str, period: str
+) -> None:
+    reader = Reader(language, ZoneInfo("Europe/Berlin"))
+    ten = instant("2026-06-01T20:00:00Z")
+    start, end = instant("2026-05-31T22:00:00Z"), instant("2026-06-30T22:00:00Z")
+    shown = (
+        moment(instant("2026-06-01T12:03:00Z"), reader),
+        span((ten, ten + 90 * MINUTE), reader),
+        span((ten, ten + 4 * HOUR), reader),
+        days(start, end, reader, reader.zone),
+    )
+    assert tuple(" ".join(text.split()) for text in shown) == (at, hours, nights, period)
+
+
+def test_one_oclock_is_singular_in_spanish() -> None:
+    assert moment(instant("2026-06-01T01:30:00Z"), Reader("es", ZoneInfo("UTC"))) == "1 de junio de 2026 a la 01:30 UTC"
+
+
+@pytest.mark.parametrize(
+    ("language", "share", "paid", "lasted"),
+    [
+        ("de", "99,899\u00a0%", "1.200,00\u00a0€", "1 Tag 2 Stunden"),
+        ("fr", "99,899\u00a0%", "1\u202f200,00\u00a0€", "1\u00a0jour 2\u00a0heures"),
+        ("es", "99,899\u00a0%", "1.200,00\u00a0€", "1 día 2 horas"),
+    ],
+)
+def test_figures_read_as_the_language_writes_them(language: str, share: str, paid: str, lasted: str) -> None:
+    reader = Reader(language, TOKYO)
+    assert percent(Decimal("0.99899999"), reader) == share
+    assert money(Decimal("1200.00"), "EUR", reader) == paid
+    assert duration(DAY + 2 * HOUR, reader) == lasted

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from notices.examples import AGREEMENT, CUSTOMER, PORTFOLIO, PROVIDER, case, instant, link, verdict, work
 from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import Confirmation, MaintenanceNotice, Notices
 from upheld.agreements.notice_terms import Notice as Promise
+from upheld.agreements.objectives import Chronic
 from upheld.agreements.units import DAY, MINUTE
+from upheld.notices.examples import AGREEMENT, CUSTOMER, PORTFOLIO, PROVIDER, case, instant, link, verdict, work
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import (
     case_roles,
@@ -240,3 +241,37 @@ def test_a_maintenance_role_without_a_contact_is_stopped() -> None:
 
 def test_the_example_portfolio_is_whole() -> None:
     assert [a.id for a in PORTFOLIO.agreements] == ["acme-vpn-gold"]
+
+
+def test_a_contact_is_told_in_its_own_language_and_zone() -> None:
+    tokyo = Contact(email="tokyo@acme.example", language="de", time_zone="Asia/Tokyo")
+    customer = CUSTOMER.model_copy(update={"contacts": {"noc": (tokyo, *CUSTOMER.contacts["noc"])}})
+    first, second, *_ = plan("violation", customer=customer)
+    assert "2. Juni 2026, 07:44 Uhr JST (UTC+09:00)" in first.text.replace("\u00a0", " ").replace("\n", " ")
+    assert "2 June 2026, 00:44 CEST (UTC+02:00)" in second.text.replace("\n", " ")
+
+
+def test_each_language_gets_its_own_calendar_entry() -> None:
+    contacts = (Contact(email="a@acme.example", language="fr"), Contact(email="b@acme.example", language="es"))
+    customer = CUSTOMER.model_copy(update={"contacts": {"noc": contacts}})
+    french, spanish = plan_maintenance_notices(
+        "maintenance", work(), AGREEMENT, customer, PROVIDER, ("vpn-0042",), AT, due_by=None, occasion="maintenance"
+    )
+    assert "SUMMARY;LANGUAGE=fr:Maintenance programmée" in str(french.calendar)
+    assert "SUMMARY;LANGUAGE=es:Mantenimiento programado" in str(spanish.calendar)
+
+
+def test_a_right_is_worded_as_the_agreement_gives_it_and_not_as_the_verdict_says_it() -> None:
+    chronic = Chronic.model_validate({"violations": 3, "within": "3 months", "right": "exit"})
+    availability = AGREEMENT.objectives[0].model_copy(update={"chronic": (chronic,)})
+    agreement = AGREEMENT.model_copy(update={"objectives": (availability, *AGREEMENT.objectives[1:])})
+    rights = [{"right": "exit", "reason": "violated 3 times within 3 months: 2026-04-01 to 2026-04-30"}]
+    contact = Contact(email="noc@acme.example", language="de")
+    customer = CUSTOMER.model_copy(update={"contacts": {"noc": (contact,)}})
+    broken = case(verdict=verdict(consequences=rights))
+    now, amended = (
+        plan("violation", case=broken, agreement=one, customer=customer)[0].text for one in (agreement, AGREEMENT)
+    )
+    assert "exit (3 Verletzungen innerhalb von 3 Monaten)" in now
+    assert "Recht:              exit\n" in amended
+    assert "violated" not in now + amended

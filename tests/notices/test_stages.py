@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
 from upheld.agreements.units import DAY, HOUR, SECOND
 from upheld.cases.model import Case
+from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 from upheld.notices.stages import MAX_ATTEMPTS, next_attempt, stop_reason

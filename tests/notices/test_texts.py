@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
+from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
 from upheld.notices.formats import one_line
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices

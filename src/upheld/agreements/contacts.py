@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.calendars import after_service_time
-from upheld.agreements.fields import Document, Name
+from upheld.agreements.fields import Document, Name, Zone
 from upheld.agreements.hours import ServiceHours, parse_service_hours
 from upheld.agreements.units import local_midnight
 
+Language = Literal["en", "de", "fr", "es"]
+"""The languages that notices are written in."""
 Medium = Literal["email", "webhook", "page"]
 """What carries a notice to an address; `page` is SMS, chat or a telephone, by way of Apprise."""
 
@@ -92,7 +94,9 @@ class Absence(Document):
 class Contact(Address):
     """One contact of a role. `fallback`: where a notice goes to, in this order, that cannot be delivered."""
 
-    language: Literal["en"] = "en"
+    language: Language = "en"
+    time_zone: Zone | None = None
+    """The zone that it lives in; the party's, where it has none of its own."""
     quiet_hours: QuietHours | None = None
     absent: tuple[Absence, ...] = ()
     fallback: tuple[Address, ...] = ()
@@ -111,7 +115,9 @@ def standing_in(
     """Who is told at an instant in place of each other, from the contact itself to the one that is there. Where a role
     has nobody, or everyone is away in a circle, the last that was found is told."""
     chain = [contact]
-    while (role := next((a.instead for a in chain[-1].absent if a.holds(at, zone)), None)) is not None:
+    while (
+        role := next((a.instead for a in chain[-1].absent if a.holds(at, chain[-1].time_zone or zone)), None)
+    ) is not None:
         found = contacts.get(role, ())
         if not found or found[0] in chain:
             break

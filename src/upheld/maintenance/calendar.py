@@ -1,6 +1,7 @@
 """A planned work as a calendar entry (iCalendar, RFC 5545 and 5546), readable by machines too (MAINTNOTE)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Calendar, Event, vCalAddress, vText, vUri
@@ -13,8 +14,22 @@ from upheld.maintenance.model import Maintenance
 NO_ADDRESS = "invalid:nomail"  # RFC 5546 wants an organizer; this is how calendars write one that has no address
 
 
+@dataclass(frozen=True, slots=True)
+class EntryWords:
+    """What an entry says to people, and in which language (RFC 5646)."""
+
+    summary: str
+    description: str
+    language: str
+
+
 def calendar_entry(
-    maintenance: Maintenance, agreement: Agreement, provider: Party | None, services_hit: Sequence[str], at: int
+    maintenance: Maintenance,
+    agreement: Agreement,
+    provider: Party | None,
+    services_hit: Sequence[str],
+    at: int,
+    words: EntryWords,
 ) -> str:
     """The work as one agreement's customer sees it: METHOD:PUBLISH, or METHOD:CANCEL for a cancelled work.
 
@@ -34,8 +49,8 @@ def calendar_entry(
     event.add("dtstamp", to_datetime(at).replace(microsecond=0))
     event.add("dtstart", to_datetime(maintenance.start).replace(microsecond=0))
     event.add("dtend", to_datetime(maintenance.end).replace(microsecond=0))
-    event.add("summary", f"Planned maintenance: {maintenance.title}")
-    event.add("description", _description(maintenance, services_hit))
+    event.add("summary", words.summary, parameters={"LANGUAGE": words.language})
+    event.add("description", words.description, parameters={"LANGUAGE": words.language})
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     event.add("transp", "TRANSPARENT")
     event.add("categories", ["MAINTENANCE"])
@@ -54,11 +69,6 @@ def calendar_entry(
 def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None) -> str:
     """Globally unique, and the same for the whole life of the work under the agreement."""
     return str(uuid5(NAMESPACE_URL, f"upheld:{provider.id if provider else ''}/{agreement.id}/{maintenance.id}"))
-
-
-def _description(maintenance: Maintenance, services_hit: Sequence[str]) -> str:
-    lines = [maintenance.description, f"Services: {', '.join(services_hit)}", f"Reference: {maintenance.id}"]
-    return "\n".join(line for line in lines if line)
 
 
 def _organizer(provider: Party | None) -> vCalAddress | vUri:

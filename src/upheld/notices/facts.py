@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from upheld.agreements.model import Agreement
@@ -49,7 +50,7 @@ def case_context(
         "case": case,
         "service": one_line(case.service),
         "objective": one_line(case.objective),
-        "promise": None if objective is None else promise(objective),
+        "promise": None if objective is None else promise(objective, reader),
         "period": _period(verdict, agreement, reader),
         "rolling": objective is not None and objective.sole_period.rolling is not None,
         "attained": None if objective is None else _attained(objective, verdict, reader),
@@ -61,12 +62,12 @@ def case_context(
         "at_risk_at": _instant(verdict, "at_risk_at"),
         "credit": _credit(verdict),
         "claim_by": _instant(verdict, "claim_by"),
-        "rights": [f"{one_line(c['right'])}: {one_line(c['reason'])}" for c in verdict.get("consequences", ())],
+        "rights": [_right(consequence["right"], objective) for consequence in verdict.get("consequences", ())],
         "members": _members(objective, agreement),
         "credit_final": bool(verdict.get("final")),
         "credits_promised": objective is not None and bool(objective.credits),
         "measured": case.reopened_at is None,
-        "update": str(case.told.get("text") or ""),
+        "update": one_line(str(case.told.get("text") or "")),
         "next_update": _next_update(case, agreement),
         "fixed_by": fixed_by(agreement, fixing_since(case)),
         "asks_reader": role in agreement.confirmation.to,
@@ -158,21 +159,38 @@ def _parties(
     }
 
 
-def promise(objective: Objective) -> dict[str, str | int | None]:
-    """The promise by its parts, for a template to put into words: `kind`, `metric`, `aggregate`, `target` (as
-    written, such as `99.9 %` or `40`), `operator` (of a bound), `calendar` with its `billing_day`, or `rolling`
-    (microseconds)."""
+def promise(objective: Objective, reader: Reader) -> dict[str, str | int | None]:
+    """The promise by its parts, for a template to put into words: `kind`, `metric`, `aggregate`, `target` (such as
+    `99.9 %` or `40`, as the reader writes it), `operator` (of a bound), `calendar` with its `billing_day`, or
+    `rolling` (microseconds)."""
     indicator, target = objective.indicator, objective.target
     return {
         "kind": indicator.kind,
         "metric": one_line(indicator.metric),
         "aggregate": indicator.aggregate if indicator.kind == "aggregate" else None,
-        "target": str(target.limit) if isinstance(target, Bound) else format_share(target),
+        "target": _target(target, reader),
         "operator": target.operator if isinstance(target, Bound) else None,
         "calendar": objective.sole_period.calendar,
         "billing_day": objective.sole_period.billing_day,
         "rolling": objective.sole_period.rolling,
     }
+
+
+def _target(target: Bound | Fraction, reader: Reader) -> str:
+    """The whole of it: nothing is cut off a promise."""
+    if isinstance(target, Bound):
+        return figure(target.limit, reader, places=_places(target.limit), lower_is_better=False)
+    share = Decimal(format_share(target).removesuffix(" %"))
+    return percent(share / 100, reader, _places(share))
+
+
+def _right(name: str, objective: Objective | None) -> dict[str, str | int]:
+    """A right that repeated violations give, as the agreement words it: `violations` in `months`, both 0 where it is
+    not in the agreement any more. The verdict's own reason is in English, and for auditors."""
+    stated = objective.chronic if objective is not None else ()
+    found = next((chronic for chronic in stated if chronic.right == name), None)
+    violations, months = (0, 0) if found is None else (found.violations, found.within)
+    return {"name": one_line(name), "violations": violations, "months": months}
 
 
 def _attained(objective: Objective, verdict: Mapping[str, Any], reader: Reader) -> str | None:

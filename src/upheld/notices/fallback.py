@@ -62,7 +62,7 @@ def undeliverable(
     for role, number, contact, wanted in contacts_at([ACCOUNT_MANAGER], customer, provider, at):
         if contact is None:
             continue
-        reader = Reader(contact.language, provider.time_zone)
+        reader = Reader(contact.language, contact.time_zone or provider.time_zone)
         context = _context(notice, why, further, customer, provider, reader)
         key = f"{notice.id}/undeliverable/{role}/{number}"
         common = {name: getattr(notice, name) for name in ("customer", "agreement", "case_id", "problem_id")}

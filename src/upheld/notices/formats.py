@@ -5,19 +5,63 @@ Figures never look better than they are: a figure is cut to a few places in the 
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 from upheld.agreements.units import DAY, HOUR, HUGE, MINUTE, SECOND, scientific_text, to_datetime
 
-LOCALES = {"en": "en_GB"}
+LOCALES = {"en": "en_GB", "de": "de_DE", "fr": "fr_FR", "es": "es_ES"}
 """The Babel locale of each language that there are texts in (a folder under templates/)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    """How a language puts instants and figures together, which Babel does not say."""
+
+    moment: str = "{day}, {time}"
+    hours: str = "{day}, {start} to {end}"
+    """From one time of a day to another."""
+    moments: str = "{start} to {end}"
+    """From one moment to another."""
+    days: str = "{start} to {end}"
+    percent: str = "{figure}\u00a0%"
+    colon: str = ":"
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """What is written for an abbreviation of a time zone, where it is another."""
+
+
+_GERMAN_ZONES = {"CET": "MEZ", "CEST": "MESZ", "WET": "WEZ", "WEST": "WESZ", "EET": "OEZ", "EEST": "OESZ"}
+_USAGE = {
+    "en": _Usage(percent="{figure} %"),
+    "de": _Usage(
+        moment="{day}, {time}\u00a0Uhr",
+        hours="{day}, {start} bis {end}\u00a0Uhr",
+        moments="{start} bis {end}",
+        days="{start} bis {end}",
+        zones=_GERMAN_ZONES,
+    ),
+    "fr": _Usage(
+        moment="{day} à {time}",
+        hours="le {day} de {start} à {end}",
+        moments="du {start} au {end}",
+        days="du {start} au {end}",
+        colon="\u00a0:",
+    ),
+    "es": _Usage(
+        moment="{day} a las {time}",
+        hours="el {day} de {start} a {end}",
+        moments="del {start} al {end}",
+        days="del {start} al {end}",
+    ),
+}
 
 MOST_PLACES = 12
 """With these a figure below HUGE has at most 28 digits, which is what `decimal`, and Babel with it, calculates in."""
@@ -38,6 +82,10 @@ class Reader:
     def locale(self) -> str:
         return LOCALES[self.language]
 
+    @property
+    def usage(self) -> _Usage:
+        return _USAGE[self.language]
+
 
 def one_line(text: str) -> str:
     """`text` without control characters, line ends and characters that reorder what follows; blanks squeezed."""
@@ -48,17 +96,21 @@ def one_line(text: str) -> str:
 def moment(instant: int, reader: Reader) -> str:
     """`1 June 2026, 14:03 CEST (UTC+02:00)`; seconds only where there are some."""
     local = _local(instant, reader)
-    return f"{_day_and_time(local, reader)} {_zone_name(local)}"
+    return f"{_day_and_time(local, reader)} {_zone_name(local, reader)}"
 
 
 def span(interval: tuple[int, int], reader: Reader) -> str:
     """`1 June 2026, 22:00 to 23:30 CEST (UTC+02:00)`, with the day of the end, or its offset, where it is another."""
     start, end = interval
     first, last = _local(start, reader), _local(end, reader)
-    if _zone_name(first) != _zone_name(last):
-        return f"{moment(start, reader)} to {moment(end, reader)}"
-    until = _time(last) if first.date() == last.date() else _day_and_time(last, reader)
-    return f"{_day_and_time(first, reader)} to {until} {_zone_name(last)}"
+    zone = _zone_name(last, reader)
+    if _zone_name(first, reader) != zone:
+        return reader.usage.moments.format(start=moment(start, reader), end=moment(end, reader))
+    if first.date() == last.date():
+        hours = reader.usage.hours.format(day=_day(first.date(), reader), start=_time(first), end=_time(last))
+        return f"{hours} {zone}"
+    from_to = reader.usage.moments.format(start=_day_and_time(first, reader), end=_day_and_time(last, reader))
+    return f"{from_to} {zone}"
 
 
 def span_utc(interval: tuple[int, int], reader: Reader) -> str:
@@ -68,9 +120,8 @@ def span_utc(interval: tuple[int, int], reader: Reader) -> str:
 
 def days(start: int, end: int, reader: Reader, zone: ZoneInfo) -> str:
     """A period [start, end) by its first and last day in `zone`: `1 June 2026 to 30 June 2026`."""
-    first = format_date(to_datetime(start).astimezone(zone).date(), "d MMMM y", reader.locale)
-    last = format_date(to_datetime(end - 1).astimezone(zone).date(), "d MMMM y", reader.locale)
-    return first if first == last else f"{first} to {last}"
+    first, last = (_day(to_datetime(at).astimezone(zone).date(), reader) for at in (start, end - 1))
+    return first if first == last else reader.usage.days.format(start=first, end=last)
 
 
 def duration(length: int, reader: Reader) -> str:
@@ -80,8 +131,8 @@ def duration(length: int, reader: Reader) -> str:
     for unit, size in (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND)):
         count, rest = divmod(rest, size)
         if count:
-            parts.append(format_unit(count, f"duration-{unit}", "long", locale=reader.locale))
-    return " ".join(parts[:3]) or format_unit(0, "duration-second", "long", locale=reader.locale)
+            parts.append(_count_of(count, unit, reader.locale))
+    return " ".join(parts[:3]) or _count_of(0, "second", reader.locale)
 
 
 def whole(count: int, reader: Reader) -> str:
@@ -90,7 +141,7 @@ def whole(count: int, reader: Reader) -> str:
 
 def percent(share: Decimal, reader: Reader, places: int = 3) -> str:
     """A share as `99.898 %`, cut off after `places` places, never rounded up."""
-    return f"{_cut(share * 100, places, ROUND_FLOOR, reader)} %"
+    return reader.usage.percent.format(figure=_cut(share * 100, places, ROUND_FLOOR, reader))
 
 
 def figure(value: Decimal, reader: Reader, *, places: int, lower_is_better: bool) -> str:
@@ -100,7 +151,7 @@ def figure(value: Decimal, reader: Reader, *, places: int, lower_is_better: bool
 
 
 def money(amount: Decimal, currency: str, reader: Reader) -> str:
-    return str(format_currency(amount, currency, locale=reader.locale))
+    return _money(amount, currency, reader.locale)
 
 
 def _cut(value: Decimal, places: int, rounding: str, reader: Reader) -> str:
@@ -112,22 +163,46 @@ def _cut(value: Decimal, places: int, rounding: str, reader: Reader) -> str:
     return str(format_decimal(cut, format="#,##0." + "#" * max(places, 1), locale=reader.locale))
 
 
+@lru_cache(1024)
+def _money(amount: Decimal, currency: str, locale: str) -> str:
+    return str(format_currency(amount, currency, locale=locale))
+
+
+@lru_cache(1024)
+def _count_of(count: int, unit: str, locale: str) -> str:
+    return str(format_unit(count, f"duration-{unit}", "long", locale=locale))
+
+
 def _local(instant: int, reader: Reader) -> datetime:
     return to_datetime(instant).astimezone(reader.zone)
 
 
 def _day_and_time(local: datetime, reader: Reader) -> str:
-    # the clock face only: an aware value would be shifted once more
-    return f"{format_datetime(local.replace(tzinfo=None), 'd MMMM y', locale=reader.locale)}, {_time(local)}"
+    text = reader.usage.moment.format(day=_day(local.date(), reader), time=_time(local))
+    return text.replace(" a las 01:", " a la 01:") if reader.language == "es" else text
+
+
+def _day(day: date, reader: Reader) -> str:
+    return _long_day(day, reader.locale)
+
+
+@lru_cache(1024)
+def _long_day(day: date, locale: str) -> str:
+    """The first of a month is an ordinal in French, which the CLDR's pattern does not say. No line ends after the day
+    where that would stand alone."""
+    text = str(format_date(day, "d MMMM y" if locale == "en_GB" else "long", locale=locale))
+    if locale == "fr_FR":
+        text = re.sub("^1 ", "1er ", text)
+    return text.replace(" ", "\u00a0", 1) if locale in ("de_DE", "fr_FR") else text
 
 
 def _time(local: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.second else "%H:%M")
 
 
-def _zone_name(local: datetime) -> str:
+def _zone_name(local: datetime, reader: Reader) -> str:
     name, offset = local.tzname() or "", local.strftime("%z")
     written = f"UTC{offset[:3]}:{offset[3:5]}"
     if name == "UTC":
         return "UTC"
-    return f"{name} ({written})" if name.isalpha() else f"({written})"
+    return f"{reader.usage.zones.get(name, name)} ({written})" if name.isalpha() else f"({written})"

@@ -68,7 +68,7 @@ def gathered_notices(
         reader_of = customers.get(party) if party else provider
         url = link(theirs[0], f"{role}/{number}") if kind in ("question", "reminder") else None
         assert reader_of is not None, "a contact of nobody"
-        reader = Reader(contact.language, reader_of.time_zone)
+        reader = Reader(contact.language, contact.time_zone or reader_of.time_zone)
         context = problem_context(problem, theirs, customers, provider, role, reader, url)
         text = render_gathered(kind, {**context, "listed": theirs[:CASES_LISTED]})
         key = f"{problem.id}/{kind}-{at}/{party or 'provider'}/{role}/{number}"

@@ -17,7 +17,7 @@ from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.quiet import not_before
-from upheld.notices.texts import Text, render
+from upheld.notices.texts import Text, entry_words, render
 
 CUSTOMER = "customer."
 
@@ -83,7 +83,7 @@ def plan_maintenance_notices(
     """The notices of a planned work to those whom the agreement names in `notices.maintenance`, each with the
     work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`."""
     promise = agreement.notices.maintenance
-    calendar = calendar_entry(maintenance, agreement, provider, services_hit, at)
+    entries: dict[str, str] = {}
     notices: list[Notice] = []
     for role, number, contact, wanted in contacts_at(promise.to if promise else (), customer, provider, at):
         key = f"{maintenance.id}/{occasion}/{agreement.id}/{role}/{number}"
@@ -91,13 +91,16 @@ def plan_maintenance_notices(
             "customer": agreement.customer,
             "agreement": agreement.id,
             "maintenance_id": maintenance.id,
-            "calendar": calendar,
         }
         if contact is None:
             notices.append(_nobody(key, kind, role, at, due_by, common))
             continue
         reader = _reader(role, contact, agreement, customer, provider)
         context = maintenance_context(maintenance, agreement, customer, provider, services_hit, role, reader, at)
+        if reader.language not in entries:
+            words = entry_words(context)
+            entries[reader.language] = calendar_entry(maintenance, agreement, provider, services_hit, at, words)
+        common["calendar"] = entries[reader.language]
         data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
         notices.append(_notice(key, kind, role, contact, wanted, at, due_by, common, context, data))
     return _once_each(notices)
@@ -211,7 +214,8 @@ def _reader(
     role: str, contact: Contact, agreement: Agreement, customer: Party | None, provider: Party | None
 ) -> Reader:
     party = customer if role.startswith(CUSTOMER) else provider
-    return Reader(contact.language, party.time_zone if party is not None else agreement.time_zone)
+    zone = party.time_zone if party is not None else agreement.time_zone
+    return Reader(contact.language, contact.time_zone or zone)
 
 
 def _notice(

@@ -16,12 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pas
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from upheld.maintenance.calendar import EntryWords
 from upheld.notices import formats
 from upheld.notices.formats import one_line
 from upheld.notices.model import NoticeKind
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUBJECT_LENGTH = 200
+
+_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,31 @@ def render_gathered(kind: NoticeKind, context: Mapping[str, Any]) -> Text:
     return _render("problem", kind, context)
 
 
+def entry_words(context: Mapping[str, Any]) -> EntryWords:
+    """What the calendar entry of a planned work says, of a context that `facts.maintenance_context` made."""
+    reader = context["reader"]
+    template = _environment(False).get_template(f"{reader.language}/calendar.jinja")
+    lines = [one_line(line) for line in _block(template, "description", context).splitlines()]
+    summary = one_line(_block(template, "summary", context))
+    return EntryWords(summary, "\n".join(line for line in lines if line), reader.language)
+
+
 def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text:
     name = f"{context['reader'].language}/{template}.jinja"
     plain = _environment(False).get_template(name)
-    values = {**context, "kind": kind}
+    values = {**context, "kind": kind, "colon": context["reader"].usage.colon}
     text = plain.render(values, layout="layout.txt", parts="parts.txt")
     html = _environment(True).get_template(name).render(values, layout="layout.html", parts="parts.html")
     return Text(_subject(plain, values), _close_gaps(text), _close_gaps(html, 1))
 
 
 def _subject(template: Template, values: Mapping[str, Any]) -> str:
-    context = template.new_context({**values, "layout": "layout.txt", "parts": "parts.txt"})
-    subject = one_line("".join(template.blocks["subject"](context)))
+    subject = one_line(_block(template, "subject", {**values, "layout": "layout.txt", "parts": "parts.txt"}))
     return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
+
+
+def _block(template: Template, name: str, values: Mapping[str, Any]) -> str:
+    return "".join(template.blocks[name](template.new_context(dict(values))))
 
 
 @cache
@@ -76,8 +91,9 @@ def _environment(html: bool) -> Environment:
 
 
 def _squeeze(text: str) -> str:
-    """On one line, whatever line ends the template has; what is marked as safe HTML stays so."""
-    squeezed = " ".join(text.split())
+    """On one line, whatever line ends the template has, with the blanks that do not break kept; what is marked as safe
+    HTML stays so."""
+    squeezed = _BLANKS.sub(" ", text).strip(" ")
     return Markup(squeezed) if isinstance(text, Markup) else squeezed  # noqa: S704  # was safe before
 
 

@@ -1,0 +1,341 @@
+"""An example of every kind of notice, in every language: for previews, for the check of a provider's own texts, and for
+tests. A provider, a customer and an agreement that there are not, and what could happen to them. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from upheld.agreements.contacts import Language
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.parties import Party
+from upheld.agreements.units import DAY, parse_instant
+from upheld.cases.model import Case
+from upheld.cases.problems import Problem
+from upheld.maintenance.model import Maintenance
+from upheld.notices.fallback import undeliverable
+from upheld.notices.gathering import gathered_notices
+from upheld.notices.model import Notice, NoticeKind, Owed
+from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
+
+PORTFOLIO = Portfolio.model_validate(
+    {
+        "provider": {
+            "id": "north",
+            "name": "Northern Networks",
+            "time_zone": "UTC",
+            "contacts": {"account-manager": [{"email": "account@north.example"}]},
+        },
+        "customers": [
+            {
+                "id": "acme",
+                "name": "Acme & Söhne GmbH",
+                "time_zone": "Europe/Berlin",
+                "contacts": {
+                    "noc": [
+                        {"email": "noc@acme.example"},
+                        {
+                            "webhook": "https://hooks.acme.example/sla",
+                            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                        },
+                    ]
+                },
+            }
+        ],
+        "agreements": [
+            {
+                "id": "acme-vpn-gold",
+                "customer": "acme",
+                "time_zone": "Europe/Berlin",
+                "valid": {"from": "2026-01-01"},
+                "services": ["vpn-0042", "vpn-0043"],
+                "objectives": [
+                    {
+                        "id": "availability",
+                        "indicator": {"kind": "availability", "metric": "reachable", "good_when": ">= 1"},
+                        "period": {"calendar": "month"},
+                        "target": "99.9 %",
+                        "warning": {"budget_spent": "75 %"},
+                        "credits": [{"below": "99.9 %", "share": "10 %"}],
+                    },
+                    {
+                        "id": "latency",
+                        "indicator": {"kind": "aggregate", "metric": "rtt_ms", "aggregate": "p95"},
+                        "period": {"calendar": "day"},
+                        "target": "<= 40",
+                    },
+                    {
+                        "id": "requests",
+                        "indicator": {"kind": "ratio", "metric": "http_requests"},
+                        "period": {"rolling": "28d"},
+                        "target": "99.5 %",
+                    },
+                ],
+                "charge": {"vpn-0042": {"amount": "1200.00", "currency": "EUR"}},
+                "notices": {
+                    "violation": {"within": "15m", "to": ["customer.noc", "account-manager"]},
+                    "degradation": {"within": "30m", "to": ["account-manager"]},
+                    "maintenance": {"lead_time": "10d", "reminder": "1d", "to": ["customer.noc"]},
+                },
+                "confirmation": {"to": ["customer.noc"], "remind_after": "1d", "close_after": "3d"},
+            }
+        ],
+    }
+)
+AGREEMENT: Agreement = PORTFOLIO.agreements[0]
+CUSTOMER: Party = PORTFOLIO.customers[0]
+assert PORTFOLIO.provider is not None
+PROVIDER: Party = PORTFOLIO.provider
+
+TITLE = {
+    "en": "Exchange of the line card in Bremen-2",
+    "de": "Austausch der Line-Card in Bremen-2",
+    "fr": "Remplacement de la carte de ligne à Bremen-2",
+    "es": "Sustitución de la tarjeta de línea en Bremen-2",
+}
+DESCRIPTION = {
+    "en": "The card of slot 4 is replaced. Traffic moves to the second path for most of the time.",
+    "de": "Die Karte in Steckplatz 4 wird ersetzt. Der Verkehr läuft die meiste Zeit über den zweiten Weg.",
+    "fr": "La carte de l’emplacement 4 est remplacée. Le trafic emprunte la plupart du temps le second chemin.",
+    "es": "Se sustituye la tarjeta de la ranura 4. El tráfico pasa la mayor parte del tiempo por el segundo camino.",
+}
+UPDATE = {
+    "en": "A card is being replaced.",
+    "de": "Eine Karte wird gerade ausgetauscht.",
+    "fr": "Une carte est en cours de remplacement.",
+    "es": "Se está sustituyendo una tarjeta.",
+}
+
+
+def instant(text: str) -> int:
+    return parse_instant(text)
+
+
+AT = instant("2026-06-01T22:45:00Z")
+RESTORED = instant("2026-06-01T22:44:00Z")
+CLOSED = instant("2026-06-02T07:15:30Z")
+SOLVED = instant("2026-06-02T09:30:00Z")
+
+
+def verdict(**changes: Any) -> Mapping[str, Any]:
+    """June 2026 in Berlin, broken by an outage of 44 minutes of which 43 are allowed."""
+    return {
+        "agreement": "acme-vpn-gold",
+        "objective": "availability",
+        "service": "vpn-0042",
+        "customer": "acme",
+        "period_start": "2026-05-31T22:00:00Z",
+        "period_end": "2026-06-30T22:00:00Z",
+        "status": "violated",
+        "final": False,
+        "attained": "0.969444444444",
+        "good": 1396,
+        "bad": 44,
+        "missing": 0,
+        "excluded": 0,
+        "budget": "43.2",
+        "spent": "44",
+        "at_risk_at": "2026-06-01T22:33:00Z",
+        "violated_at": "2026-06-01T22:44:00Z",
+        "credit": None,
+        "evidence": [
+            {"start": "2026-06-01T22:00:00Z", "end": "2026-06-01T22:44:00Z", "kind": "bad", "reason": ""},
+            {
+                "start": "2026-06-03T00:00:00Z",
+                "end": "2026-06-03T02:00:00Z",
+                "kind": "excluded",
+                "reason": "customer_cause",
+            },
+        ],
+        "agreement_version": 1,
+        "version": 1,
+        "relative_error": None,
+        "claim_by": None,
+        "consequences": [],
+    } | changes
+
+
+def case(**changes: Any) -> Case:
+    given: dict[str, Any] = {
+        "id": "case-7f3a",
+        "kind": "violation",
+        "state": "acting",
+        "agreement": "acme-vpn-gold",
+        "objective": "availability",
+        "service": "vpn-0042",
+        "customer": "acme",
+        "period_start": parse_instant("2026-05-31T22:00:00Z"),
+        "opened_at": parse_instant("2026-06-01T22:33:00Z"),
+        "verdict": verdict(),
+        "seq": 5,
+    } | changes
+    return Case(**given)
+
+
+def work(**changes: Any) -> Maintenance:
+    given: dict[str, Any] = {
+        "id": "chg-2026-118",
+        "title": TITLE["en"],
+        "start": parse_instant("2026-06-20T22:00:00Z"),
+        "end": parse_instant("2026-06-21T02:00:00Z"),
+        "services": ("vpn-0042", "vpn-0043"),
+        "approved_by": "M. Lange",
+        "planned_at": parse_instant("2026-06-01T08:00:00Z"),
+        "description": DESCRIPTION["en"],
+    } | changes
+    return Maintenance(**given)
+
+
+def link(contact: str) -> str:
+    return f"https://sla.north.example/confirm/token-of-{contact.replace('/', '-')}"
+
+
+# -- the examples ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`make` gives the notice as it would be recorded, to a reader of a language."""
+
+    kind: NoticeKind
+    make: Callable[[Language], Notice]
+
+
+def example(name: str, language: Language) -> Notice:
+    """The notice of an example, a key of EXAMPLES. Raises KeyError."""
+    return EXAMPLES[name].make(language)
+
+
+def in_language(party: Party, language: Language) -> Party:
+    """The party, with all of its contacts reading that language."""
+    contacts = {
+        role: tuple(contact.model_copy(update={"language": language}) for contact in contacts)
+        for role, contacts in party.contacts.items()
+    }
+    return party.model_copy(update={"contacts": contacts})
+
+
+def _of_case(kind: NoticeKind, about: Case, number: int = 0, told: Mapping[str, str] | None = None) -> Example:
+    """`number`: the notice of this contact. `told`: what our people told of the case, by language."""
+
+    def make(language: Language) -> Notice:
+        now = replace(about, told={"at": AT, "text": told[language], "by": "Ada"}) if told else about
+        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        return plan_case_notices(
+            kind, now, AGREEMENT, customer, provider, AT, due_by=None, occasion=f"{kind}-1", links=link
+        )[number]
+
+    return Example(kind, make)
+
+
+def _undeliverable(further: str | None) -> Example:
+    """To the account manager: what was told a customer came back, and goes to another address or to none."""
+
+    def make(language: Language) -> Notice:
+        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        notice = EXAMPLES["violation"].make(language)
+        elsewhere = None if further is None else replace(notice, address=further)
+        why = "it came back: 5.1.1 550 5.1.1 no such user"
+        return undeliverable(notice, why, elsewhere, customer, provider, AT)[0]
+
+    return Example("undeliverable", make)
+
+
+def _of_work(kind: NoticeKind, about: Maintenance, at: int) -> Example:
+    def make(language: Language) -> Notice:
+        planned = replace(about, title=TITLE[language], description=DESCRIPTION[language])
+        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        return plan_maintenance_notices(
+            kind, planned, AGREEMENT, customer, provider, planned.services, at, due_by=None, occasion=kind
+        )[0]
+
+    return Example(kind, make)
+
+
+def _of_problem(kind: NoticeKind, role: str) -> Example:
+    """Three services that one problem hits, told to a role."""
+    facts: dict[str, Any] = {"status": "violated", "objective": "availability", "asked": 1}
+    facts["answer_by"] = AT + DAY if kind == "question" else None
+    facts["credit"] = {"amount": "120.00", "currency": "EUR"} if kind == "violation" else None
+    rows = [
+        Owed(
+            problem="P-0FB0746D1A",
+            case_id=f"C-00000000{n}",
+            seq=1,
+            kind=kind,
+            party=CUSTOMER.id if role.startswith("customer.") else "",
+            customer=CUSTOMER.id,
+            agreement=AGREEMENT.id,
+            roles=(role,),
+            at=AT,
+            facts={**facts, "service": f"vpn-004{n}"},
+        )
+        for n in range(3)
+    ]
+    problem = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
+
+    def make(language: Language) -> Notice:
+        customers = {CUSTOMER.id: in_language(CUSTOMER, language)}
+        provider = in_language(PROVIDER, language)
+        return gathered_notices(
+            problem, rows, customers, provider, AT, lambda row, contact: link(f"{row.problem}/{contact}")
+        )[0]
+
+    return Example(kind, make)
+
+
+AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
+CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
+MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
+SILENT = {"silence": {"since": "2026-06-01T22:34:00Z", "services": ["vpn-0042"], "metric": "reachable"}}
+_SLOW = verdict(attained="40.00001", budget=None, spent=None, final=True, bad=3, evidence=[])
+_FAILED = verdict(attained="0.993999999999", budget="1500.5", spent="1800", bad=1800)
+_ENDED = {"state": "closed", "restored_at": RESTORED, "closed_at": CLOSED}
+
+_GATHERED: tuple[NoticeKind, ...] = (
+    "degradation", "violation", "update", "restoration", "question", "reminder", "reopened", "closed", "withdrawn",
+    "no_data", "resumed",
+)  # fmt: skip
+
+EXAMPLES: Mapping[str, Example] = {
+    "degradation": _of_case("degradation", case(kind="degradation", verdict=AT_RISK)),
+    "violation": _of_case("violation", case()),
+    "violation-of-latency": _of_case("violation", case(objective="latency", verdict=_SLOW)),
+    "violation-of-requests": _of_case("violation", case(objective="requests", verdict=_FAILED)),
+    "violation-to-account-manager": _of_case("violation", case(), -1),
+    "restoration": _of_case("restoration", case(state="restored", restored_at=RESTORED)),
+    "restoration-of-degradation": _of_case(
+        "restoration", case(kind="degradation", state="restored", restored_at=RESTORED, verdict=AT_RISK)
+    ),
+    "question": _of_case("question", case(state="confirming", restored_at=RESTORED, asked=1)),
+    "reminder": _of_case("reminder", case(state="confirming", restored_at=RESTORED, asked=1)),
+    "restoration-after-a-no": _of_case(
+        "restoration", case(state="restored", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=1)
+    ),
+    "question-after-a-no": _of_case(
+        "question", case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2)
+    ),
+    "reopened": _of_case("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
+    "update": _of_case("update", case(state="acting")),
+    "update-in-words": _of_case("update", case(state="acting"), told=UPDATE),
+    "closed": _of_case("closed", case(**_ENDED, outcome="confirmed")),
+    "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", verdict=CREDITED)),
+    "no_data": _of_case("no_data", case(kind="no_data", verdict=MET, findings=SILENT)),
+    "resumed": _of_case(
+        "resumed",
+        case(kind="no_data", verdict=MET, findings=SILENT, state="closed", closed_at=CLOSED, outcome="resumed"),
+    ),
+    "withdrawn": _of_case("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
+    "undeliverable": _undeliverable("duty@acme.example"),
+    "undeliverable-anywhere": _undeliverable(None),
+    "maintenance": _of_work("maintenance", work(), work().planned_at),
+    "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
+    "maintenance_cancelled": _of_work(
+        "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")
+    ),
+} | {
+    f"problem-{kind}-{whom}": _of_problem(kind, role)
+    for kind in _GATHERED
+    for whom, role in (("customer", "customer.noc"), ("provider", "account-manager"))
+    if not (kind in ("no_data", "resumed") and whom == "customer")
+}
+"""By name; the first of a kind bears the kind's. Each stands in tests/golden/notices/ in every language."""
