@@ -28,7 +28,9 @@ from upheld.channels.webhook_tickets import WebhookTickets
 from upheld.clock import AcceleratedClock, SystemClock
 from upheld.declared_channels import opened, read_channels
 from upheld.ingesting import Ingestion
+from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
+from upheld.noticeboard import Noticeboard
 from upheld.notices.links import Links, ProblemQuestion, Question, StepQuestion
 from upheld.notices.model import Owed
 from upheld.performing import Performer
@@ -162,6 +164,8 @@ class Settings(BaseSettings):
     """Bytes of bodies that are held in memory at the same time."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
+    supplier_notices: Approval = "always"
+    """When a provider's notice of work waits for a person: `always`, or only where there are `doubts`."""
     max_file: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
     """The largest file that is fetched for a measurement collection job, packed or not, in bytes."""
 
@@ -219,6 +223,7 @@ class Application:
             recorder=self.telemetry,
         )
         self.reports = Reports(self.store, self.ingestion, self.process, self.clock, self.telemetry)
+        self.noticeboard = Noticeboard(self.process, self.store, self.clock, settings.supplier_notices)
         taking = Taking(self.process, self.ingestion, self.clock, self.telemetry, self.admission)
         web_files = WebFiles(settings.max_file, settings.allowed_callbacks)
         job_files = FilesOfJobs(self.store, taking, web_files, self.clock, settings.max_file, self.telemetry)
@@ -291,6 +296,7 @@ class Application:
         self.background.stop()
         self.sinks.stop()
         self.senders.flush()
+        self.noticeboard.close()
         self.telemetry.close()
 
     def compact(self) -> int:

@@ -19,6 +19,7 @@ from upheld.cases.model import Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
@@ -519,6 +520,40 @@ class Transaction(Protocol):
     def stated(self) -> Stated | None: ...
     def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
         """Those that stand and were earned by a maintenance, by their ids."""
+
+    # notices of planned work, as providers sent them
+    def add_received(self, received: Received) -> int | None:
+        """Keeps what came, and returns its place in the order in which they came; None where it is there. Until the
+        transaction has ended, nobody else of the tenant takes in another."""
+
+    def received(self, received_id: str) -> Received | None: ...
+    def received_brief(self, ids: Collection[str]) -> Mapping[str, Received]:
+        """Those of these ids, without their bodies."""
+
+    def save_noticed(self, window: NoticedWindow) -> None:
+        """Adds it, or replaces the row of the same id."""
+
+    def noticed(self, window_id: str) -> NoticedWindow | None: ...
+    def noticed_in(self, received_id: str) -> Sequence[NoticedWindow]:
+        """The windows that a notice tells of, in its order."""
+
+    def noticed_of(self, key: Key) -> Sequence[NoticedWindow]:
+        """All that was ever received of a provider's work, in the order in which it came."""
+
+    def noticed_about(self, work: str) -> Sequence[NoticedWindow]:
+        """All that was received of a planned work, in the order in which it came."""
+
+    def noticed_windows(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWindow]:
+        """Newest first; those that wait, oldest first."""
+
+    def change_noticed(self, window: NoticedWindow) -> bool:
+        """Replaces the row of one that waits; False, and nothing changes, where it waits no more."""
+
+    def save_circuit(self, provider: str, circuit: str, nodes: Sequence[str], at: int, by: str) -> None:
+        """Keeps what a person says that a supplier's circuit is, in place of what was said before."""
+
+    def said_circuits(self, provider: str) -> Mapping[str, Sequence[str]]:
+        """What persons have said that the circuits of a supplier are."""
 
     def add_change(self, change: Change) -> None: ...
     def changes(self, since: int) -> Sequence[Change]: ...

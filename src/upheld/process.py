@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, claiming, examining, related, stepping, telling, topologies
+from upheld import alarming, announcing, claiming, examining, intake, related, stepping, telling, topologies
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
@@ -34,6 +34,8 @@ from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.notified import WorkNotice
+from upheld.maintenance.received import NoticedWindow, Received
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.mapping import Mapping
@@ -52,6 +54,14 @@ from upheld.telling import ProblemLink
 log = structlog.get_logger()
 ANSWERED_TOGETHER = 100
 """Cases that one transaction tells of a customer's answer."""
+
+
+class Differs(Exception):
+    """There is a work of an id, and it is another one, or was cancelled (`state`)."""
+
+    def __init__(self, work: str, state: str) -> None:
+        super().__init__(f"{work!r} {'was cancelled' if state == 'cancelled' else 'is another work'}; give a new id")
+        self.work = work
 
 
 class Process:
@@ -257,6 +267,18 @@ class Process:
         with self._store.transaction(tenant) as t:
             return announcing.plan(t, maintenance, *self._ground(t, tenant), self._clock.now())
 
+    def plan_maintenances(self, tenant: str, works: Sequence[Maintenance]) -> None:
+        """Takes in several works, all of them or none. Raises Differs where one of them is planned otherwise."""
+
+        def take(t: Transaction) -> None:
+            for work in works:
+                known = t.maintenance(work.id)
+                if known is not None and known != replace(work, planned_at=known.planned_at):
+                    raise Differs(work.id, known.state)
+                announcing.plan(t, work, *self._ground(t, tenant), self._clock.now())
+
+        settled(self._store, tenant, take)
+
     def cancel_maintenance(self, tenant: str, maintenance_id: str) -> Sequence[Notice]:
         """Cancels a work: who had been told is told, and what it had excluded counts again. Raises KeyError."""
         with self._store.transaction(tenant) as t:
@@ -271,6 +293,26 @@ class Process:
         """Reminds those whom an agreement names of a work that is coming."""
         with self._store.transaction(tenant) as t:
             announcing.remind(t, maintenance_id, agreement, *self._ground(t, tenant), self._clock.now())
+
+    def take_notice(
+        self, tenant: str, received: Received, read: Sequence[WorkNotice] | str, approval: intake.Approval
+    ) -> Sequence[NoticedWindow]:
+        """Takes in what was read of a provider's notice of work, or why nothing was. The same again changes nothing."""
+
+        def take(t: Transaction) -> Sequence[NoticedWindow]:
+            return intake.take(t, received, read, intake.Ground(*self._ground(t, tenant)), approval, self._clock.now())
+
+        return settled(self._store, tenant, take)
+
+    def answer_notice(
+        self, tenant: str, window_id: str, said: intake.Answer, by: str
+    ) -> Literal["taken", "too_late", "unknown"]:
+        """What a person says of a notice that waits. Raises Unanswerable."""
+
+        def tell(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
+            return intake.answer(t, window_id, said, intake.Ground(*self._ground(t, tenant)), by, self._clock.now())
+
+        return settled(self._store, tenant, tell)
 
     # -- cases --------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upheld.access import DELIVERIES, SESSION_COOKIE, Caller, Sessions, authenticate, digest, new_key, open_sessions
-from upheld.agreements.units import HOUR
+from upheld.agreements.units import HOUR, format_instant
 from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 
@@ -304,6 +304,8 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     window = {"start": instant(NOW + 24 * HOUR), "end": instant(NOW + 25 * HOUR), "services": ["vpn-2"]}
     work = {**window, "title": "fibre work", "approved_by": "sleeper"}
     maintenance = client.post("/v1/maintenance", json=work).json()["id"]
+    notice = {"content": _calendar("sleeper", "fibre", NOW), "headers": {"Content-Type": "text/calendar"}}
+    received = client.post("/v1/maintenance/notices", **notice).json()["id"]
     change = {"at": instant(NOW), "summary": "fibre", "services": ["vpn-1"], "author": "sleeper"}
     assert client.post("/v1/changes", json=change).status_code == 201
     bad = {"content": "fibre, sleeper", "headers": {"Content-Type": "application/json"}}
@@ -326,12 +328,21 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
         "position": position,
         "problem_id": problem.id,
         "maintenance_id": maintenance,
+        "received_id": received,
         "case_id": case["id"],
         "letter_id": letter["id"],
         "alarm_id": alarm_id,
         "job_id": job_id,
     }
     return {**ids, "period_start": case["period_start"]}
+
+
+def _calendar(provider: str, circuit: str, now: int) -> bytes:
+    times = {"DTSTART": now + 24 * HOUR, "DTEND": now + 25 * HOUR, "DTSTAMP": now}
+    named = {"PROVIDER": provider, "MAINTENANCE-ID": "1", "OBJECT-ID": circuit, "STATUS": "CONFIRMED"}
+    lines = [f"{name}:{format_instant(at).replace('-', '').replace(':', '')}" for name, at in times.items()]
+    lines += [f"X-MAINTNOTE-{name}:{value}" for name, value in named.items()]
+    return "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR"]).encode()
 
 
 def addresses(path: str, marks: dict[str, str]) -> list[str]:

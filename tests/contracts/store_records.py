@@ -10,6 +10,7 @@ from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.received import NoticedWindow, Received
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
@@ -238,6 +239,37 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
     announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
     return replace(announcement, **changes)  # type: ignore[arg-type]
+
+
+def a_received(mark: str = "", **changes: object) -> Received:
+    received = Received(
+        "N-1", f"digest{mark}", JUNE, "API, probe", "notice.eml", f"noc{mark}@lumen.example", b"\x00\xff"
+    )
+    return replace(received, **changes)  # type: ignore[arg-type]
+
+
+def a_noticed_window(mark: str = "", **changes: object) -> NoticedWindow:
+    window = NoticedWindow(
+        "N-1-1",
+        "N-1",
+        1,
+        JUNE,
+        "lumen",
+        "42",
+        "CHG-1",
+        1,
+        "waiting",
+        "plan",
+        {"uid": None, "status": f"CONFIRMED{mark}"},
+        ({"circuit_id": "ABC", "impact": "OUTAGE", "nodes": None},),
+        (f"who is ABC{mark}?",),
+        "work-1",
+        JUNE + DAY,
+        "Ada",
+        "because",
+        {"title": mark},
+    )
+    return replace(window, **changes)  # type: ignore[arg-type]
 
 
 def a_source_file(mark: str = "") -> SourceFile:

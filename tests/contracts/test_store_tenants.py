@@ -19,7 +19,9 @@ from store_records import (
     a_hub,
     a_maintenance,
     a_notice,
+    a_noticed_window,
     a_problem,
+    a_received,
     a_sender,
     a_service_event,
     a_source_file,
@@ -147,6 +149,14 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda t: list(t.exclusions_earned("work-1").values()),
         lambda mark: [an_exclusion(mark)],
     ),
+    "received": (lambda t: t.received("N-1"), a_received),
+    "received_brief": (lambda t: list(t.received_brief(["N-1"]).values()), lambda mark: [a_received(mark, body=b"")]),
+    "noticed": (lambda t: t.noticed("N-1-1"), a_noticed_window),
+    "noticed_in": (lambda t: t.noticed_in("N-1"), lambda mark: [a_noticed_window(mark)]),
+    "noticed_of": (lambda t: t.noticed_of(("lumen", "42", "CHG-1")), lambda mark: [a_noticed_window(mark)]),
+    "noticed_about": (lambda t: t.noticed_about("work-1"), lambda mark: [a_noticed_window(mark)]),
+    "noticed_windows": (lambda t: t.noticed_windows("waiting"), lambda mark: [a_noticed_window(mark)]),
+    "said_circuits": (lambda t: t.said_circuits("lumen"), lambda mark: {"abc": (f"fibre{mark}",)}),
     "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
     "alarms_numbered": (lambda t: t.alarms_numbered("17"), lambda mark: [an_alarm(mark, id=3)]),
     "alarm": (lambda t: t.alarm(3), lambda mark: an_alarm(mark, id=3)),
@@ -197,6 +207,9 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_alarm(an_alarm(mark, id=0))
     job = t.save_collection_job(a_collection_job(mark))
     t.save_source_file(replace(a_source_file(), source=job.source, state="taken"))
+    t.add_received(a_received(mark))
+    t.save_noticed(a_noticed_window(mark))
+    t.save_circuit("lumen", "abc", [f"fibre{mark}"], JUNE, "Ada")
     t.schedule(an_entry(mark))
     t.schedule(an_entry(mark, id="send/case-1/1"))
     t.raise_log_floor(a_floor(mark))
@@ -252,6 +265,9 @@ def touch_everything(t: Transaction) -> None:
     t.save_notice(a_notice("-touched"))
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))
+    assert t.change_noticed(a_noticed_window("-touched"))
+    t.save_noticed(a_noticed_window("-touched"))
+    t.save_circuit("lumen", "abc", ["touched"], JUNE, "Bob")
     t.revoke_exclusion("exclusion-1", JUNE)
     t.add_service_events([a_service_event("-touched")])
     t.save_alarm(an_alarm("-touched", id=3))

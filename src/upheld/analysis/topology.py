@@ -21,8 +21,9 @@ KEPT = 8
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A service, or a resource of any other `kind`, such as `switch`. `customers` are those of a service. One that is
-    not `described` is only named by others."""
+    """A service, or a resource of any other `kind`, such as `switch`. `customers` are those of a service.
+    `supplier_ids` are what suppliers call it, as (supplier, name): an empty supplier is any. One that is not
+    `described` is only named by others."""
 
     id: str
     kind: str = RESOURCE
@@ -32,6 +33,7 @@ class Node:
     valid_from: int | None = None
     valid_to: int | None = None
     described: bool = True
+    supplier_ids: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_service(self) -> bool:
@@ -83,6 +85,7 @@ class Topology:
         self.changes: Sequence[int] = sorted(ends)
         """When a dependency begins or ends."""
         self._standing: dict[int, Standing] = {}
+        self._supplier_ids: dict[tuple[str, str], set[str]] | None = None
 
     def at(self, instant: int) -> "Standing":
         """How it stands then. Between two changes it is the same, with all that was found out about it."""
@@ -104,6 +107,20 @@ class Topology:
         found = [standing.hit_by(failed) for standing in self.during(start, end)]
         hit = frozenset[str]().union(*(one.hit for one in found))
         return Impact(hit, frozenset[str]().union(*(one.unprotected for one in found)) - hit)
+
+    def called(self, supplier: str, name: str) -> frozenset[str]:
+        """The nodes that a supplier means by a name: those that it is declared for, else the one of this very id.
+        Neither case nor spaces tell names apart."""
+        if self._supplier_ids is None:
+            found: dict[tuple[str, str], set[str]] = {}
+            for node in self.nodes.values():
+                for by, theirs in node.supplier_ids:
+                    found.setdefault((_folded(by), _folded(theirs)), set()).add(node.id)
+            for node_id in self.nodes:
+                found.setdefault(("", _folded(node_id)), {node_id})
+            self._supplier_ids = found
+        own = self._supplier_ids.get((_folded(supplier), _folded(name)), set())
+        return frozenset(own or self._supplier_ids.get(("", _folded(name)), set()))
 
     def services(self, names: Collection[str]) -> frozenset[str]:
         """Those of the names that are services."""
@@ -220,6 +237,10 @@ class Standing:
             found |= above
             queue += above
         return self.topology.services(found - {name})
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def joined(

@@ -1,18 +1,22 @@
-"""The command that reads notices of planned work: `upheld maintenance read`."""
+"""The commands about notices of planned work: `upheld maintenance read`, `take`, `questions` and `answer`."""
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
 from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, WRONG_INPUT, progress, say
+from upheld.cli.terminal import refuse as refuse_input
 
 if TYPE_CHECKING:
     from upheld.readers.provider_mails import MailParser
 
 EXAMPLE = "Example:  upheld maintenance read notice.eml calendar.ics"
+ANSWER_EXAMPLE = "Example:  upheld maintenance answer N-0F3A-1 --accept --circuit ABC/123=fibre-7"
 
 
 def read(
@@ -64,3 +68,101 @@ def _status(shown: Sequence[dict[str, Any]]) -> int:
 def _doubts(one: dict[str, Any]) -> Iterator[str]:
     for notice in one["notices"]:
         yield from notice["doubts"]
+
+
+def take(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Notices as for `read`, or planned works (.csv).", metavar="FILE..."),
+    ],
+    key: ServerKey,
+    provider: Annotated[
+        str | None, typer.Option(help="Read them in this provider's form, whoever sent them.", metavar="NAME")
+    ] = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Hand notices of planned work, and works as CSV, to a server.
+
+    The same file again changes nothing. Of a CSV file all works are planned, or none.
+
+    Exit status: 0 all was taken, 1 something waits for an answer (`upheld maintenance questions`), 2 a file cannot be
+    opened, or is not taken.
+    """
+    contents = [(path, _content(path)) for path in files]
+    waits = False
+    for path, content in contents:
+        kind = "text/csv" if path.suffix.lower() == ".csv" else "application/octet-stream"
+        named = {"name": path.name, **({"provider": provider} if provider else {})}
+        sent = {"content": content, "headers": {"Content-Type": kind}, "params": named}
+        answer = ask("POST", url, key, "/v1/maintenance/notices", **sent)
+        for work in answer.get("maintenance", ()):
+            typer.echo(f"{path}: {work['id']} is planned, {work['start']} to {work['end']}")
+        for window in answer.get("windows", ()):
+            typer.echo(f"{path}: {_line_of(window)}")
+            waits = waits or window["state"] == "waiting"
+    raise typer.Exit(NOT_ALL_MET if waits else ALL_MET)
+
+
+def questions(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
+    """List the notices of planned work that wait for a person, and what is asked of each."""
+    for window in ask("GET", url, key, "/v1/maintenance/questions")["questions"]:
+        typer.echo(_line_of(window))
+        for circuit in window["circuits"]:
+            nodes = circuit["nodes"]
+            known = "is not known" if nodes is None else f"is {', '.join(nodes)}" if nodes else "is none of ours"
+            typer.echo(f"  {circuit['circuit_id']} ({circuit['impact']}) {known}")
+        for question in window["questions"] or ["shall it be followed?"]:
+            typer.echo(f"  ? {question}")
+
+
+def answer(
+    question: Annotated[str, typer.Argument(help="The question's id, as `questions` lists it.")],
+    key: ServerKey,
+    accept: Annotated[bool, typer.Option("--accept", help="Follow the notice.")] = False,
+    refuse: Annotated[str | None, typer.Option(help="Do not follow the notice, and why.", metavar="REASON")] = None,
+    start: Annotated[str | None, typer.Option(help="The start that is meant, RFC 3339 with its zone.")] = None,
+    end: Annotated[str | None, typer.Option(help="The end that is meant, RFC 3339 with its zone.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Its times were local ones of this zone, such as Europe/Berlin, and not UTC.")
+    ] = None,
+    circuit: Annotated[
+        list[str] | None,
+        typer.Option(help="What a circuit is: `CIRCUIT=resource`, `CIRCUIT=` for none of ours. For later notices too."),
+    ] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help="A service or resource that is taken down, whatever circuits are named.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="What is done, as the customer reads it.")] = "",
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Answer a question about a notice of planned work: accept it, perhaps corrected, or refuse it with a reason."""
+    if accept == (refuse is not None):
+        raise typer.BadParameter("give one of --accept and --refuse", param_hint="--accept")
+    circuits: dict[str, list[str]] = {}
+    for one in circuit or ():
+        name, is_there, node = one.rpartition("=")
+        if not is_there or not name:
+            raise typer.BadParameter(f"write CIRCUIT=resource; it is {one!r}", param_hint="--circuit")
+        circuits.setdefault(name, []).extend([node] if node else [])
+    said = {"start": start, "end": end, "zone": zone, "reason": refuse, "title": title, "circuits": circuits}
+    body = {"accept": accept, "services": service or [], **{name: value for name, value in said.items() if value}}
+    after = ask("POST", url, key, f"/v1/maintenance/questions/{quote(question, safe='')}", json=body)
+    typer.echo(_line_of(after))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        refuse_input(f"{path}: {error.strerror}")
+
+
+def _line_of(window: dict[str, Any]) -> str:
+    """What became of one window of a notice."""
+    said = window["understood"]
+    what = (
+        f"{said['provider']} {said['maintenance_id']}, {said['start']} to {said['end']}" if said else "not understood"
+    )
+    work = f", work {window['maintenance']}" if window["maintenance"] else ""
+    why = f" ({window['reason']})" if window["reason"] else ""
+    return f"{window['id']}  {window['state']}  {window['asks_for']}  {what}{work}{why}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant, parse_instant
 
 STATUSES = ("TENTATIVE", "CONFIRMED", "CANCELLED", "IN-PROCESS", "COMPLETED", "RE-SCHEDULED", "NO-CHANGE")
 IMPACTS = ("NO-IMPACT", "REDUCED-REDUNDANCY", "DEGRADED", "OUTAGE")
@@ -79,3 +79,10 @@ def to_document(notice: WorkNotice) -> Mapping[str, Any]:
         "summary": notice.summary,
         "doubts": list(notice.doubts),
     }
+
+
+def of_document(said: Mapping[str, Any]) -> WorkNotice:
+    """The inverse of `to_document`."""
+    times = {name: None if said[name] is None else parse_instant(said[name]) for name in ("start", "end", "stamp")}
+    circuits = tuple(Circuit(one["circuit_id"], one["impact"]) for one in said["circuits"])
+    return WorkNotice(**{**said, **times, "circuits": circuits, "doubts": tuple(said["doubts"])})

@@ -105,15 +105,18 @@ class MailParser:
         self.close()
         python = self._python or parser_python()
         self._answers = queue.Queue()
-        self._process = subprocess.Popen(  # noqa: S603 - the installation's own program
-            [python, "-I", "-X", "utf8", provider_mail_parser.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=tempfile.gettempdir(),
-            env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1"},
-            text=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the installation's own program
+                [python, "-I", "-X", "utf8", provider_mail_parser.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=tempfile.gettempdir(),
+                env={"PATH": os.defpath, "OPENBLAS_NUM_THREADS": "1"},
+                text=True,
+            )
+        except OSError as error:
+            raise NoParser(f"{python} cannot be run: {error.strerror}; see {PYTHON}") from None
         threading.Thread(target=_pass_on, args=(self._process, self._answers), daemon=True).start()
         try:
             ready = self._answers.get(timeout=self._patience)
@@ -164,6 +167,14 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
         sender = mail.sender or "nobody"
         doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
     return [_notice(one, mail, doubts) for one in answer["notices"]]
+
+
+def sender_of(content: bytes) -> str:
+    """The address that a mail says it is from, as it says it; empty where there is none."""
+    if is_calendar(content):
+        return ""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    return _sender(message)[:200]
 
 
 # -- mails ------------------------------------------------------------------------------------------------------------

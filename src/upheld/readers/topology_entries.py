@@ -50,6 +50,21 @@ class Valid(Document):
         return self
 
 
+class SupplierId(Document):
+    """What one supplier calls it."""
+
+    supplier: Name
+    id: Name
+
+
+SupplierIds = Annotated[tuple[Name | SupplierId, ...], Field(max_length=100)]
+"""What suppliers call it in their notices: a name alone is any supplier's."""
+
+
+def _pairs(ids: SupplierIds) -> tuple[tuple[str, str], ...]:
+    return tuple((one.supplier, one.id) if isinstance(one, SupplierId) else ("", one) for one in ids)
+
+
 class ServiceEntry(Document):
     """A service, with its customer where no agreement says whose it is."""
 
@@ -57,6 +72,7 @@ class ServiceEntry(Document):
     name: str = ""
     customer: Name | None = None
     customers: tuple[Name, ...] = ()
+    supplier_ids: SupplierIds = ()
     valid: Valid = Valid()
 
     @model_validator(mode="after")
@@ -73,6 +89,7 @@ class ResourceEntry(Document):
     kind: Name = RESOURCE
     name: str = ""
     site: Name | None = None
+    supplier_ids: SupplierIds = ()
     valid: Valid = Valid()
 
     @model_validator(mode="after")
@@ -158,9 +175,13 @@ def _of_entries(read: TopologyFile, name: str, source: yaml_source.Source | None
     for number, service in enumerate(read.services):
         customers = service.customers if service.customer is None else (service.customer,)
         valid = service.valid.from_, service.valid.to
-        add(Node(service.id, SERVICE, service.name, None, customers, *valid), ("services", number))
+        node = Node(
+            service.id, SERVICE, service.name, None, customers, *valid, supplier_ids=_pairs(service.supplier_ids)
+        )
+        add(node, ("services", number))
     for number, one in enumerate(read.resources):
-        add(Node(one.id, one.kind, one.name, one.site, (), one.valid.from_, one.valid.to), ("resources", number))
+        valid, ids = (one.valid.from_, one.valid.to), _pairs(one.supplier_ids)
+        add(Node(one.id, one.kind, one.name, one.site, (), *valid, supplier_ids=ids), ("resources", number))
     for number, entry in enumerate(read.dependencies):
         # A name never begins with a slash: a group that has none of its own is told from all that have.
         group = (entry.group or f"/{name}/{number}") if entry.redundancy == "any" else None

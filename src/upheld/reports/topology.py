@@ -15,7 +15,13 @@ def topology_document(topology: Topology) -> dict[str, Any]:
     nodes = topology.nodes.values()
     return {
         "services": [
-            _given(id=n.id, name=n.name, customers=list(n.customers), valid=_valid(n.valid_from, n.valid_to))
+            _given(
+                id=n.id,
+                name=n.name,
+                customers=list(n.customers),
+                supplier_ids=_supplier_ids(n.supplier_ids),
+                valid=_valid(n.valid_from, n.valid_to),
+            )
             for n in nodes
             if n.is_service
         ],
@@ -25,6 +31,7 @@ def topology_document(topology: Topology) -> dict[str, Any]:
                 kind="" if n.kind == RESOURCE else n.kind,
                 name=n.name,
                 site=n.site,
+                supplier_ids=_supplier_ids(n.supplier_ids),
                 valid=_valid(n.valid_from, n.valid_to),
             )
             for n in nodes
@@ -44,6 +51,10 @@ def _dependencies(topology: Topology) -> Iterator[dict[str, Any]]:
         named = group if group is not None and not group.startswith("/") else ""
         said = _given(redundancy=redundancy, group=named, valid=_valid(begins, ends))
         yield {"of": dependent, "on": list(dict.fromkeys(on)), **said}
+
+
+def _supplier_ids(ids: Iterable[tuple[str, str]]) -> list[str | dict[str, str]]:
+    return [{"supplier": supplier, "id": name} if supplier else name for supplier, name in ids]
 
 
 def _given(**fields: Any) -> dict[str, Any]:

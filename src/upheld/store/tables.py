@@ -479,6 +479,69 @@ announcements = Table(
     ),
 )
 
+# Notices of planned work as they were received, and what each of their windows is about.
+received_notices = Table(
+    "received_notices",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("digest", Text),
+    _column("received_at", BigInteger),
+    _column("source", Text),
+    _column("name", Text),
+    _column("sender", Text),
+    _column("body", LargeBinary),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+noticed_windows = Table(
+    "noticed_windows",
+    metadata,
+    _column("tenant", Text),
+    _column("id", Text),
+    _column("received", Text),
+    _column("place", BigInteger),
+    _column("received_at", BigInteger),
+    _column("provider", Text),
+    _column("account", Text),
+    _column("maintenance_id", Text),
+    _column("part", Integer),
+    _column("state", Text),
+    _column("step", Text),
+    _column("said", _DOCUMENT),
+    _column("circuits", _DOCUMENT),
+    _column("questions", _DOCUMENT),
+    _column("work", Text, optional=True),
+    _column("decided_at", BigInteger, optional=True),
+    _column("decided_by", Text, optional=True),
+    _column("reason", Text),
+    _column("answer", _DOCUMENT),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("noticed_windows_by_work", "tenant", "provider", "account", "maintenance_id", "place"),
+    Index("noticed_windows_by_place", "tenant", "place"),
+    Index("noticed_windows_of_work", "tenant", "work", "place"),
+    Index(
+        "noticed_windows_waiting",
+        "tenant",
+        "place",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+)
+
+# What a person has said that a supplier's circuit is.
+supplier_circuits = Table(
+    "supplier_circuits",
+    metadata,
+    _column("tenant", Text),
+    _column("provider", Text),
+    _column("circuit", Text),
+    _column("nodes", _DOCUMENT),
+    _column("said_at", BigInteger),
+    _column("said_by", Text),
+    PrimaryKeyConstraint("tenant", "provider", "circuit"),
+)
+
 service_events = Table(
     "service_events",
     metadata,

@@ -42,6 +42,7 @@ from upheld.ports import (
 )
 from upheld.store import collection_jobs, dead_letters, outgoing, senders, tables, verdict_rows
 from upheld.store.casework import Casework
+from upheld.store.received import ReceivedNotices
 from upheld.store.rows import to_row, verdict_of
 from upheld.store.tenant_rows import setting_row
 from upheld.store.works import Works
@@ -51,7 +52,7 @@ RANGES_AT_ONCE = 200
 """Ranges of ids in one statement: a database takes no more than so many hundreds of terms."""
 
 
-class SqlTransaction(Casework, Works):
+class SqlTransaction(Casework, Works, ReceivedNotices):
     """`ports.Transaction` on an open connection."""
 
     def __init__(self, connection: Connection, tenant: str) -> None:

@@ -476,6 +476,67 @@ def upgrade() -> None:
     )
     op.create_index("senders_by_hearing", "senders", ["tenant", "heard_at"], unique=False)
     op.create_table(
+        "received_notices",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="received_notices_pk"),
+    )
+    op.create_table(
+        "noticed_windows",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("received", sa.Text(), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("maintenance_id", sa.Text(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("said", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("circuits", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("questions", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("work", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("answer", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="noticed_windows_pk"),
+    )
+    op.create_index(
+        "noticed_windows_by_work",
+        "noticed_windows",
+        ["tenant", "provider", "account", "maintenance_id", "place"],
+        unique=False,
+    )
+    op.create_index("noticed_windows_by_place", "noticed_windows", ["tenant", "place"], unique=False)
+    op.create_index("noticed_windows_of_work", "noticed_windows", ["tenant", "work", "place"], unique=False)
+    op.create_index(
+        "noticed_windows_waiting",
+        "noticed_windows",
+        ["tenant", "place"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "supplier_circuits",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("circuit", sa.Text(), nullable=False),
+        sa.Column("nodes", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("said_at", sa.BigInteger(), nullable=False),
+        sa.Column("said_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "provider", "circuit", name="supplier_circuits_pk"),
+    )
+    op.create_table(
         "service_events",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("place", sa.BigInteger(), nullable=False),

@@ -1,0 +1,169 @@
+"""Providers' notices of planned work, and works as CSV, taken in; and what a person is asked of them."""
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field, WithJsonSchema
+
+from upheld.agreements.fields import Zone
+from upheld.api.inputs import Asking, Input, Instant, Name, RawBody, Text, body_text, check_media_type, json_body
+from upheld.api.problems import Problem, field_problem, input_problem
+from upheld.app import Application
+from upheld.intake import Answer, Unanswerable
+from upheld.maintenance.notified import of_document
+from upheld.maintenance.received import NoticedWindow, ReceivedState, in_zone
+from upheld.noticeboard import TooLarge
+from upheld.process import Differs
+from upheld.readers.bodies import media_type
+from upheld.readers.faults import Fault, InputError
+from upheld.readers.provider_mails import NoParser
+from upheld.readers.work_files import read_works
+from upheld.reports.received import received_document, window_document
+from upheld.reports.records import record_document
+
+WORKS = "text/csv"
+NOTICES = ("message/rfc822", "text/calendar", "text/html", "text/plain", "application/octet-stream")
+
+
+class TakenQuery(Input):
+    """What the body is called there, for people, and whose form a mail has, whoever sent it."""
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    provider: Name | None = None
+
+
+class NoticesQuery(Input):
+    """Only those in a state."""
+
+    state: ReceivedState | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class AnswerInput(Input):
+    """Whether to follow a notice, with what is to be read otherwise. `zone` says that its times were local ones of that
+    zone, and were taken for UTC. `circuits` says what each of the supplier's circuits is: nothing, where it is none of
+    ours. A notice that is not followed has a `reason`."""
+
+    accept: bool
+    reason: Annotated[Text, Field(max_length=2000)] = ""
+    start: Instant | None = None
+    end: Instant | None = None
+    zone: Annotated[Zone, WithJsonSchema({"type": "string"})] | None = None
+    circuits: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=1000, default_factory=dict)]
+    services: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
+    title: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+
+
+def router(application: Application) -> APIRouter:
+    """`/v1/maintenance/notices` and `/v1/maintenance/questions`."""
+    routes = APIRouter(prefix="/v1/maintenance", tags=["maintenance"])
+    process, store = application.process, application.store
+
+    @routes.post("/notices", status_code=201)
+    def take(caller: Asking, body: RawBody, query: Annotated[TakenQuery, Query()], response: Response) -> Any:
+        """Takes in a provider's notice: a mail (`message/rfc822`), an iCalendar, or a mail's saved body. It is on disk,
+        and what it asks for is done or waits for a person, before this answers. The same body again answers the same
+        and changes nothing. With `text/csv`, plans the works of a CSV file: all of them or none."""
+        kind, content = body
+        check_media_type(kind, (*NOTICES, WORKS))
+        if media_type(kind) == WORKS:
+            return {"maintenance": _planned(application, caller.tenant, content, query.name or "works.csv")}
+        try:
+            received, windows = application.noticeboard.take(
+                caller.tenant, content, f"API, {caller.name}", query.name, query.provider
+            )
+        except TooLarge as error:
+            raise Problem(413, str(error)) from None
+        except NoParser as error:
+            raise Problem(503, str(error), headers={"Retry-After": "60"}) from None
+        response.headers["Location"] = f"/v1/maintenance/notices/{received.id}"
+        return received_document(received, windows)
+
+    @routes.get("/notices")
+    def many(caller: Asking, query: Annotated[NoticesQuery, Query()]) -> dict[str, Any]:
+        """What was received, window by window, newest first; those that wait, oldest first."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            found = t.noticed_windows(query.state, query.limit)
+        return {"windows": [window_document(window) for window in found]}
+
+    @routes.get("/notices/{received_id}")
+    def one(caller: Asking, received_id: Name) -> dict[str, Any]:
+        """A notice with its windows, and what became of each."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            received = t.received_brief([received_id]).get(received_id)
+            windows = t.noticed_in(received_id)
+        if received is None:
+            raise Problem(404, "there is no notice of that id")
+        return received_document(received, windows)
+
+    @routes.get("/notices/{received_id}/body")
+    def body(caller: Asking, received_id: Name) -> Response:
+        """A notice as it came."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            received = t.received(received_id)
+        if received is None:
+            raise Problem(404, "there is no notice of that id")
+        headers = {"Content-Disposition": f'attachment; filename="{received.id}"'}
+        return Response(received.body, media_type="application/octet-stream", headers=headers)
+
+    @routes.get("/questions")
+    def questions(caller: Asking) -> dict[str, Any]:
+        """What waits for a person, oldest first."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            return {"questions": [window_document(window) for window in t.noticed_windows("waiting")]}
+
+    @routes.post("/questions/{window_id}", dependencies=[Depends(json_body)])
+    def answer(caller: Asking, window_id: Name, said: AnswerInput) -> dict[str, Any]:
+        """Answers: what is accepted is planned, moved or cancelled, and whom it hits is told; who has answered is
+        kept. One that waits no more is 409."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            window = t.noticed(window_id)
+        if window is None:
+            raise Problem(404, "there is no question of that id")
+        try:
+            came = process.answer_notice(caller.tenant, window_id, _answer(said, window), caller.name)
+        except Unanswerable as error:
+            raise field_problem(error.field, error.message) from None
+        if came != "taken":
+            raise Problem(409, "this was answered already, or a newer notice has come")
+        with store.transaction(caller.tenant, writing=False) as t:
+            after = t.noticed(window_id)
+        assert after is not None, "it was answered"
+        return window_document(after)
+
+    return routes
+
+
+def _answer(said: AnswerInput, window: NoticedWindow) -> Answer:
+    start, end = said.start, said.end
+    if said.zone is not None:
+        start, end = _in_zone(window, said.zone, start), _in_zone(window, said.zone, end, "end")
+    return Answer(said.accept, said.reason, start, end, said.circuits, said.services, said.title)
+
+
+def _in_zone(window: NoticedWindow, zone: ZoneInfo, given: int | None, name: str = "start") -> int | None:
+    if given is not None:
+        raise field_problem("zone", f"{name} says already when it is: give one of both")
+    if not window.said:
+        raise field_problem("zone", "no time was read that could be of another zone: give start and end")
+    notice = of_document(window.said)
+    meant = in_zone(notice.start if name == "start" else notice.end, zone)
+    if meant is None:
+        raise field_problem("zone", f"a clock change skips the {name}, or lets it happen twice: give it in UTC")
+    return meant
+
+
+def _planned(application: Application, tenant: str, content: bytes, name: str) -> list[dict[str, Any]]:
+    """Plans the works of a CSV file."""
+    text, nodes = body_text(content), application.process.topology(tenant).nodes
+    with application.store.transaction(tenant, writing=False) as t:
+        known = {work.id for work in t.maintenances()}
+    try:
+        works = read_works(text, name, nodes, known, application.clock.now())
+        application.process.plan_maintenances(tenant, works)
+    except Differs as error:
+        raise input_problem(InputError([Fault(name, None, "id", str(error))])) from None
+    except InputError as error:
+        raise input_problem(error) from None
+    return [record_document(work) for work in works]

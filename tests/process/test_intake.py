@@ -1,0 +1,319 @@
+"""Providers' notices of work taken in: planned, moved and cancelled by the newest word, or put to a person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from upheld.agreements.units import DAY, HOUR, format_instant, parse_instant
+from upheld.app import DEFAULT_TENANT
+from upheld.intake import Answer, Unanswerable
+from upheld.maintenance.model import Maintenance
+from upheld.maintenance.received import NoticedWindow
+from upheld.noticeboard import MAX_BYTES, TooLarge
+from upheld.readers.topology import parse_topology
+
+NOTICES = Path(__file__).parents[1] / "readers" / "notices"
+TOPOLOGY = """
+services: [{id: vpn-0042}, {id: vpn-0043}]
+resources:
+  - {id: fibre-7, kind: line, supplier_ids: ["ABC/123"]}
+  - {id: fibre-8, kind: line, supplier_ids: [{supplier: lumen, id: "1001"}]}
+dependencies:
+  - {of: vpn-0042, on: [fibre-7]}
+  - {of: vpn-0043, on: [fibre-8]}
+"""
+START = parse_instant("2026-06-15T22:00:00Z")
+
+
+def event(
+    start: int = START,
+    *circuits: str,
+    hours: int = 2,
+    sequence: int | None = 1,
+    stamp: int = START - 10 * DAY,
+    status: str = "CONFIRMED",
+    uid: str = "u1",
+    impact: str = "OUTAGE",
+    provider: str = "lumen",
+) -> str:
+    """One window of work as MAINTNOTE writes it."""
+    lines = [
+        f"DTSTART:{_basic(start)}",
+        f"DTEND:{_basic(start + hours * HOUR)}",
+        f"DTSTAMP:{_basic(stamp)}",
+        f"UID:{uid}",
+        *([f"SEQUENCE:{sequence}"] if sequence is not None else []),
+        f"X-MAINTNOTE-PROVIDER:{provider}",
+        "X-MAINTNOTE-ACCOUNT:42",
+        "X-MAINTNOTE-MAINTENANCE-ID:CHG-1",
+        *(f"X-MAINTNOTE-OBJECT-ID:{circuit}" for circuit in circuits),
+        f"X-MAINTNOTE-IMPACT:{impact}",
+        f"X-MAINTNOTE-STATUS:{status}",
+    ]
+    return "\r\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT"])
+
+
+def _basic(instant: int) -> str:
+    return format_instant(instant).replace("-", "").replace(":", "")
+
+
+def calendar(*events: str) -> bytes:
+    return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *events, "END:VCALENDAR", ""]).encode()
+
+
+class Desk:
+    """A network operations centre whose notices are read, with a policy of its own."""
+
+    def __init__(self, world, approval: str = "doubts") -> None:
+        self.world = world
+        world.application.noticeboard._approval = approval
+        topology = parse_topology(TOPOLOGY, "yaml", "topology.yaml")
+        world.process.adopt_topology(DEFAULT_TENANT, topology)
+
+    def take(self, *events: str, body: bytes | None = None) -> Sequence[NoticedWindow]:
+        body = calendar(*events) if body is None else body
+        found = self.world.application.noticeboard.take(DEFAULT_TENANT, body, "test")[1]
+        self.world.run()
+        return found
+
+    def answer(self, window: NoticedWindow, said: Answer) -> str:
+        came = self.world.process.answer_notice(DEFAULT_TENANT, window.id, said, "Ada")
+        self.world.run()
+        return came
+
+    def window(self, window_id: str) -> NoticedWindow:
+        with self.world.transaction() as t:
+            return t.noticed(window_id)
+
+    def planned(self) -> list[Maintenance]:
+        with self.world.transaction() as t:
+            return [work for work in t.maintenances() if work.state == "planned"]
+
+    def spans(self) -> list[tuple[int, int, tuple[str, ...]]]:
+        return [(work.start, work.end, work.services) for work in self.planned()]
+
+    def excluded(self) -> list[tuple[str, int, int]]:
+        with self.world.transaction() as t:
+            return [(x.service, x.start, x.end) for x in t.exclusions()]
+
+    def told(self) -> int:
+        return len(self.world.mails("noc@acme.example"))
+
+
+@pytest.fixture
+def desk(world) -> Desk:
+    return Desk(world)
+
+
+def test_a_confirmed_work_is_planned_announced_and_earns_its_exclusion(desk) -> None:
+    (window,) = desk.take(event(START, "abc/123"))
+    assert (window.state, window.step, window.questions) == ("taken", "plan", ())
+    assert desk.spans() == [(START, START + 2 * HOUR, ("fibre-7",))]
+    assert desk.planned()[0].approved_by == "lumen, by its notice"
+    assert desk.excluded() == [("vpn-0042", START, START + 2 * HOUR)]
+    assert desk.told() == 1
+    assert "lumen" not in desk.world.mails("noc@acme.example")[0].as_string()
+
+
+def test_the_same_notice_twice_changes_nothing(desk) -> None:
+    first = desk.take(event(START, "abc/123"))
+    assert desk.take(event(START, "abc/123")) == first
+    (again,) = desk.take(event(START, "abc/123", uid="another"))  # the same words in another envelope
+    assert (again.state, again.work) == ("superseded", first[0].work)
+    assert desk.told() == 1
+    assert len(desk.planned()) == 1
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_an_older_notice_that_comes_later_changes_nothing(desk, numbered: bool) -> None:
+    new, old = (2, 1) if numbered else (None, None)
+    desk.take(event(START + DAY, "ABC/123", sequence=new, stamp=START - 9 * DAY))
+    (older,) = desk.take(event(START, "ABC/123", sequence=old, stamp=START - 10 * DAY))
+    assert older.state == "superseded"
+    assert older.reason.startswith("it is older than N-")
+    assert [start for start, *_ in desk.spans()] == [START + DAY]
+
+
+def test_a_cancellation_that_came_before_the_announcement_stands(desk) -> None:
+    (gone,) = desk.take(event(START, "ABC/123", sequence=2, status="CANCELLED"))
+    assert (gone.state, gone.step) == ("taken", "note")
+    assert desk.take(event(START, "ABC/123", sequence=1))[0].state == "superseded"
+    assert (desk.planned(), desk.told()) == ([], 0)
+
+
+def test_a_work_is_moved_extended_and_cancelled(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    desk.take(event(START + DAY, "ABC/123", sequence=2, status="RE-SCHEDULED"))
+    assert desk.spans() == [(START + DAY, START + DAY + 2 * HOUR, ("fibre-7",))]
+    desk.take(event(START + DAY, "ABC/123", hours=4, sequence=3))
+    assert desk.spans() == [(START + DAY, START + DAY + 4 * HOUR, ("fibre-7",))]
+    assert desk.excluded() == [("vpn-0042", START + DAY, START + DAY + 4 * HOUR)]
+    (gone,) = desk.take(event(START + DAY, "ABC/123", hours=4, sequence=4, status="CANCELLED"))
+    assert (gone.state, gone.step) == ("taken", "cancel")
+    assert (desk.planned(), desk.excluded()) == ([], [])
+    desk.take(event(START + 2 * DAY, "ABC/123", sequence=5))
+    assert [start for start, *_ in desk.spans()] == [START + 2 * DAY]
+
+
+def test_what_says_that_a_work_begins_and_ends_is_kept_and_tells_nobody(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    told = desk.told()
+    for sequence, status in ((2, "IN-PROCESS"), (3, "COMPLETED")):
+        (window,) = desk.take(event(START, "ABC/123", sequence=sequence, status=status))
+        assert (window.state, window.step, window.work) == ("taken", "note", desk.planned()[0].id)
+    assert desk.told() == told
+    with desk.world.transaction() as t:
+        said = [window.said["status"] for window in t.noticed_about(desk.planned()[0].id)]
+    assert said == ["CONFIRMED", "IN-PROCESS", "COMPLETED"]
+
+
+def test_a_running_work_that_takes_longer_is_extended(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    desk.world.pass_time(START + HOUR - desk.world.clock.at)
+    desk.take(event(START, "ABC/123", hours=3, sequence=2, status="IN-PROCESS"))
+    assert desk.spans() == [(START, START + 3 * HOUR, ("fibre-7",))]
+    assert ("vpn-0042", START, START + 3 * HOUR) not in desk.excluded()  # the third hour was not told in time
+
+
+def test_each_window_of_a_notice_is_a_work_and_follows_its_own_words(desk) -> None:
+    two = event(START, "ABC/123", uid="a"), event(START + DAY, "1001", uid="b")
+    first, second = desk.take(*two)
+    assert (first.part, second.part) == (1, 2)
+    assert [services for *_, services in desk.spans()] == [("fibre-7",), ("fibre-8",)]
+    (gone,) = desk.take(event(START, "ABC/123", uid="a", sequence=2, status="CANCELLED"))
+    assert (gone.part, gone.state) == (1, "taken")
+    assert desk.spans() == [(START + DAY, START + DAY + 2 * HOUR, ("fibre-8",))]
+
+
+def test_a_notice_that_leaves_out_a_window_is_asked_about(desk) -> None:
+    desk.take(event(START, "ABC/123", uid="a"), event(START + DAY, "ABC/123", uid="b"))
+    (window,) = desk.take(event(START + 2 * DAY, "ABC/123", uid="c", sequence=2))
+    assert window.state == "waiting"
+    assert window.questions == ("earlier notices told of 2 windows of this work, and this one of 1: which is it?",)
+    assert len(desk.spans()) == 2
+
+
+@pytest.mark.parametrize(("impact", "works"), [("OUTAGE", 1), ("DEGRADED", 1), ("REDUCED-REDUNDANCY", 0)])
+def test_the_impact_decides_whether_customers_are_touched(desk, impact: str, works: int) -> None:
+    (window,) = desk.take(event(START, "ABC/123", impact=impact))
+    assert window.circuits == ({"circuit_id": "ABC/123", "impact": impact, "nodes": ["fibre-7"]},)
+    assert (window.state, len(desk.planned())) == ("taken", works)
+
+
+def test_a_suppliers_name_is_its_own(desk) -> None:
+    (window,) = desk.take(event(START, "1001", provider="other"))
+    assert (window.state, desk.planned()) == ("waiting", [])
+    assert window.questions == ("nothing in the topology is known by the supplier's name 1001",)
+
+
+def test_a_circuit_that_nobody_knows_waits_and_is_known_from_then_on(desk) -> None:
+    (window,) = desk.take(event(START, "XY-9", "ABC/123"))
+    assert (window.state, desk.planned(), desk.told()) == ("waiting", [], 0)
+    with pytest.raises(Unanswerable, match="circuits: nothing says what XY-9 is"):
+        desk.answer(window, Answer(True))
+    with pytest.raises(Unanswerable, match="in force names fibre-9"):
+        desk.answer(window, Answer(True, circuits={"XY-9": ["fibre-9"]}))
+    with pytest.raises(Unanswerable, match="names no circuit 'zz'"):
+        desk.answer(window, Answer(True, circuits={"ZZ": ["fibre-8"]}))
+    assert desk.window(window.id) == window
+    assert desk.answer(window, Answer(True, circuits={"xy-9": ["fibre-8"]})) == "taken"
+    assert desk.answer(window, Answer(True)) == "too_late"
+    assert desk.spans() == [(START, START + 2 * HOUR, ("fibre-7", "fibre-8"))]
+    after = desk.window(window.id)
+    assert (after.state, after.decided_by, after.answer) == ("taken", "Ada", {"circuits": {"xy-9": ["fibre-8"]}})
+    (moved,) = desk.take(event(START + DAY, "XY-9", "ABC/123", sequence=2))
+    assert moved.state == "taken"
+    assert desk.spans() == [(START + DAY, START + DAY + 2 * HOUR, ("fibre-7", "fibre-8"))]
+
+
+def test_a_circuit_that_is_none_of_ours_is_left_out(desk) -> None:
+    (window,) = desk.take(event(START, "XY-9"))
+    assert desk.answer(window, Answer(True, circuits={"XY-9": []})) == "taken"
+    assert (desk.window(window.id).step, desk.planned()) == ("note", [])
+    assert desk.take(event(START, "XY-9", sequence=2))[0].state == "taken"
+
+
+@pytest.mark.parametrize("status", ["TENTATIVE", "NO-CHANGE"])
+def test_what_is_not_confirmed_waits_until_it_is(desk, status: str) -> None:
+    (window,) = desk.take(event(START, "ABC/123", status=status))
+    assert (window.state, desk.planned()) == ("waiting", [])
+    desk.take(event(START, "ABC/123", sequence=2))
+    assert len(desk.planned()) == 1
+    assert desk.window(window.id).state == "superseded"
+    assert desk.answer(window, Answer(True)) == "too_late"
+
+
+def test_a_sequence_and_a_date_that_contradict_each_other_are_asked_about(desk) -> None:
+    desk.take(event(START, "ABC/123", sequence=1, stamp=START - 9 * DAY))
+    (window,) = desk.take(event(START + DAY, "ABC/123", sequence=2, stamp=START - 10 * DAY))
+    assert window.state == "waiting"
+    assert "neither older nor newer" in window.questions[0]
+
+
+def test_a_window_is_corrected_by_whoever_answers(desk) -> None:
+    doubtful = event(START, "ABC/123").replace("00Z\r\nDTSTAMP", "00\r\nDTSTAMP")
+    (window,) = desk.take(doubtful)
+    assert "has no zone: is it UTC?" in window.questions[0]
+    with pytest.raises(Unanswerable, match="the end is later than the start"):
+        desk.answer(window, Answer(True, start=START + DAY))
+    desk.answer(window, Answer(True, start=START - HOUR, end=START + HOUR, title="Fibre work"))
+    (work,) = desk.planned()
+    assert (work.start, work.end, work.title, work.approved_by) == (START - HOUR, START + HOUR, "Fibre work", "Ada")
+
+
+def test_a_refusal_has_a_reason_and_plans_nothing(desk) -> None:
+    (window,) = desk.take(event(START, "XY-9"))
+    with pytest.raises(Unanswerable, match="reason: is missing"):
+        desk.answer(window, Answer(False))
+    assert desk.answer(window, Answer(False, "not our supplier")) == "taken"
+    after = desk.window(window.id)
+    assert (after.state, after.reason, after.decided_by) == ("refused", "not our supplier", "Ada")
+    assert desk.planned() == []
+
+
+def test_what_is_not_understood_waits_and_can_be_planned_by_hand(desk) -> None:
+    (window,) = desk.take(body=b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
+    assert (window.state, window.said) == ("waiting", {})
+    assert window.questions == ("it was not understood: the calendar has no VEVENT",)
+    with pytest.raises(Unanswerable, match="start: and end are missing"):
+        desk.answer(window, Answer(True))
+    assert desk.answer(window, Answer(True, start=START, end=START + HOUR, services=("vpn-0042",))) == "taken"
+    assert desk.spans() == [(START, START + HOUR, ("vpn-0042",))]
+
+
+def test_a_careful_provider_lets_every_change_wait_and_nothing_else(world) -> None:
+    desk = Desk(world, "always")
+    (window,) = desk.take(event(START, "ABC/123"))
+    assert (window.state, window.questions, desk.told()) == ("waiting", (), 0)
+    desk.answer(window, Answer(True))
+    assert desk.told() == 1
+    assert desk.take(event(START, "ABC/123", sequence=2, status="IN-PROCESS"))[0].state == "taken"
+    assert desk.take(event(START, "ABC/123", sequence=3, status="CANCELLED"))[0].state == "waiting"
+    assert len(desk.planned()) == 1
+
+
+def test_a_work_that_touches_nobody_any_more_is_asked_about(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    (window,) = desk.take(event(START, "ABC/123", sequence=2, impact="NO-IMPACT"))
+    assert (window.state, window.step) == ("waiting", "cancel")
+    assert len(desk.planned()) == 1
+    desk.answer(window, Answer(True))
+    assert desk.planned() == []
+
+
+def test_a_notice_of_a_window_that_is_over_is_asked_about(desk) -> None:
+    (window,) = desk.take(event(desk.world.clock.at - DAY, "ABC/123", stamp=desk.world.clock.at - 2 * DAY))
+    assert window.questions == ("end: this is over already: a plan is for work to come",)
+
+
+def test_what_is_too_large_is_not_taken(desk) -> None:
+    with pytest.raises(TooLarge):
+        desk.take(body=b"x" * (MAX_BYTES + 1))
+
+
+def test_texts_of_a_notice_cannot_break_what_keeps_or_shows_them(desk) -> None:
+    bad = event(START, "ABC/123").replace("CHG-1", "CHG\x00-1" + "x" * 2000)
+    (window,) = desk.take(bad)
+    assert window.maintenance_id.isprintable()
+    assert len(window.maintenance_id) <= 500
