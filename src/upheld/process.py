@@ -15,13 +15,25 @@ from typing import Any, Literal
 import pyarrow as pa
 import structlog
 
-from upheld import alarming, announcing, claiming, examining, intake, related, stepping, telling, topologies
+from upheld import (
+    alarming,
+    announcing,
+    claiming,
+    examining,
+    foreseeing,
+    intake,
+    related,
+    stepping,
+    telling,
+    topologies,
+)
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
+from upheld.analysis.foreseen_work import Preview
 from upheld.analysis.model import Change
 from upheld.analysis.outlook import Outlook, outlook
 from upheld.analysis.topology import Topology
@@ -278,6 +290,12 @@ class Process:
                 announcing.plan(t, work, *self._ground(t, tenant), self._clock.now())
 
         settled(self._store, tenant, take)
+
+    def preview_maintenance(self, tenant: str, maintenance: Maintenance) -> Preview:
+        """What a work would do if it was planned now; nothing is kept."""
+        with self._store.transaction(tenant, writing=False) as t:
+            current, topology = self._portfolios.newest(t, tenant), self._ground(t, tenant)[1]
+            return foreseeing.preview(t, maintenance, current, topology, self._clock.now())
 
     def cancel_maintenance(self, tenant: str, maintenance_id: str) -> Sequence[Notice]:
         """Cancels a work: who had been told is told, and what it had excluded counts again. Raises KeyError."""

@@ -78,6 +78,11 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     applied = upheld(place, "apply", "portfolio.yaml")
     assert (applied.stdout, applied.returncode) == ("portfolio.yaml is in force as version 1\n", 0), applied.stderr
     window = ["--start", "2030-06-01T22:00:00Z", "--end", "2030-06-02T02:00:00Z"]
+    seen = upheld(place, "maintenance", "preview", "--service", "line-1", *window)
+    assert "1 service of 1 customer taken down (line-1)" in seen.stdout, seen.stderr
+    assert "gold" in seen.stdout
+    wrong = upheld(place, "maintenance", "preview", "--service", "line-9", *window)
+    assert (wrong.returncode, "'line-9'" in wrong.stderr) == (2, True)
     what = ["--title", "Switch upgrade", "--service", "line-1", "--approved-by", "change board", "--id", "work-1"]
     added = upheld(place, "maintenance", "add", *what, *window)
     assert added.stdout.splitlines() == [

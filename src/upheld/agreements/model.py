@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from upheld.agreements.charges import Caps, Charge, Claim, charge_unit, parse_caps
 from upheld.agreements.fields import Document, Moment, Name, Zone, check_unique, listed
+from upheld.agreements.freezes import Freeze
 from upheld.agreements.hours import ServiceHours, parse_service_hours
 from upheld.agreements.notice_terms import Confirmation, Handling, Notices
 from upheld.agreements.objectives import Objective, check_group
@@ -56,6 +57,8 @@ class Agreement(Document):
     exclusions: tuple[Name, ...] | None = None
     """Reasons that this agreement lets count as exclusions; None where it does not limit them."""
     lateness: Annotated[int, BeforeValidator(_parse_lateness)] | None = None
+    freeze: tuple[Freeze, ...] = ()
+    """When the customer wants nothing to be worked on; a bare date is a midnight of the agreement's zone."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -135,6 +138,8 @@ class Portfolio(Document):
     customers: tuple[Party, ...] = ()
     provider: Party | None = None
     resources: tuple[Resource, ...] = ()
+    freeze: tuple[Freeze, ...] = ()
+    """When the provider wants nothing to be worked on; a bare date is a midnight of the provider's zone."""
 
     @field_validator("agreements")
     @classmethod

@@ -122,14 +122,14 @@ def scene(
     down = frozenset[str]()
     if standing.topology.has_redundancy:
         works = (m for m in maintenances if m.state == "planned" and m.start <= now < m.end)
-        told = [name for alarm in alarms if _is_outage(alarm) for name in (*alarm.services, alarm.object) if name]
+        told = [name for alarm in alarms if is_outage(alarm) for name in (*alarm.services, alarm.object) if name]
         seen = {*bad, *told, *(name for work in works for name in work.services)}
         down = standing.hit_by(seen & standing.topology.nodes.keys()).hit
     known = frozenset(key[2] for key in conditions)
     return Scene(now, bad, sorted(bad), known, standing, down, changes, maintenances)
 
 
-def _is_outage(alarm: Alarm) -> bool:
+def is_outage(alarm: Alarm) -> bool:
     """Whether what an alarm is about may be down: it is raised, and more than a warning."""
     return alarm.cleared_at is None and (alarm.severity or "").casefold() not in HARMLESS
 

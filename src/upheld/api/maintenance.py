@@ -14,6 +14,7 @@ from upheld.maintenance.model import Maintenance
 from upheld.maintenance.window import window_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
+from upheld.reports.work_preview import preview_document
 
 
 class MaintenanceInput(Window):
@@ -24,6 +25,15 @@ class MaintenanceInput(Window):
     approved_by: Name
     description: Text = ""
     id: Name | None = None
+
+
+class PreviewInput(Window):
+    """A work that is thought of: with the `id` of one that is planned, as if that was planned anew. `limit`: how many
+    agreements, and customers, are listed, the dearest first; the sums are of all."""
+
+    services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
+    id: Name | None = None
+    limit: Annotated[int, Field(ge=0, le=10_000)] = 100
 
 
 class MaintenanceQuery(Input):
@@ -64,6 +74,19 @@ def router(application: Application) -> APIRouter:
             "impact": impact(caller.tenant, known or work),
             "notices": [notice_document(notice) for notice in notices],
         }
+
+    @routes.post("/preview", dependencies=[Depends(json_body)])
+    def preview(caller: Asking, wanted: PreviewInput) -> dict[str, Any]:
+        """What a work would do, before it is announced: what it takes down and leaves without redundancy, what there is
+        to be warned of, and for each agreement the budget, the likelihood of a breach and the credit, if the window is
+        earned and if it is not. Nothing is kept, and nobody is told."""
+        check_touched(process.topology(caller.tenant), wanted.services)
+        now = application.clock.now()
+        if (fault := window_fault(wanted.start, wanted.end, now)) is not None:
+            raise field_problem(*fault)
+        services = tuple(dict.fromkeys(wanted.services))
+        work = Maintenance(wanted.id or "", "", wanted.start, wanted.end, services, "", now)
+        return preview_document(process.preview_maintenance(caller.tenant, work), wanted.limit)
 
     @routes.get("")
     def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def credits(earned: Iterable[Earned]) -> list[Credit | None]:
         own, together = (entry.term.agreement, entry.term.service, pot), (entry.term.agreement, pot)
         share = credit_share(entry.term.tiers, entry.attained, entry.bad_time, pot.days)
         exact[own] = exact.get(own, Fraction(0)) + charging.amount * pot.charges * share
-        more = _payable(exact[own], charging, pot) - given.get(own, Decimal(0))
+        more = payable(exact[own], charging, pot) - given.get(own, Decimal(0))
         more = max(min(more, _left_together(charging, pot, given_together.get(together, Decimal(0)))), Decimal(0))
         given[own] = given.get(own, Decimal(0)) + more
         given_together[together] = given_together.get(together, Decimal(0)) + more
@@ -83,7 +83,7 @@ def credits(earned: Iterable[Earned]) -> list[Credit | None]:
     return owed
 
 
-def _payable(exact: Fraction, charging: Charging, pot: Pot) -> Decimal:
+def payable(exact: Fraction, charging: Charging, pot: Pot) -> Decimal:
     """The sum of a pot in the currency's minor unit: rounded half-up, or the service's cap cut off where it is less."""
     total = to_minor_unit(exact, charging.currency)
     if charging.cap is None:

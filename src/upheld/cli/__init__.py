@@ -19,6 +19,7 @@ from upheld.cli import (
     tenants,
     topology,
     whatif,
+    work_preview,
 )
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ server.maintenance.command("read", epilog=notices.EXAMPLE)(notices.read)
 server.maintenance.command("take")(notices.take)
 server.maintenance.command("questions")(notices.questions)
 server.maintenance.command("answer", epilog=notices.ANSWER_EXAMPLE)(notices.answer)
+server.maintenance.command("preview", epilog=work_preview.EXAMPLE)(work_preview.preview)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(server.key_commands, name="key")
 app.add_typer(tenants.commands, name="tenant")

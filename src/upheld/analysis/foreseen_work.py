@@ -1,0 +1,194 @@
+"""What a planned work would do to the agreements that it hits: the budgets, the breaches and the credits, if its
+windows count as excluded and if they do not. Pure; instants in microseconds UTC."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from upheld.agreements.calendars import Interval
+from upheld.agreements.model import Agreement
+from upheld.agreements.terms import Term
+from upheld.analysis.likely_cost import Likely, drawn, likely, within_caps
+from upheld.analysis.outlook import HIGH, LOW, MIDDLE, Past, past_of
+from upheld.analysis.planned_impact import Frozen, Night, Pair
+from upheld.analysis.topology import Impact, Topology
+from upheld.analysis.window_cost import Outcome, Stake, credits_of, earned_of, outcome, stakes_of, why_not_told
+from upheld.assessment.credit import Earned, pot_of
+from upheld.assessment.exact import Numbers
+from upheld.assessment.verdict import Credit, Verdict
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.measurements.exclusions import Exclusion
+
+Known = Mapping[tuple[str, str, str], Sequence[Verdict]]
+"""Verdicts by (agreement, objective, service)."""
+DRAWS, FEW_DRAWS, MANY = 2000, 400, 200
+"""Of more than so many promises fewer futures are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a period ends with the windows: exactly, if everything else is good (`outcome`, `credit`), and with what is
+    to be expected besides."""
+
+    outcome: Outcome
+    credit: Credit | None
+    likely: Likely
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A period of a promise that the windows touch. `earns`: its exclusion would be earned. `left_then`: the slots of
+    the budget that are left when the first window begins, in one of ten, of two and of ten futures; `outages` were seen
+    in `good` slots, on which that rests."""
+
+    stake: Stake
+    earns: bool
+    if_earned: Ending
+    if_not: Ending
+    left_then: tuple[int, int, int]
+    outages: int
+    good: int
+
+    @property
+    def likely(self) -> Likely:
+        """As things stand with the announcement."""
+        return self.if_earned.likely if self.earns else self.if_not.likely
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What the work does to one agreement. `announcement`: whether its exclusion would be earned if it was announced
+    now, and why. Expected credits in major units of `currency` (None where nothing is charged), not rounded.
+    `not_told`: promises of which nothing is told, and why."""
+
+    agreement: Agreement
+    services: tuple[str, ...]
+    announcement: Announcement
+    promises: tuple[Foreseen, ...]
+    not_told: tuple[tuple[Term, str], ...]
+    currency: str | None
+    expected_if_earned: Fraction
+    expected_if_not: Fraction
+    expected: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a work would do. `impact` as the topology tells it; `agreements` those that it hits, in the order of the
+    portfolio; `titles` of other planned works by their ids; `as_of` is up to when the verdicts are known that it rests
+    on."""
+
+    work: Maintenance
+    topology: Topology
+    impact: Impact
+    agreements: tuple[Affected, ...]
+    pairs: tuple[Pair, ...]
+    nights: tuple[Night, ...]
+    frozen: tuple[Frozen, ...]
+    titles: Mapping[str, str]
+    as_of: int
+    now: int
+
+
+def affected(
+    agreement: Agreement,
+    services: tuple[str, ...],
+    announcement: Announcement,
+    terms: Sequence[Term],
+    known: Known,
+    exclusions: Sequence[Exclusion],
+    as_of: int,
+    spans: Sequence[Interval],
+    draws: int = DRAWS,
+) -> Affected:
+    """What windows do to an agreement whose `services` they take down. `known`: of each of its `terms` the verdicts of
+    this period and of earlier ones, up to `as_of`, of a rolling one its newest. `exclusions`: all that concern it, but
+    for those of the windows."""
+    stakes, not_told = [], []
+    for term in terms:
+        why = why_not_told(term)
+        if why is None:
+            verdicts = {v.period_start: v for v in known.get(term.key, ())}
+            stakes += stakes_of(term, services, verdicts, exclusions, as_of, spans)
+        elif set(services) & set(term.services):
+            not_told.append((term, why))
+    others = _others(stakes, known)
+    endings = [_endings(stakes, others, known, as_of, draws, earned=earned) for earned in (True, False)]
+    pasts = [_past(stake, known, as_of) for stake in stakes]
+    won = frozenset(announcement.services)
+    promises = tuple(
+        Foreseen(
+            stake=stake,
+            earns=won.issuperset(set(services) & set(stake.term.services)),
+            if_earned=if_earned,
+            if_not=if_not,
+            left_then=_left_then(stake, drawn(past, stake.before, stake.term.indicator.slot, draws)),
+            outages=len(past.lengths) + (past.running > 0),
+            good=past.good,
+        )
+        for stake, past, if_earned, if_not in zip(stakes, pasts, *endings, strict=True)
+    )
+    currencies = [stake.term.charging.currency for stake in stakes if stake.term.charging is not None]
+    return Affected(
+        agreement=agreement,
+        services=services,
+        announcement=announcement,
+        promises=promises,
+        not_told=tuple(not_told),
+        currency=currencies[0] if currencies else None,
+        expected_if_earned=within_caps([(one.stake, one.if_earned.likely.credit) for one in promises]),
+        expected_if_not=within_caps([(one.stake, one.if_not.likely.credit) for one in promises]),
+        expected=within_caps([(one.stake, one.likely.credit) for one in promises]),
+    )
+
+
+def _others(stakes: Sequence[Stake], known: Known) -> list[Earned]:
+    """What other periods of these promises have earned against the same charge."""
+    ours = {(*stake.term.key, stake.window.start) for stake in stakes}
+    found = []
+    for term in {stake.term.key: stake.term for stake in stakes}.values():
+        pots = {
+            pot_of(s.term, (s.window.start, s.window.end))
+            for s in stakes
+            if s.term.key == term.key and s.term.period.rolling is None
+        }
+        for verdict in known.get(term.key, ()):
+            if verdict.key not in ours and (one := earned_of(term, verdict)) is not None and one.pot in pots:
+                found.append(one)
+    return found
+
+
+def _endings(
+    stakes: Sequence[Stake],
+    others: Sequence[Earned],
+    known: Known,
+    as_of: int,
+    draws: int,
+    *,
+    earned: bool,
+) -> list[Ending]:
+    outcomes = [outcome(stake, earned=earned) for stake in stakes]
+    return [
+        Ending(found, credit, likely(stake, _drawn(stake, known, as_of, draws), earned=earned))
+        for stake, found, credit in zip(stakes, outcomes, credits_of(outcomes, others), strict=True)
+    ]
+
+
+def _drawn(stake: Stake, known: Known, as_of: int, draws: int) -> Numbers:
+    return drawn(_past(stake, known, as_of), stake.to_come, stake.term.indicator.slot, draws)
+
+
+def _past(stake: Stake, known: Known, as_of: int) -> Past:
+    """What the service has done. An outage that goes on now is over when a period begins that is yet to come."""
+    past = past_of(known.get(stake.term.key, ()), stake.term.indicator.slot, as_of)
+    if stake.window.start > as_of and past.running:
+        return replace(past, lengths=(*past.lengths, past.running), running=0)
+    return past
+
+
+def _left_then(stake: Stake, bad: Numbers) -> tuple[int, int, int]:
+    budget = stake.allowed * stake.eligible - stake.spent
+    low, middle, high = (
+        (budget - int(bad[min(int(len(bad) * share), len(bad) - 1)])).__floor__() for share in (HIGH, MIDDLE, LOW)
+    )
+    return low, middle, high

@@ -1,0 +1,46 @@
+"""The command that says what a planned work would do: `upheld maintenance preview`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
+from upheld.cli.terminal import instant
+
+EXAMPLE = (
+    "Example:  upheld maintenance preview --start 2026-06-10T22:00:00Z --end 2026-06-11T02:00:00Z --service switch-1"
+)
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+def preview(
+    start: Annotated[str, typer.Option(help="Start of the window, RFC 3339 with its zone.")],
+    end: Annotated[str, typer.Option(help="End of the window, RFC 3339 with its zone.")],
+    service: Annotated[list[str], typer.Option(help="An affected service or resource; may be given several times.")],
+    key: ServerKey,
+    limit: Annotated[int, typer.Option(help="How many agreements are listed, the dearest first.", min=0)] = 100,
+    output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Say what a planned work would do, before it is announced: what it takes down, what there is to be warned of, and
+    what it would cost under each agreement if its window counts as excluded and if it does not. Nobody is told.
+    """
+    instant("--start", start)
+    instant("--end", end)
+    wanted = {"start": start, "end": end, "services": service, "limit": limit}
+    answer = ask("POST", url, key, "/v1/maintenance/preview", json=wanted)
+    if output_format is Format.JSON:
+        import json
+
+        typer.echo(json.dumps(answer, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from upheld.reports.work_preview_table import preview_report
+
+    Console().print(preview_report(answer))
