@@ -1,24 +1,22 @@
-"""Planned maintenance through the store: announced to whom it hits, judged by the agreement, excluded where earned."""
+"""Planned maintenance through the store: announced to whom it hits, changed, cancelled, and reminded of."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from upheld.agreements.model import Agreement, Portfolio
-from upheld.agreements.parties import Party
 from upheld.analysis.topology import Topology
-from upheld.maintenance.earning import earned
-from upheld.maintenance.exclusion import exclusions
-from upheld.maintenance.impact import affected
-from upheld.maintenance.model import Announcement, Maintenance
-from upheld.notices.model import Notice, NoticeKind
-from upheld.notices.planning import contacts_of, maintenance_promised_by, plan_maintenance_notices, told
+from upheld.earned_windows import EVERY_NOTICE, Parties, by_agreement, decide, hit_by, settle, take_back
+from upheld.maintenance.model import Maintenance
+from upheld.maintenance.window import without
+from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
+from upheld.notices.planning import maintenance_promised_by, plan_maintenance_notices
 from upheld.notices.stages import stop_reason
+from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom
 from upheld.outgoing.happened import of_maintenance
 from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import outbox_entry
 
 JUDGE, REMIND_MAINTENANCE = "judge_maintenance", "remind_of_maintenance"
-EVERY_NOTICE = 1_000_000
 
 
 def plan(
@@ -34,9 +32,38 @@ def plan(
     t.save_maintenance(maintenance)
     t.add_outgoing([of_maintenance(maintenance, "announced", now)])
     announced = _announce(t, maintenance, portfolio, topology, now)
-    t.schedule(AgendaEntry(f"{JUDGE}/{maintenance.id}", JUDGE, maintenance.start, {"maintenance": maintenance.id}))
-    judge(t, maintenance.id, portfolio, topology, now)
+    _judge_at_each_start(t, maintenance, now)
+    decide(t, maintenance, portfolio, topology, now)
     return announced
+
+
+def change(
+    t: Transaction, wanted: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+) -> list[Notice]:
+    """Changes a planned work to what `wanted` says of it: title, description, windows and services (its state, sequence
+    and `planned_at` stay the work's own). Whoever had been told what is not so any more is told what it was and what it
+    is; whoever is newly hit has it announced; whoever it does not hit any more is told so. What was not sent yet is
+    stopped, reminders are moved, and what is earned is judged anew (`maintenance.earning`): only what was decided of
+    windows that have begun stands. Returns the notices. The same again changes nothing, and who approved it alone is
+    no news to a customer. Raises KeyError for an unknown work, and ValueError for one that is cancelled."""
+    known = t.maintenance(wanted.id)
+    if known is None:
+        raise KeyError(wanted.id)
+    if known.state == "cancelled":
+        raise ValueError("the work was cancelled: plan a new one")
+    work = replace(wanted, state=known.state, sequence=known.sequence, planned_at=known.planned_at)
+    if replace(work, approved_by=known.approved_by) == known:
+        t.save_maintenance(work)
+        return []
+    work = replace(work, sequence=known.sequence + 1)
+    settle(t, known, now)
+    t.save_maintenance(work)
+    t.add_outgoing([of_maintenance(work, "changed", now)])
+    _stop_unsent(t, work, now)
+    told = [*_announce(t, work, portfolio, topology, now), *_release(t, work, portfolio, topology, now)]
+    _judge_at_each_start(t, work, now, before=known)
+    decide(t, work, portfolio, topology, now)
+    return told
 
 
 def catch_up(t: Transaction, portfolio: Portfolio | None, topology: Topology, now: int) -> list[Notice]:
@@ -57,46 +84,49 @@ def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now
     cancelled = replace(known, state="cancelled", sequence=known.sequence + 1)
     t.save_maintenance(cancelled)
     t.add_outgoing([of_maintenance(cancelled, "cancelled", now)])
-    for granted in t.exclusions_earned(maintenance_id):
-        t.revoke_exclusion(granted, now, f"maintenance {maintenance_id}")
-    for decision in t.announcements(maintenance_id):
-        t.save_announcement(_unearned(decision, "the work was cancelled", now))
-    for notice in _notices(t, cancelled):
-        if notice.state == "recorded":
-            t.save_notice(replace(notice, state="stopped", reason=stop_reason(notice, None, cancelled, now)))
+    take_back(t, cancelled, "the work was cancelled", now)
+    _stop_unsent(t, cancelled, now)
     return _tell_of_cancellation(t, cancelled, portfolio, now)
 
 
 def remind(
-    t: Transaction, maintenance_id: str, agreement_id: str, portfolio: Portfolio | None, topology: Topology, now: int
+    t: Transaction,
+    maintenance_id: str,
+    agreement_id: str,
+    sequence: int,
+    portfolio: Portfolio | None,
+    topology: Topology,
+    now: int,
 ) -> None:
-    """Tells those whom an agreement names that a planned work is near."""
+    """Tells those whom an agreement names that a planned work is near; nobody where it was changed since (`sequence` is
+    that of the work when the reminder was put on the agenda)."""
     known = t.maintenance(maintenance_id)
-    if known is None or known.state != "planned":
+    if known is None or known.state != "planned" or known.sequence != sequence:
         return
-    for agreement, services in _affected(known, portfolio, topology):
-        if agreement.id == agreement_id:
-            kind: NoticeKind = "maintenance_reminder"
-            _record(t, _planned(kind, known, agreement, services, portfolio, now, occasion=kind))
+    kind: NoticeKind = "maintenance_reminder"
+    earlier = [n for n in _notices(t, known, agreement_id) if n.kind == kind]
+    for agreement, services in hit_by(known, portfolio, topology, agreement_id):
+        occasion = _occasion(kind, earlier)
+        _record(t, _planned(kind, known, agreement, services, Parties(portfolio), now, occasion=occasion))
 
 
-def judge(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, topology: Topology, now: int) -> None:
-    """Decides for each agreement whether what was sent by now has earned the exclusion: grants what is earned and takes
-    back what is not. What was decided once the window has begun stands. An announcement that was on its way when the
-    work was cancelled is followed by the cancellation."""
+def judge(
+    t: Transaction,
+    maintenance_id: str,
+    portfolio: Portfolio | None,
+    topology: Topology,
+    now: int,
+    agreement: str | None = None,
+) -> None:
+    """Decides for each agreement, or for one, what was earned by now (`earned_windows.decide`). An announcement that
+    was on its way when the work was cancelled is followed by the cancellation."""
     known = t.maintenance(maintenance_id)
     if known is None:
         return
     if known.state == "cancelled":
         _tell_of_cancellation(t, known, portfolio, now)
-        return
-    before = {a.agreement: a for a in t.announcements(known.id)}
-    for decision in _decisions(t, known, portfolio, topology, before, now):
-        last = before.get(decision.agreement)
-        if last is None or last.decided_at < known.start:
-            _grant(t, known, decision, now)
-        elif not last.services and not decision.services:
-            t.save_announcement(decision)  # as little earned as before, but the reason may be a better one
+    else:
+        decide(t, known, portfolio, topology, now, agreement)
 
 
 # -- who is told ----------------------------------------------------------------------------------------------------
@@ -108,67 +138,124 @@ def _catch_up_with(
     if work.state != "planned" or work.end <= now:
         return []
     announced = _announce(t, work, portfolio, topology, now)
-    if announced or now < work.start:
-        judge(t, work.id, portfolio, topology, now)
+    if announced or now < work.spans[-1][0]:
+        decide(t, work, portfolio, topology, now)
     return announced
 
 
 def _announce(
     t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
 ) -> list[Notice]:
-    """Announces a work to whoever it hits and who was not told of it, and puts the reminders on the agenda."""
-    earlier = [n for n in _notices(t, work) if n.kind == "maintenance"]
+    """Announces a work to whoever it hits and who was not told of it, or not as it is now, and puts the reminders on
+    the agenda."""
+    earlier, parties = by_agreement(_notices(t, work)), Parties(portfolio)
     announced: list[Notice] = []
-    for agreement, services in _affected(work, portfolio, topology):
-        known = [n for n in earlier if n.agreement == agreement.id]
-        occasion = _occasion("maintenance", known)
-        planned = _planned("maintenance", work, agreement, services, portfolio, now, occasion=occasion)
-        announced += _record(t, _not_told(planned, known, work, services))
+    for agreement, services in hit_by(work, portfolio, topology):
+        own = [n for n in earlier.get(agreement.id, ()) if n.kind in ANNOUNCING]
+        announced += _record(t, _announcements(work, agreement, services, own, parties, now))
         promise = agreement.notices.maintenance
         if promise is not None and promise.reminder is not None and work.start - promise.reminder > now:
             t.schedule(_reminder(work, agreement, work.start - promise.reminder))
     return announced
 
 
-def _not_told(
-    planned: Iterable[Notice], known: Sequence[Notice], work: Maintenance, services: tuple[str, ...]
+def _announcements(
+    work: Maintenance,
+    agreement: Agreement,
+    services: tuple[str, ...],
+    own: Sequence[Notice],
+    parties: Parties,
+    now: int,
 ) -> Iterator[Notice]:
+    """What is to be told under an agreement, beside its notices `own` that announced, changed or cancelled it."""
+    announced = [n for n in own if n.kind != "maintenance_cancelled"]
+    known = [n for n in announced if n.payload is None or _tells(n, work, services)]
+    was = {
+        contact: as_told(notice)
+        for contact, notice in _last_told(own).items()
+        if notice.kind != "maintenance_cancelled" and as_told(notice).sequence < work.sequence
+    }
+    known += [n for n in _last_told(own).values() if n in announced and as_told(n).holds_of(work, services)]
+    changed = Earlier(_occasion("maintenance_changed", [n for n in own if n.kind == "maintenance_changed"]), was)
+    occasion = _occasion("maintenance", [n for n in own if n.kind == "maintenance"])
+    planned = _planned("maintenance", work, agreement, services, parties, now, occasion=occasion, earlier=changed)
+    yield from _not_told(planned, known)
+
+
+def _not_told(planned: Iterable[Notice], there: Sequence[Notice]) -> Iterator[Notice]:
     """What is left to tell: the planned announcements without those that there are already, whatever came of them. A
     contact that was told under another role is not told again."""
-    there = [n for n in known if n.payload is None or _tells(n, work, services)]
-    roles = {(n.role, n.channel, n.address) for n in there}
-    told_as = {(n.channel, n.address): n.role for n in reversed(there) if n.payload is not None}
+    roles = {(n.role, whom(n)) for n in there}
+    told_as = {whom(n): n.role for n in reversed(there) if n.payload is not None}
     for notice in planned:
-        if (notice.role, notice.channel, notice.address) in roles:
+        if (notice.role, whom(notice)) in roles:
             continue
-        role = told_as.get((notice.channel, notice.address))
+        role = told_as.get(whom(notice))
         if role is not None and notice.state == "recorded":
             notice = replace(notice, state="stopped", reason=f"duplicate: the same contact is told as {role}")
         yield notice
 
 
 def _tells(announcement: Notice, work: Maintenance, services: tuple[str, ...]) -> bool:
-    data = (announcement.payload or {})["data"]
-    return bool(data["maintenance"]["sequence"] == work.sequence) and set(services) <= set(data["services"])
+    said = as_told(announcement)
+    return said.sequence == work.sequence and set(services) <= set(said.services)
+
+
+def _last_told(notices: Iterable[Notice]) -> Mapping[str, Notice]:
+    """By contact (`whom`) the last word of a work that was sent: of the newest planning, and of that the last."""
+    sent = [n for n in notices if n.kind in ANNOUNCING and n.state == "sent" and n.payload is not None]
+    return {whom(n): n for n in sorted(sent, key=lambda n: (as_told(n).sequence, n.recorded_at))}
+
+
+def _release(
+    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+) -> list[Notice]:
+    """Tells those who expect a work, and whom it does not hit any more, that it is none of theirs."""
+    hit = {agreement.id for agreement, _ in hit_by(work, portfolio, topology)}
+    return _call_off(t, work, portfolio, now, lambda agreement: agreement.id not in hit, released=True)
 
 
 def _tell_of_cancellation(t: Transaction, work: Maintenance, portfolio: Portfolio | None, now: int) -> list[Notice]:
-    """Tells that a work is cancelled to those to whom its announcement was sent, each once. One who is no contact of
-    the agreement any more is not written to again."""
-    notices = _notices(t, work)
+    """Tells that a work is cancelled to those to whom its announcement was sent, each once."""
+    return _call_off(t, work, portfolio, now, lambda agreement: True, released=False)
+
+
+def _call_off(
+    t: Transaction,
+    work: Maintenance,
+    portfolio: Portfolio | None,
+    now: int,
+    concerns: Callable[[Agreement], bool],
+    released: bool,
+) -> list[Notice]:
+    """Tells whoever expects a work that it is off for them, each once. One who is no contact of the agreement any more
+    is not written to again."""
+    notices, parties = by_agreement(_notices(t, work)), Parties(portfolio)
     informed: list[Notice] = []
     for agreement in portfolio.current(now) if portfolio is not None else ():
-        own = [n for n in notices if n.agreement == agreement.id]
-        announced = [n for n in own if n.kind == "maintenance" and n.state == "sent" and n.payload is not None]
-        if not announced:
+        own = [n for n in notices.get(agreement.id, ()) if n.kind in ANNOUNCING]
+        off = [n for n in own if n.kind == "maintenance_cancelled"]
+        at_work = {whom(n) for n in off if n.payload is not None and as_told(n).sequence == work.sequence}
+        expected = [n for contact, n in _last_told(own).items() if n not in off and contact not in at_work]
+        if not expected or not concerns(agreement):
             continue
-        known = [n for n in own if n.kind == "maintenance_cancelled"]
-        waiting = {(n.channel, n.address) for n in announced} - {(n.channel, n.address) for n in known}
-        services = tuple(dict.fromkeys(s for n in reversed(announced) for s in (n.payload or {})["data"]["services"]))
-        occasion = _occasion("maintenance_cancelled", known)
-        planned = _planned("maintenance_cancelled", work, agreement, services, portfolio, now, occasion=occasion)
-        informed += _record(t, (n for n in planned if n.state == "recorded" and (n.channel, n.address) in waiting))
+        services = tuple(dict.fromkeys(s for n in expected for s in as_told(n).services))
+        told_of = as_told(expected[-1])
+        start, end = told_of.windows[0][0], told_of.windows[-1][1]
+        was = replace(work, state="cancelled", title=told_of.title, start=start, end=end, windows=told_of.windows)
+        occasion = _occasion("maintenance_cancelled", off)
+        kind: NoticeKind = "maintenance_cancelled"
+        planned = _planned(kind, was, agreement, services, parties, now, occasion=occasion, released=released)
+        waiting = {whom(n) for n in expected}
+        informed += _record(t, (n for n in planned if n.state == "recorded" and whom(n) in waiting))
     return informed
+
+
+def _stop_unsent(t: Transaction, work: Maintenance, now: int) -> None:
+    for notice in _notices(t, work):
+        if notice.state == "recorded":
+            reason = stop_reason(notice, None, work, now) or "past its point: the work is told of anew"
+            t.save_notice(replace(notice, state="stopped", reason=reason))
 
 
 def _occasion(kind: NoticeKind, known: Sequence[Notice]) -> str:
@@ -181,15 +268,25 @@ def _planned(
     work: Maintenance,
     agreement: Agreement,
     services: tuple[str, ...],
-    portfolio: Portfolio | None,
+    parties: Parties,
     now: int,
     *,
     occasion: str,
+    earlier: Earlier = NOTHING_EARLIER,
+    released: bool = False,
 ) -> list[Notice]:
-    customer, provider = _parties(agreement, portfolio)
     due_by = maintenance_promised_by(kind, work, agreement)
     return plan_maintenance_notices(
-        kind, work, agreement, customer, provider, services, now, due_by=due_by, occasion=occasion
+        kind,
+        work,
+        agreement,
+        *parties.of(agreement),
+        services,
+        now,
+        due_by=due_by,
+        occasion=occasion,
+        earlier=earlier,
+        released=released,
     )
 
 
@@ -203,76 +300,17 @@ def _record(t: Transaction, notices: Iterable[Notice]) -> list[Notice]:
 
 
 def _reminder(work: Maintenance, agreement: Agreement, at: int) -> AgendaEntry:
-    data = {"maintenance": work.id, "agreement": agreement.id}
-    return AgendaEntry(f"{REMIND_MAINTENANCE}/{work.id}/{agreement.id}", REMIND_MAINTENANCE, at, data)
+    data = {"maintenance": work.id, "agreement": agreement.id, "sequence": work.sequence}
+    name = f"{REMIND_MAINTENANCE}/{work.id}/{work.sequence}/{agreement.id}"
+    return AgendaEntry(name, REMIND_MAINTENANCE, at, data)
 
 
-# -- what is earned -------------------------------------------------------------------------------------------------
+def _judge_at_each_start(t: Transaction, work: Maintenance, now: int, before: Maintenance | None = None) -> None:
+    """What was earned is decided for good once a window begins, or what was added to one."""
+    for start, _ in without(work.spans, () if before is None else before.spans):
+        name = f"{JUDGE}/{work.id}/{work.sequence}/{start}"
+        t.schedule(AgendaEntry(name, JUDGE, max(start, now), {"maintenance": work.id}))
 
 
-def _decisions(
-    t: Transaction,
-    work: Maintenance,
-    portfolio: Portfolio | None,
-    topology: Topology,
-    before: Mapping[str, Announcement],
-    now: int,
-) -> Iterator[Announcement]:
-    """What each agreement that the work hits has earned; nothing where it hit one and does so no more."""
-    notices = _notices(t, work)
-    hit = set()
-    for agreement, services in _affected(work, portfolio, topology):
-        hit.add(agreement.id)
-        own = told(n for n in notices if n.agreement == agreement.id)
-        yield earned(work, agreement, services, _addresses(agreement, portfolio), own, now)
-    for decision in before.values():
-        if decision.agreement not in hit:
-            yield _unearned(decision, "the work hits no service of the agreement any more", now)
-
-
-def _grant(t: Transaction, work: Maintenance, decision: Announcement, now: int) -> None:
-    t.save_announcement(decision)
-    granted = exclusions(work, decision, now)
-    for name, exclusion in t.exclusions_earned(work.id).items():
-        if exclusion.agreement == decision.agreement and name not in granted:
-            t.revoke_exclusion(name, now, f"maintenance {work.id}")
-    for name, exclusion in granted.items():
-        t.add_exclusion(name, exclusion, work.id)
-
-
-def _unearned(decision: Announcement, reason: str, now: int) -> Announcement:
-    return replace(decision, earned=False, services=(), reason=reason, decided_at=now)
-
-
-# -- whom it is about -----------------------------------------------------------------------------------------------
-
-
-def _affected(
-    work: Maintenance, portfolio: Portfolio | None, topology: Topology
-) -> Sequence[tuple[Agreement, tuple[str, ...]]]:
-    """Those that the work hits. What it leaves without redundancy stands: nobody is told of an outage, and none is
-    excluded."""
-    if portfolio is None:
-        return ()
-    return affected(work, portfolio, topology.hit_during(work.services, work.start, work.end).hit)
-
-
-def _parties(agreement: Agreement, portfolio: Portfolio | None) -> tuple[Party | None, Party | None]:
-    """(customer, provider), as far as the portfolio describes them."""
-    if portfolio is None:
-        return None, None
-    return next((c for c in portfolio.customers if c.id == agreement.customer), None), portfolio.provider
-
-
-def _addresses(agreement: Agreement, portfolio: Portfolio | None) -> dict[str, list[str]]:
-    """The addresses of each role that the agreement wants told of planned work."""
-    customer, provider = _parties(agreement, portfolio)
-    promise = agreement.notices.maintenance
-    return {
-        role: [contact.place[1] for contact in contacts_of(role, customer, provider)]
-        for role in (promise.to if promise is not None else ())
-    }
-
-
-def _notices(t: Transaction, work: Maintenance) -> Sequence[Notice]:
-    return t.notices(maintenance_id=work.id, limit=EVERY_NOTICE)
+def _notices(t: Transaction, work: Maintenance, agreement: str | None = None) -> Sequence[Notice]:
+    return t.notices(maintenance_id=work.id, agreement=agreement, limit=EVERY_NOTICE)

@@ -38,7 +38,7 @@ def preview(t: Transaction, work: Maintenance, current: InForce | None, topology
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
-    hit = [] if current is None else affected(work, current.portfolio, impact.hit)
+    hit = [] if current is None else affected(work, current.portfolio.agreements, impact.hit)
     others = [one for one in t.maintenances(ending_after=now) if one.state == "planned" and one.id != work.id]
     down = _down_now(t) if topology.has_redundancy else {}
     near = [one for one in others if one.start < work.end + NEAR and work.start < one.end + NEAR]
@@ -66,7 +66,7 @@ def preview(t: Transaction, work: Maintenance, current: InForce | None, topology
 
 def _hit_by(work: Maintenance, portfolio: Portfolio, topology: Topology) -> list[Agreement]:
     hit = topology.hit_during(work.services, work.start, work.end).hit
-    return [agreement for agreement, _ in affected(work, portfolio, hit)]
+    return [agreement for agreement, _ in affected(work, portfolio.agreements, hit)]
 
 
 def _down_now(t: Transaction) -> dict[str, str]:
@@ -108,7 +108,7 @@ def _foreseen(
 
 
 def _spans(work: Maintenance) -> Sequence[Interval]:
-    return [(work.start, work.end)]
+    return work.spans
 
 
 def would_earn(
@@ -122,7 +122,7 @@ def would_earn(
         for role in (promise.to if promise is not None else ())
     }
     told = [
-        Told(role, contact, work.start, work.end, frozenset(services), now)
+        Told(role, contact, work.spans, frozenset(services), now, sequence=work.sequence)
         for role, some in contacts.items()
         for contact in some
     ]

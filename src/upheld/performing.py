@@ -146,7 +146,8 @@ class Performer:
         self._finish(entry)
 
     def _remind_of_maintenance(self, entry: AgendaEntry) -> None:
-        self._process.remind_of_maintenance(entry.tenant, entry.data["maintenance"], entry.data["agreement"])
+        of = entry.data
+        self._process.remind_of_maintenance(entry.tenant, of["maintenance"], of["agreement"], of["sequence"])
         self._finish(entry)
 
     # -- keeping --------------------------------------------------------------------------------------------------

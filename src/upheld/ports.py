@@ -467,6 +467,7 @@ class Transaction(Protocol):
         problem_id: str | None = None,
         state: NoticeState | None = None,
         customer: str | None = None,
+        agreement: str | None = None,
         limit: int = 500,
     ) -> Sequence[Notice]:
         """Newest first. Those of a problem tell of several cases: see `notices_of`."""
@@ -481,7 +482,7 @@ class Transaction(Protocol):
         """By start, earliest first."""
 
     def save_announcement(self, announcement: Announcement) -> None: ...
-    def announcements(self, maintenance_id: str) -> Sequence[Announcement]: ...
+    def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]: ...
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;
         once it was revoked, the same id is granted anew, and the earlier grant and its revocation are kept."""
@@ -518,8 +519,8 @@ class Transaction(Protocol):
         """Keeps up to where events have been stated."""
 
     def stated(self) -> Stated | None: ...
-    def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
-        """Those that stand and were earned by a maintenance, by their ids."""
+    def exclusions_earned(self, maintenance_id: str, agreement: str | None = None) -> Mapping[str, Exclusion]:
+        """Those that stand and were earned by a maintenance, under one agreement or all, by their ids."""
 
     # notices of planned work, as providers sent them
     def add_received(self, received: Received) -> int | None:

@@ -302,15 +302,21 @@ class Process:
         with self._store.transaction(tenant) as t:
             return announcing.cancel(t, maintenance_id, self._ground(t, tenant)[0], self._clock.now())
 
-    def judge_maintenance(self, tenant: str, maintenance_id: str) -> None:
-        """Decides for each agreement whether the announcements that were sent have earned the exclusion."""
+    def change_maintenance(self, tenant: str, wanted: Maintenance) -> Sequence[Notice]:
+        """Changes a planned work, and tells whom that concerns; returns the notices. Raises KeyError, and ValueError
+        where it was cancelled."""
         with self._store.transaction(tenant) as t:
-            announcing.judge(t, maintenance_id, *self._ground(t, tenant), self._clock.now())
+            return announcing.change(t, wanted, *self._ground(t, tenant), self._clock.now())
 
-    def remind_of_maintenance(self, tenant: str, maintenance_id: str, agreement: str) -> None:
-        """Reminds those whom an agreement names of a work that is coming."""
+    def judge_maintenance(self, tenant: str, maintenance_id: str, agreement: str | None = None) -> None:
+        """Decides for each agreement, or for one, what the announcements that were sent have earned."""
         with self._store.transaction(tenant) as t:
-            announcing.remind(t, maintenance_id, agreement, *self._ground(t, tenant), self._clock.now())
+            announcing.judge(t, maintenance_id, *self._ground(t, tenant), self._clock.now(), agreement)
+
+    def remind_of_maintenance(self, tenant: str, maintenance_id: str, agreement: str, sequence: int) -> None:
+        """Reminds those whom an agreement names of a work that is coming, unless it was changed since that sequence."""
+        with self._store.transaction(tenant) as t:
+            announcing.remind(t, maintenance_id, agreement, sequence, *self._ground(t, tenant), self._clock.now())
 
     def take_notice(
         self, tenant: str, received: Received, read: Sequence[WorkNotice] | str, approval: intake.Approval

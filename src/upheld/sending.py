@@ -13,7 +13,7 @@ import structlog
 from upheld.agreements.model import Portfolio
 from upheld.agreements.parties import Party
 from upheld.notices.fallback import elsewhere, undeliverable
-from upheld.notices.model import Notice, Receipt
+from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
 from upheld.notices.stages import next_attempt, stop_reason
@@ -151,8 +151,8 @@ class NoticeSender:
             t.schedule(outbox_entry(one))
 
     def _judge_anew(self, tenant: str, notice: Notice) -> None:
-        if notice.kind == "maintenance" and notice.maintenance_id is not None:
-            self._process.judge_maintenance(tenant, notice.maintenance_id)
+        if notice.kind in ANNOUNCING and notice.maintenance_id is not None:
+            self._process.judge_maintenance(tenant, notice.maintenance_id, notice.agreement)
 
     def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
         with self._store.transaction(entry.tenant) as t:

@@ -348,7 +348,7 @@ def _calendar(provider: str, circuit: str, now: int) -> bytes:
 def addresses(path: str, marks: dict[str, str]) -> list[str]:
     """A path template with the other tenant's own ids, and its filters."""
     for name, mark in marks.items():
-        path = path.replace(f"{{{name}}}", mark)
+        path = path.replace(f"{{{name}}}", mark).replace(f"{{{name}:path}}", mark)
     address = example(path)
     if address == "/v1/verdicts":
         return [address, f"{address}?service=vpn-1", f"{address}?agreement=acme-gold&newest=true"]

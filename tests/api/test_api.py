@@ -369,6 +369,35 @@ def test_a_cancelled_maintenance_tells_whom_it_had_told(house: House, north: Tes
     is_problem(north.post("/v1/maintenance", json={**WORK, "id": "CHG-8"}), 409)
 
 
+def test_a_changed_maintenance_is_told_with_what_it_was(house: House, north: TestClient) -> None:
+    north.post("/v1/maintenance", json={**WORK, "id": "CHG-10"})
+    with house.application.store.transaction(house.tenant("north")) as t:
+        for notice in t.notices(maintenance_id="CHG-10"):
+            t.save_notice(replace(notice, state="sent", sent_at=NOW))
+    later = {"end": instant(NOW + 20 * DAY + 3 * HOUR)}
+    changed = north.patch("/v1/maintenance/CHG-10", json=later).json()
+    assert (changed["start"], changed["end"], changed["sequence"]) == (WORK["start"], later["end"], 1)
+    assert {n["kind"] for n in changed["notices"]} == {"maintenance_changed"}
+    assert north.patch("/v1/maintenance/CHG-10", json=later).json()["notices"] == []
+    assert north.get("/v1/maintenance/CHG-10").json()["sequence"] == 1
+    for wrong, field in (({"end": WORK["start"]}, "end"), ({"services": ["vpn-9"]}, "services"), ({"at": 1}, "at")):
+        problem = is_problem(north.patch("/v1/maintenance/CHG-10", json=wrong), 422)
+        assert problem["errors"][0]["field"] == field
+    is_problem(north.patch("/v1/maintenance/CHG-11", json=later), 404)
+    north.delete("/v1/maintenance/CHG-10")
+    is_problem(north.patch("/v1/maintenance/CHG-10", json=later), 409)
+
+
+def test_a_maintenance_that_has_begun_keeps_its_start(house: House, north: TestClient) -> None:
+    start, end = NOW - HOUR, NOW + HOUR
+    work = Maintenance("CHG-12", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
+    house.application.process.plan_maintenance(house.tenant("north"), work)
+    moved = {"start": instant(NOW + HOUR), "end": instant(NOW + 2 * HOUR)}
+    problem = is_problem(north.patch("/v1/maintenance/CHG-12", json=moved), 422)
+    assert problem["detail"] == "start: the work has begun: its start stays as it was"
+    assert north.patch("/v1/maintenance/CHG-12", json={"end": instant(NOW + 2 * HOUR)}).status_code == 200
+
+
 def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: House, north: TestClient) -> None:
     start, end = NOW - 3 * HOUR, NOW - 2 * HOUR
     work = Maintenance("CHG-9", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)

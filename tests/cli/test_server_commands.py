@@ -93,6 +93,12 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     while "gold: earned" not in (listed := upheld(place, "maintenance", "list").stdout):
         assert time.monotonic() < deadline, listed
         time.sleep(0.5)
+    moved = upheld(place, "maintenance", "change", "work-1", "--end", "2030-06-02T03:00:00Z")
+    assert moved.stdout.splitlines() == [
+        "work-1: Switch upgrade, 2030-06-01T22:00:00Z to 2030-06-02T03:00:00Z",
+        "  recorded  noc@acme.example",
+    ], moved.stderr
+    assert upheld(place, "maintenance", "change", "work-1").returncode == 2
     assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 is cancelled; 1 notice on the way\n"
     assert "  gold: cancelled: its minutes count\n" in upheld(place, "maintenance", "list").stdout
     assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 was already cancelled\n"

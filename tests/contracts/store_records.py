@@ -233,11 +233,23 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
     maintenance = Maintenance(
         "work-1", f"Router{mark}", JUNE, JUNE + DAY, ("vpn-1", "vpn-2"), "Ada", JUNE - DAY, "swap", "cancelled", 3
     )
+    nights = ((maintenance.start, maintenance.start + 1), (maintenance.end - 1, maintenance.end))
+    maintenance = replace(maintenance, windows=nights)
     return replace(maintenance, **changes)  # type: ignore[arg-type]
 
 
 def an_announcement(mark: str = "", **changes: object) -> Announcement:
-    announcement = Announcement("work-1", "acme-gold", "acme", True, f"told 12 days before{mark}", JUNE, ("vpn-1",))
+    announcement = Announcement(
+        "work-1",
+        "acme-gold",
+        "acme",
+        True,
+        f"told 12 days before{mark}",
+        JUNE,
+        ("vpn-1",),
+        (("vpn-1", JUNE, JUNE + DAY),),
+        ((JUNE, JUNE + 1),),
+    )
     return replace(announcement, **changes)  # type: ignore[arg-type]
 
 

@@ -24,8 +24,7 @@ def told(**changes: Any) -> Told:
     given = {
         "role": "customer.noc",
         "contact": "noc@acme.example",
-        "start": START,
-        "end": work().end,
+        "windows": work().spans,
         "services": frozenset(SERVICES),
         "sent_at": IN_TIME,
     }
@@ -59,6 +58,7 @@ def test_an_announcement_in_time_earns_the_window() -> None:
         "announced 2026-06-10 22:00 UTC, 10 days before the start; the agreement wants 10 days",
         NOW,
         SERVICES,
+        tuple((service, START, work().end) for service in SERVICES),
     )
 
 
@@ -149,11 +149,55 @@ def test_a_cancelled_work_earns_nothing() -> None:
     assert (decision.earned, decision.reason) == (False, "the work was cancelled")
 
 
-@pytest.mark.parametrize("narrower", [{"start": START + 1}, {"end": work().end - 1}])
-def test_an_announcement_of_a_narrower_window_does_not_tell_the_rest(narrower: dict[str, Any]) -> None:
-    decision = decide(told(**narrower))
+@pytest.mark.parametrize("narrower", [(START + HOUR, work().end), (START, work().end - HOUR)])
+def test_an_announcement_of_a_narrower_window_earns_that_and_not_the_rest(narrower: tuple[int, int]) -> None:
+    decision = decide(told(windows=(narrower,), sent_at=IN_TIME - DAY))
     assert not decision.earned
-    assert decision.reason == "customer.noc was not told: there is no announcement of this window"
+    assert decision.parts == tuple((service, *narrower) for service in SERVICES)
+    assert "customer.noc was not told: there is no announcement of this window" in decision.reason
+
+
+def test_of_a_window_that_is_extended_late_what_was_announced_in_time_stays_earned() -> None:
+    later = (START, work().end + 2 * HOUR)
+    changed = told(windows=(later,), sent_at=NOW, sequence=1)
+    decision = decide(told(), changed, end=later[1], sequence=1)
+    assert (decision.earned, decision.services) == (False, SERVICES)
+    assert decision.parts == tuple((service, START, work().end) for service in SERVICES)
+    assert decision.reason == (
+        "from 2026-06-20 22:00 UTC to 2026-06-21 02:00 UTC: announced 2026-06-10 22:00 UTC, 10 days before the start; "
+        "the agreement wants 10 days; from 2026-06-21 02:00 UTC to 2026-06-21 04:00 UTC: announced 2026-06-19 22:00 "
+        "UTC, 1 day 4 hours before the start; the agreement wants 10 days"
+    )
+
+
+def test_a_window_that_is_moved_away_and_back_earns_by_the_last_word_alone() -> None:
+    elsewhere = told(windows=((START + 7 * DAY, START + 7 * DAY + HOUR),), sent_at=IN_TIME + DAY, sequence=1)
+    back = told(sent_at=IN_TIME + 2 * DAY, sequence=2)
+    assert decide(told(), elsewhere, back, sequence=2).parts == ()
+
+
+def test_who_was_told_that_the_work_is_none_of_theirs_earns_by_the_next_announcement() -> None:
+    off = told(windows=(), sent_at=IN_TIME + DAY, sequence=1)
+    assert decide(told(sent_at=IN_TIME - DAY), off, sequence=1).parts == ()
+    again = told(sent_at=IN_TIME + 2 * DAY, sequence=2)
+    assert decide(told(sent_at=IN_TIME - DAY), off, again, sequence=2).parts == ()
+
+
+def test_a_change_that_names_a_service_no_more_takes_it_back() -> None:
+    changed = told(services=frozenset({"vpn-0042"}), sent_at=IN_TIME + DAY, sequence=1)
+    assert decide(told(), changed, sequence=1).services == ("vpn-0042",)
+
+
+def test_an_announcement_that_came_after_its_change_does_not_undo_it() -> None:
+    late = told(windows=((START - 7 * DAY, START - 6 * DAY),), sent_at=IN_TIME + HOUR)
+    assert decide(late, told(sequence=1), sequence=1).earned
+
+
+def test_each_of_several_windows_is_judged_by_its_own_start() -> None:
+    nights = ((START, START + HOUR), (START + 2 * DAY, START + 2 * DAY + HOUR))
+    one = told(windows=nights, sent_at=IN_TIME + DAY)
+    decision = decide(one, start=START, end=nights[1][1], windows=nights)
+    assert decision.parts == tuple((service, *nights[1]) for service in SERVICES)
 
 
 def test_a_service_that_was_not_announced_counts_and_the_others_do_not() -> None:
@@ -173,12 +217,12 @@ def test_a_service_that_was_announced_later_is_judged_by_its_own_announcement() 
 
 
 def test_an_announcement_of_a_wider_window_tells_this_one_too() -> None:
-    assert decide(told(start=START - HOUR, end=work().end + HOUR)).earned
+    assert decide(told(windows=((START - HOUR, work().end + HOUR),), sent_at=IN_TIME)).earned
 
 
 def test_an_earned_window_excludes_each_service_for_this_agreement_only() -> None:
     granted = exclusions(work(), decide(told()), known_at=NOW)
-    assert list(granted) == [exclusion_id(work(), "acme-vpn-gold", service) for service in SERVICES]
+    assert list(granted) == [exclusion_id(work(), "acme-vpn-gold", service, START, work().end) for service in SERVICES]
     assert list(granted.values()) == [
         Exclusion(
             service=service,
@@ -202,9 +246,8 @@ def test_a_work_that_nobody_approved_does_not_pass_as_approved() -> None:
     assert {x.approved_by for x in granted.values()} == {None}
 
 
-def test_a_work_planned_anew_earns_under_new_ids() -> None:
-    before, after = work(), work(sequence=1)
-    assert exclusion_id(before, "a", "s") != exclusion_id(after, "a", "s")
+def test_a_work_that_is_moved_earns_under_new_ids() -> None:
+    assert exclusion_id(work(), "a", "s", 0, 2) != exclusion_id(work(), "a", "s", 1, 2)
 
 
 def test_the_example_is_announced_ten_days_before() -> None:

@@ -18,7 +18,7 @@ def portfolio(**changes: Any) -> Portfolio:
 
 def hit(services: tuple[str, ...], **changes: Any) -> list[tuple[str, tuple[str, ...]]]:
     planned, whole = work(services=services), portfolio(**changes)
-    return [(a.id, found) for a, found in affected(planned, whole, reached(planned, whole))]
+    return [(a.id, found) for a, found in affected(planned, whole.agreements, reached(planned, whole))]
 
 
 def reached(planned: Maintenance, whole: Portfolio) -> frozenset[str]:
@@ -77,5 +77,5 @@ def test_an_agreement_that_is_amended_during_the_work_is_hit_once_as_it_is_when_
     amended = AGREEMENT.model_copy(
         update={"valid": Validity.model_validate({"from": begins}), "services": ("vpn-0042", "vpn-0044")}
     )
-    found = affected(planned, portfolio(agreements=(amended, before)), planned.services)
+    found = affected(planned, (amended, before), planned.services)
     assert found == [(before, ("vpn-0042", "vpn-0044"))]

@@ -228,7 +228,7 @@ def test_what_was_told_is_read_back_from_the_notices() -> None:
     failed = replace(second, state="failed", reason="the webhook answered 410", sent_at=None)
     one, other = told([sent, failed, plan("violation")[0]])
     assert (one.role, one.contact, one.sent_at) == ("customer.noc", "noc@acme.example", AT)
-    assert (one.start, one.end, one.services) == (work().start, work().end, frozenset({"vpn-0042"}))
+    assert (one.windows, one.services) == (work().spans, frozenset({"vpn-0042"}))
     assert (other.sent_at, other.failure) == (None, "the webhook answered 410")
 
 

@@ -100,7 +100,7 @@ def test_a_notice_to_nobody_is_stopped() -> None:
         ("maintenance_reminder", work(state="cancelled", sequence=1), AT, "the work was cancelled"),
         ("maintenance", work(), work().end, "the window is over"),
         ("maintenance_reminder", work(), work().start, "the work has begun"),
-        ("maintenance_cancelled", work(), AT, "the work is planned again"),
+        ("maintenance_cancelled", work(sequence=1), AT, "the work was planned anew, which is announced instead"),
         ("maintenance_cancelled", work(state="cancelled"), work().end, "the window is over"),
         ("maintenance", work(sequence=1), AT, "the work was planned anew, which is announced instead"),
         ("maintenance", None, AT, "its work is not known"),

@@ -6,6 +6,7 @@ UPHELD_RENEW_GOLDEN=1 writes them anew; read the difference before you keep it.
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def told(world) -> dict[str, OutgoingEvent]:
     slots = range(first_day + 10 * MINUTE, first_day + 40 * MINUTE, MINUTE)
     world.take(*(Measurement("vpn-0042", "reachable", slot, 1.0, known_at=world.clock.at) for slot in slots))
     world.run()  # nor on the first day
+    world.process.change_maintenance(DEFAULT_TENANT, replace(work, end=start + 2 * HOUR))
     world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
     _claim(world, first_day + DAY)
     with world.transaction() as t:

@@ -316,6 +316,17 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
     assert work.start == START + 19 * DAY + 16 * HOUR  # 23:00 in Berlin's summer is 21:00 UTC
     assert work.end - work.start == 150 * MINUTE
     assert (work.services, work.approved_by) == (("vpn-0042", "web-riverbank"), "K. Lang")
+    html = client.get(f"/maintenance/{work.id}/change").text
+    assert 'value="New line card"' in html
+    assert 'value="2026-06-20T21:00"' in html
+    later = {**FORM, "end": "2026-06-21T02:30", "csrf": token}
+    assert client.post(f"/maintenance/{work.id}/change", data={**later, "services": []}).status_code == 422
+    changed = client.post(f"/maintenance/{work.id}/change", data=later)
+    assert "“New line card” is changed" in text_of(client.get(changed.headers["location"]).text)
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        known = t.maintenance(work.id)
+    assert (known.start, known.end, known.sequence) == (work.start, work.end + HOUR, 1)
+    assert client.get("/maintenance/MW-NONE/change").status_code == 404
     cancelled = client.post(f"/maintenance/{work.id}/cancel", data={"csrf": token})
     words = text_of(client.get(cancelled.headers["location"]).text)
     assert "“New line card” is cancelled" in words

@@ -11,7 +11,7 @@ from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
-from upheld.maintenance.window import window_fault
+from upheld.maintenance.window import change_fault, window_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
 from upheld.reports.work_preview import preview_document
@@ -36,6 +36,17 @@ class PreviewInput(Window):
     limit: Annotated[int, Field(ge=0, le=10_000)] = 100
 
 
+class MaintenanceChange(Input):
+    """What becomes otherwise of a planned work; what is not given stays."""
+
+    start: Instant | None = None
+    end: Instant | None = None
+    title: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)] | None = None
+    approved_by: Name | None = None
+    description: Text | None = None
+
+
 class MaintenanceQuery(Input):
     """Only works that end after an instant."""
 
@@ -50,6 +61,13 @@ def router(application: Application) -> APIRouter:
     def impact(tenant: str, work: Maintenance) -> dict[str, Any]:
         topology = process.topology(tenant)
         return reach_document(topology, topology.hit_during(work.services, work.start, work.end))
+
+    def known_work(tenant: str, maintenance_id: str) -> Maintenance:
+        with store.transaction(tenant, writing=False) as t:
+            work = t.maintenance(maintenance_id)
+        if work is None:
+            raise Problem(404, "there is no maintenance of that id")
+        return work
 
     @routes.post("", status_code=201, dependencies=[Depends(json_body)])
     def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
@@ -98,23 +116,40 @@ def router(application: Application) -> APIRouter:
     def one(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
         """One work, what it hits, its notices, and for each agreement whether its announcement earned the exclusion,
         and why."""
+        work = known_work(caller.tenant, maintenance_id)
         with store.transaction(caller.tenant, writing=False) as t:
-            work = t.maintenance(maintenance_id)
-            if work is None:
-                raise Problem(404, "there is no maintenance of that id")
             told = {
                 "announcements": [record_document(one) for one in t.announcements(maintenance_id)],
                 "notices": [notice_document(one) for one in t.notices(maintenance_id=maintenance_id)],
             }
         return {**record_document(work), "impact": impact(caller.tenant, work), **told}
 
+    @routes.patch("/{maintenance_id}", dependencies=[Depends(json_body)])
+    def change(caller: Asking, maintenance_id: Name, wanted: MaintenanceChange) -> dict[str, Any]:
+        """Changes a work that is neither over nor cancelled, and tells whom that concerns; the answer holds those
+        notices. A work that has begun keeps its start. The same again changes nothing."""
+        known = known_work(caller.tenant, maintenance_id)
+        given = {name: value for name, value in wanted if value is not None}
+        if wanted.services is not None:
+            check_touched(process.topology(caller.tenant), wanted.services)
+            given["services"] = tuple(dict.fromkeys(wanted.services))
+        changed = replace(known, **given)
+        if known.state == "cancelled":
+            raise Problem(409, "the maintenance was cancelled; plan a new one")
+        if (fault := change_fault(known, changed, application.clock.now())) is not None:
+            raise field_problem(*fault)
+        notices = process.change_maintenance(caller.tenant, changed)
+        work = known_work(caller.tenant, maintenance_id)
+        return {
+            **record_document(work),
+            "impact": impact(caller.tenant, work),
+            "notices": [notice_document(notice) for notice in notices],
+        }
+
     @routes.delete("/{maintenance_id}")
     def cancel(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
         """Cancels a work that is not over; whoever had been told is told. Cancelled once more, nothing happens."""
-        with store.transaction(caller.tenant, writing=False) as t:
-            work = t.maintenance(maintenance_id)
-        if work is None:
-            raise Problem(404, "there is no maintenance of that id")
+        work = known_work(caller.tenant, maintenance_id)
         if work.state == "planned" and work.end <= application.clock.now():
             raise Problem(409, "the maintenance is over and cannot be cancelled")
         notices = process.cancel_maintenance(caller.tenant, maintenance_id)

@@ -186,12 +186,17 @@ def add_maintenance(
         **({"id": work_id} if work_id else {}),
     }
     answer = ask("POST", url, key, "/v1/maintenance", json=work)
+    _print_work(answer)
+    if not answer["notices"]:
+        typer.echo("  no agreement in force is hit by it: nobody is told")
+
+
+def _print_work(answer: dict[str, Any]) -> None:
+    """A work, and who is told of it now."""
     typer.echo(f"{answer['id']}: {answer['title']}, {answer['start']} to {answer['end']}")
     for notice in answer["notices"]:
         to = notice["address"] or notice["role"]
         typer.echo(f"  {notice['state']:9} {to}" + (f" ({notice['reason']})" if notice["reason"] else ""))
-    if not answer["notices"]:
-        typer.echo("  no agreement in force is hit by it: nobody is told")
 
 
 @maintenance.command("list")
@@ -202,6 +207,35 @@ def list_maintenance(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
         full = ask("GET", url, key, f"/v1/maintenance/{quote(work['id'], safe='')}")
         for announcement in full["announcements"]:
             typer.echo(f"  {announcement['agreement']}: {standing(full, announcement)}")
+
+
+@maintenance.command("change")
+def change_maintenance(
+    work_id: Annotated[str, typer.Argument(help="The work's id.")],
+    key: ServerKey,
+    title: Annotated[str | None, typer.Option(help="What is done, as the customer reads it.")] = None,
+    start: Annotated[str | None, typer.Option(help="Start of the window, RFC 3339 with its zone.")] = None,
+    end: Annotated[str | None, typer.Option(help="End of the window, RFC 3339 with its zone.")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help="What it affects instead; may be given several times.")
+    ] = None,
+    approved_by: Annotated[str | None, typer.Option(help="Who let the change happen.")] = None,
+    description: Annotated[str | None, typer.Option(help="What the customer may notice.")] = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Change a planned work: whoever it concerns is told what it was and what it is. What is not given stays."""
+    given = {
+        "title": title,
+        "start": start,
+        "end": end,
+        "services": service or None,
+        "approved_by": approved_by,
+        "description": description,
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if not wanted:
+        refuse("nothing is to be changed: give --start, --end, --service, --title, --description or --approved-by")
+    _print_work(ask("PATCH", url, key, f"/v1/maintenance/{quote(work_id, safe='')}", json=wanted))
 
 
 @maintenance.command("cancel")
@@ -227,7 +261,7 @@ def standing(work: dict[str, Any], announcement: dict[str, Any]) -> str:
     if announcement["earned"]:
         return f"earned: {announcement['reason']}"
     waits = any(
-        notice["kind"] == "maintenance" and notice["state"] == "recorded"
+        notice["kind"] in ("maintenance", "maintenance_changed") and notice["state"] == "recorded"
         for notice in work["notices"]
         if notice["agreement"] == announcement["agreement"]
     )

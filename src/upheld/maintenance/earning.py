@@ -1,11 +1,12 @@
-"""Whether announcing a planned work met an agreement, so that the window earns its exclusion. DESIGN rule 13."""
+"""Whether announcing a planned work met an agreement, so that its windows earn their exclusion. DESIGN rule 13."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import MaintenanceNotice
-from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.window import joined, overlap, without
 from upheld.maintenance.wording import duration_words, instant_words
 
 NAMED_AT_MOST = 8
@@ -13,16 +14,27 @@ NAMED_AT_MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One announcement to one contact of a role: the window and the services that it named, and when it was
-    delivered (microseconds UTC; None where it was not, for the reason in `failure`)."""
+    """One announcement to one contact of a role: the windows and the services that it named, and when it was
+    delivered (microseconds UTC; None where it was not, for the reason in `failure`). `sequence` is that of the work as
+    it was told: a later one takes the place of what was told before. One without windows says that the work is off."""
 
     role: str
     contact: str
-    start: int
-    end: int
+    windows: tuple[Window, ...]
     services: frozenset[str]
     sent_at: int | None
     failure: str | None = None
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of a window, and since when it has been told (None: it is not, for the reason in `failure`)."""
+
+    start: int
+    end: int
+    since: int | None
+    failure: str = ""
 
 
 def earned(
@@ -33,22 +45,32 @@ def earned(
     told: Sequence[Told],
     now: int,
 ) -> Announcement:
-    """For which of its services `agreement` lets the window count as planned maintenance, and why. `contacts` holds the
-    addresses that each role has now.
+    """For which of its services, and which parts of its windows, `agreement` lets the work count as planned
+    maintenance, and why. `contacts` holds the addresses that each role has now.
 
-    Earned for a service where the agreement promises a lead time, and every contact of every role that it names was
-    sent an announcement of this window and this service, the last of them at least the lead time before the start. An
-    announcement of a narrower window tells nothing of the rest and does not count; one of a wider window does.
-    Only a delivery counts: one that was recorded, stopped or failed has told nobody.
+    A part is earned for a service where the agreement promises a lead time, and every contact of every role that it
+    names had been told of it for this service, the last of them at least the lead time before the part begins, and was
+    not told otherwise since. So a work that is extended late keeps what it had announced in time, and the rest counts;
+    and one that is moved earns by the new announcement, or by the old one where the two windows overlap. Only a
+    delivery counts: an announcement that was recorded, stopped or failed has told nobody.
 
     An agreement without `notices.maintenance` earns nothing: rule 13 excludes a window where that customer's notice met
     the agreement, and without terms there is nothing that a notice could meet. Where such an agreement lets planned
     work count nevertheless, someone grants an exclusion by hand and answers for it by name."""
-    inside = [t for t in told if t.start <= maintenance.start and maintenance.end <= t.end]
-    judged = {s: _judged(maintenance, agreement.notices.maintenance, s, contacts, inside) for s in services_hit}
-    won = tuple(service for service, (holds, _) in judged.items() if holds)
+    judged = {s: _judged(maintenance, agreement.notices.maintenance, s, contacts, told) for s in services_hit}
+    parts = tuple((service, *window) for service, (windows, _) in judged.items() for window in windows)
+    whole = all(windows == joined(maintenance.spans) for windows, _ in judged.values())
     reason = _together({service: reason for service, (_, reason) in judged.items()})
-    return Announcement(maintenance.id, agreement.id, agreement.customer, won == tuple(judged), reason, now, won)
+    return Announcement(
+        maintenance.id,
+        agreement.id,
+        agreement.customer,
+        whole,
+        reason,
+        now,
+        tuple(dict.fromkeys(service for service, *_ in parts)),
+        parts,
+    )
 
 
 def _judged(
@@ -57,40 +79,95 @@ def _judged(
     service: str,
     contacts: Mapping[str, Sequence[str]],
     told: Sequence[Told],
-) -> tuple[bool, str]:
+) -> tuple[tuple[Window, ...], str]:
+    """What is earned for a service, and why."""
     if maintenance.state == "cancelled":
-        return False, "the work was cancelled"
+        return (), "the work was cancelled"
     if promise is None:
-        return False, "the agreement has no terms for announcing planned maintenance (notices.maintenance)"
+        return (), "the agreement has no terms for announcing planned maintenance (notices.maintenance)"
     if not promise.to:
-        return False, "the agreement names nobody to announce planned maintenance to"
-    sent = []
+        return (), "the agreement names nobody to announce planned maintenance to"
+    parts = [_Part(start, end, 0) for start, end in joined(maintenance.spans)]
     for role in promise.to:
         if not contacts.get(role):
-            return False, f"{role} was not told: nobody is known under it"
+            return (), f"{role} was not told: nobody is known under it"
         for contact in contacts[role]:
-            first = min(
-                (t.sent_at for t in told if _tells(t, contact, service) and t.sent_at is not None), default=None
-            )
-            if first is None:
-                return False, f"{role} was not told: {_why_not(role, contact, service, told)}"
-            sent.append(first)
-    lead = maintenance.start - max(sent)
+            since = _told_since(service, [t for t in told if t.contact == contact])
+            not_told = f"{role} was not told: {_why_not(role, contact, service, told)}"
+            parts = [one for part in parts for one in _cut(part, since, not_told)]
+    parts = list(_alike_together(parts))
+    won = joined((p.start, p.end) for p in parts if p.since is not None and p.start - p.since >= promise.lead_time)
+    reasons = [_reason(part, promise) for part in parts]
+    if len(set(reasons)) == 1:
+        return won, reasons[0]
+    spans = (f"{instant_words(part.start)} to {instant_words(part.end)}" for part in parts)
+    return won, "; ".join(f"from {span}: {reason}" for span, reason in zip(spans, reasons, strict=True))
+
+
+def _told_since(service: str, told: Sequence[Told]) -> list[_Part]:
+    """When a contact expects work on a service, and since when without a break: word of a later planning takes the
+    place of what it does not repeat, and words of one planning add to each other."""
+    known: list[_Part] = []
+    sent = [(one.sequence, one.sent_at, one) for one in told if one.sent_at is not None]
+    last = None
+    for sequence, at, one in sorted(sent, key=lambda row: row[:2]):
+        windows = one.windows if service in one.services else ()
+        before = [(p.start, p.end) for p in known]
+        kept = [
+            _Part(start, end, min(p.since, at))
+            for p in known
+            for start, end in overlap([(p.start, p.end)], windows)
+            if p.since is not None
+        ]
+        others: list[_Part] = known if sequence == last else []
+        rest = [_Part(*window, p.since) for p in others for window in without([(p.start, p.end)], windows)]
+        new = [_Part(start, end, at) for start, end in without(windows, before)]
+        known, last = [*kept, *rest, *new], sequence
+    return known
+
+
+def _cut(part: _Part, known: Sequence[_Part], not_told: str) -> Iterator[_Part]:
+    """A part, cut to where a further contact knows of it since the same instant; the last contact decides."""
+    if part.since is None:
+        yield part
+        return
+    span = [(part.start, part.end)]
+    for one in known:
+        for start, end in overlap(span, [(one.start, one.end)]):
+            yield _Part(start, end, max(part.since, one.since or 0))
+    for start, end in without(span, [(one.start, one.end) for one in known]):
+        yield _Part(start, end, None, not_told)
+
+
+def _alike_together(parts: Sequence[_Part]) -> Iterator[_Part]:
+    """In order, and neighbours that were told at the same instant as one."""
+    held: _Part | None = None
+    for part in sorted(parts, key=lambda p: p.start):
+        if held is not None and (held.end, held.since, held.failure) == (part.start, part.since, part.failure):
+            held = _Part(held.start, part.end, part.since, part.failure)
+            continue
+        if held is not None:
+            yield held
+        held = part
+    if held is not None:
+        yield held
+
+
+def _reason(part: _Part, promise: MaintenanceNotice) -> str:
+    if part.since is None:
+        return part.failure
+    lead = part.start - part.since
     distance = duration_words(abs(lead)) + (" before the start" if lead >= 0 else " after the start")
-    reason = (
-        f"announced {instant_words(max(sent))}, {distance}; the agreement wants {duration_words(promise.lead_time)}"
-    )
-    return lead >= promise.lead_time, reason
-
-
-def _tells(told: Told, contact: str, service: str) -> bool:
-    return told.contact == contact and service in told.services
+    return f"announced {instant_words(part.since)}, {distance}; the agreement wants {duration_words(promise.lead_time)}"
 
 
 def _why_not(role: str, contact: str, service: str, told: Sequence[Told]) -> str:
     """A contact that stands under two roles is told once for both: what happened is written under one of them."""
-    to_contact = [t for t in told if _tells(t, contact, service)]
-    if to_contact:
+    to_contact = [t for t in told if t.contact == contact and service in t.services]
+    newest = max((t.sequence for t in to_contact), default=0)
+    if any(t.sent_at is not None for t in to_contact if t.sequence == newest):
+        return "there is no announcement of this window"
+    if to_contact := [t for t in to_contact if t.sequence == newest]:
         of_role = [t for t in to_contact if t.role == role] or to_contact
         return next((t.failure for t in of_role if t.failure is not None), "the announcement is not sent yet")
     if any(t.contact == contact for t in told):

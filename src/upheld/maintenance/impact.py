@@ -1,19 +1,19 @@
 """Which agreements a planned work hits, and with which of their services."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from upheld.agreements.model import Agreement, Portfolio, in_force
+from upheld.agreements.model import Agreement, in_force
 from upheld.maintenance.model import Maintenance
 
 
 def affected(
-    maintenance: Maintenance, portfolio: Portfolio, hit: Collection[str]
+    maintenance: Maintenance, agreements: Iterable[Agreement], hit: Collection[str]
 ) -> list[tuple[Agreement, tuple[str, ...]]]:
-    """The agreements in force at any time of the work's window, in the portfolio's order, each with its services
+    """Those `agreements` that are in force at any time of the work, in their order, each with its services
     that the work hits (`hit`: all that it takes down, with what runs over that), in the agreement's order. One that is
     amended during the window is given as it is when the work begins, with the services of both."""
     found: dict[str, list[Agreement]] = {}
-    for agreement in portfolio.agreements:
+    for agreement in agreements:
         if any(service in hit for service in agreement.services) and _in_force(agreement, maintenance):
             found.setdefault(agreement.id, []).append(agreement)
     return [_together(stated, hit, maintenance.start) for stated in found.values()]

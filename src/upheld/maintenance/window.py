@@ -1,8 +1,12 @@
-"""Which windows a planned work can have. One check for all who plan: the API and the console."""
+"""Which windows a planned work can have, one check for all who plan; and what windows have in common.
 
+A window is [start, end) in microseconds UTC. Where there are several, they are in order and apart."""
+
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from upheld.agreements.units import DAY
+from upheld.maintenance.model import Maintenance, Window
 
 LONGEST = 31 * DAY
 FURTHEST = 5 * 366 * DAY
@@ -21,3 +25,41 @@ def window_fault(start: int, end: int, now: int) -> tuple[Literal["start", "end"
     if start - now > FURTHEST:
         return "start", "this is more than five years away: is the year right?"
     return None
+
+
+def change_fault(known: Maintenance, wanted: Maintenance, now: int) -> tuple[Literal["start", "end"], str] | None:
+    """The field that is wrong with changing `known` to `wanted` at `now`, and what is; None where nothing is. A work
+    that has begun keeps its start: it may be extended or cut short."""
+    if known.end <= now:
+        return "end", "the work is over: plan another"
+    if known.start <= now and wanted.start != known.start:
+        return "start", "the work has begun: its start stays as it was"
+    if wanted.spans != known.spans:
+        return window_fault(wanted.start, wanted.end, now)
+    return None
+
+
+def joined(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """What the windows cover together."""
+    found: list[Window] = []
+    for start, end in sorted(windows):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        elif start < end:
+            found.append((start, end))
+    return tuple(found)
+
+
+def overlap(some: Sequence[Window], others: Sequence[Window]) -> tuple[Window, ...]:
+    """What lies in a window of both."""
+    pairs = ((max(a, c), min(b, d)) for a, b in some for c, d in others)
+    return tuple(sorted((start, end) for start, end in pairs if start < end))
+
+
+def without(some: Sequence[Window], others: Sequence[Window]) -> tuple[Window, ...]:
+    """What lies in a window of `some` and in none of `others`."""
+    left = list(some)
+    for start, end in others:
+        cut = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b))]
+        left = [(a, b) for a, b in cut if a < b]
+    return tuple(sorted(left))

@@ -8,7 +8,7 @@ from typing import Any
 from upheld.agreements.contacts import Language
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.parties import Party
-from upheld.agreements.units import DAY, parse_instant
+from upheld.agreements.units import DAY, HOUR, parse_instant
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
@@ -16,6 +16,7 @@ from upheld.notices.fallback import undeliverable
 from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
+from upheld.notices.word_of_works import Earlier, Word
 
 PORTFOLIO = Portfolio.model_validate(
     {
@@ -240,12 +241,28 @@ def _undeliverable(further: str | None) -> Example:
     return Example("undeliverable", make)
 
 
-def _of_work(kind: NoticeKind, about: Maintenance, at: int) -> Example:
+def _of_work(
+    kind: NoticeKind, about: Maintenance, at: int, was: Maintenance | None = None, released: bool = False
+) -> Example:
+    """`was`: what the reader had been told of the work before, of the first service alone."""
+
     def make(language: Language) -> Notice:
         planned = replace(about, title=TITLE[language], description=DESCRIPTION[language])
         customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        said = Word(planned.title, planned.description, was.spans, was.services[:1], 0) if was is not None else None
+        places = [contact.place[1] for contact in customer.contacts["noc"]]
         return plan_maintenance_notices(
-            kind, planned, AGREEMENT, customer, provider, planned.services, at, due_by=None, occasion=kind
+            kind,
+            planned,
+            AGREEMENT,
+            customer,
+            provider,
+            planned.services,
+            at,
+            due_by=None,
+            occasion=kind,
+            earlier=Earlier(kind, dict.fromkeys(places, said) if said is not None else {}),
+            released=released,
         )[0]
 
     return Example(kind, make)
@@ -296,6 +313,8 @@ _GATHERED: tuple[NoticeKind, ...] = (
     "no_data", "resumed",
 )  # fmt: skip
 
+LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
+
 EXAMPLES: Mapping[str, Example] = {
     "degradation": _of_case("degradation", case(kind="degradation", verdict=AT_RISK)),
     "violation": _of_case("violation", case()),
@@ -328,6 +347,10 @@ EXAMPLES: Mapping[str, Example] = {
     "undeliverable": _undeliverable("duty@acme.example"),
     "undeliverable-anywhere": _undeliverable(None),
     "maintenance": _of_work("maintenance", work(), work().planned_at),
+    "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
+    "maintenance_released": _of_work(
+        "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z"), released=True
+    ),
     "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
     "maintenance_cancelled": _of_work(
         "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")

@@ -16,6 +16,7 @@ from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
 from upheld.notices.formats import Reader, days, figure, one_line, percent
 from upheld.notices.model import Owed
+from upheld.notices.word_of_works import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,12 @@ def maintenance_context(
     role: str,
     reader: Reader,
     at: int,
+    was: Word | None = None,
+    released: bool = False,
 ) -> dict[str, Any]:
-    """What the text of a maintenance notice may name; `reminder` is None where there is none, or none any more."""
+    """What the text of a maintenance notice may name; `reminder` is None where there is none, or none any more. `was`
+    is what the reader had been told before a change; `released` says that the work takes place, but hits them no more.
+    """
     promised = agreement.notices.maintenance
     reminder = promised.reminder if promised is not None else None
     return _parties(agreement, customer, provider, role, reader) | {
@@ -142,7 +147,21 @@ def maintenance_context(
         "services": [one_line(s) for s in services_hit],
         "start": maintenance.start,
         "end": maintenance.end,
+        "windows": list(maintenance.spans),
+        "released": released,
+        "was": None if was is None else _change(was, maintenance, services_hit),
         "reminder": reminder if reminder is not None and at < maintenance.start - reminder else None,
+    }
+
+
+def _change(was: Word, maintenance: Maintenance, services_hit: Sequence[str]) -> dict[str, Any]:
+    """What has changed of a work for a reader: what it was, None where it is the same; services are those that it
+    hits now and did not, and those that it did and hits no more."""
+    return {
+        "windows": None if was.windows == maintenance.spans else list(was.windows),
+        "title": None if was.title == maintenance.title else one_line(was.title),
+        "hit_too": [one_line(s) for s in services_hit if s not in was.services],
+        "hit_no_more": [one_line(s) for s in was.services if s not in services_hit],
     }
 
 

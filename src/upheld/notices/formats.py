@@ -5,7 +5,7 @@ Figures never look better than they are: a figure is cut to a few places in the 
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -111,6 +111,11 @@ def span(interval: tuple[int, int], reader: Reader) -> str:
         return f"{hours} {zone}"
     from_to = reader.usage.moments.format(start=_day_and_time(first, reader), end=_day_and_time(last, reader))
     return f"{from_to} {zone}"
+
+
+def spans(intervals: Sequence[tuple[int, int]], reader: Reader) -> str:
+    """Several, as `span` has each."""
+    return "; ".join(span(one, reader) for one in intervals)
 
 
 def span_utc(interval: tuple[int, int], reader: Reader) -> str:

@@ -17,6 +17,7 @@ NoticeKind = Literal[
     "resumed",
     "update",
     "maintenance",
+    "maintenance_changed",
     "maintenance_reminder",
     "maintenance_cancelled",
     "undeliverable",
@@ -24,6 +25,9 @@ NoticeKind = Literal[
 Channel = Literal["email", "webhook", "page", "none"]
 NoticeState = Literal["recorded", "sent", "failed", "stopped"]
 Receipt = Literal["delivered", "bounced", "read"]
+
+ANNOUNCING: tuple[NoticeKind, ...] = ("maintenance", "maintenance_changed", "maintenance_cancelled")
+"""What tells a contact when there is work, or that there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 from upheld.agreements.contacts import Contact, standing_in
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
-from upheld.agreements.units import format_instant, parse_instant
+from upheld.agreements.units import format_instant
 from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry
 from upheld.maintenance.earning import Told
 from upheld.maintenance.model import Maintenance
 from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
-from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
 from upheld.notices.quiet import not_before
 from upheld.notices.texts import Text, entry_words, render
+from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom, windows_document
 
 CUSTOMER = "customer."
 
@@ -79,30 +80,40 @@ def plan_maintenance_notices(
     *,
     due_by: int | None,
     occasion: str,
+    earlier: Earlier = NOTHING_EARLIER,
+    released: bool = False,
 ) -> list[Notice]:
     """The notices of a planned work to those whom the agreement names in `notices.maintenance`, each with the
-    work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`."""
+    work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`. A contact
+    that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that takes
+    place is cancelled for these, whom it does not hit any more."""
     promise = agreement.notices.maintenance
     entries: dict[str, str] = {}
     notices: list[Notice] = []
     for role, number, contact, wanted in contacts_at(promise.to if promise else (), customer, provider, at):
-        key = f"{maintenance.id}/{occasion}/{agreement.id}/{role}/{number}"
+        was = None if wanted is None else earlier.told.get(wanted.place[1])
+        told_as, of = (kind, occasion) if was is None else ("maintenance_changed", earlier.occasion)
+        key = f"{maintenance.id}/{of}/{agreement.id}/{role}/{number}"
         common: dict[str, Any] = {
             "customer": agreement.customer,
             "agreement": agreement.id,
             "maintenance_id": maintenance.id,
         }
         if contact is None:
-            notices.append(_nobody(key, kind, role, at, due_by, common))
+            notices.append(_nobody(key, told_as, role, at, due_by, common))
             continue
         reader = _reader(role, contact, agreement, customer, provider)
-        context = maintenance_context(maintenance, agreement, customer, provider, services_hit, role, reader, at)
+        context = maintenance_context(
+            maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released
+        )
         if reader.language not in entries:
             words = entry_words(context)
             entries[reader.language] = calendar_entry(maintenance, agreement, provider, services_hit, at, words)
         common["calendar"] = entries[reader.language]
         data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
-        notices.append(_notice(key, kind, role, contact, wanted, at, due_by, common, context, data))
+        if was is not None:
+            data["was"] = was.document()
+        notices.append(_notice(key, told_as, role, contact, wanted, at, due_by, common, context, data))
     return _once_each(notices)
 
 
@@ -150,9 +161,9 @@ def promised_by(kind: NoticeKind, agreement: Agreement, happened_at: int) -> int
 def maintenance_promised_by(kind: NoticeKind, maintenance: Maintenance, agreement: Agreement) -> int | None:
     """Until when the agreement wants a planned work announced, or reminded of."""
     promise = agreement.notices.maintenance
-    if promise is None or kind not in ("maintenance", "maintenance_reminder"):
+    if promise is None or kind not in ("maintenance", "maintenance_changed", "maintenance_reminder"):
         return None
-    lead = promise.lead_time if kind == "maintenance" else promise.reminder
+    lead = promise.reminder if kind == "maintenance_reminder" else promise.lead_time
     return None if lead is None else maintenance.start - lead
 
 
@@ -174,20 +185,20 @@ def signing_secret(notice: Notice, customer: Party | None, provider: Party | Non
 def told(notices: Iterable[Notice]) -> list[Told]:
     """What the announcements of a work have told, for `maintenance.earning`; give those of one agreement. Other
     notices, and those to nobody, are left out."""
-    return [_told(n) for n in notices if n.kind == "maintenance" and n.payload is not None]
+    return [_told(n) for n in notices if n.kind in ANNOUNCING and n.payload is not None]
 
 
 def _told(notice: Notice) -> Told:
-    assert notice.payload is not None
-    data = notice.payload["data"]
+    is_off = notice.kind == "maintenance_cancelled"
+    said = as_told(notice)
     return Told(
         role=notice.role,
-        contact=notice.instead_of or notice.address,
-        start=parse_instant(data["maintenance"]["start"]),
-        end=parse_instant(data["maintenance"]["end"]),
-        services=frozenset(data["services"]),
+        contact=whom(notice),
+        windows=() if is_off else said.windows,
+        services=frozenset(said.services),
         sent_at=notice.sent_at if notice.state == "sent" and notice.receipt != "bounced" else None,
         failure=f"it came back: {notice.receipt_detail}" if notice.receipt == "bounced" else notice.reason,
+        sequence=said.sequence,
     )
 
 
@@ -344,6 +355,7 @@ def _maintenance_data(maintenance: Maintenance) -> dict[str, Any]:
         "description": maintenance.description,
         "start": format_instant(maintenance.start),
         "end": format_instant(maintenance.end),
+        "windows": windows_document(maintenance.spans),
         "state": maintenance.state,
         "sequence": maintenance.sequence,
     }

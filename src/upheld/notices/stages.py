@@ -93,13 +93,11 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
         return "its work is not known"
     if now >= maintenance.end:
         return "the window is over"
-    if notice.kind == "maintenance_cancelled":
-        return None if maintenance.state == "cancelled" else "the work is planned again"
+    sequence = _data(notice, "maintenance").get("sequence")
     if maintenance.state == "cancelled":
-        return "the work was cancelled"
+        return None if notice.kind == "maintenance_cancelled" else "the work was cancelled"
     if notice.kind == "maintenance_reminder" and now >= maintenance.start:
         return "the work has begun"
-    sequence = _data(notice, "maintenance").get("sequence")
     if sequence is not None and sequence < maintenance.sequence:
         return "the work was planned anew, which is announced instead"
     return None

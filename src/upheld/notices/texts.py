@@ -85,7 +85,7 @@ def _environment(html: bool) -> Environment:
     environment.filters["squeeze"] = _squeeze
     environment.filters["one_line"] = one_line
     environment.filters["close_gaps"] = _close_gaps
-    for name in ("moment", "span", "span_utc", "duration", "whole", "money"):
+    for name in ("moment", "span", "spans", "span_utc", "duration", "whole", "money"):
         environment.filters[name] = _for_reader(getattr(formats, name))
     return environment
 

@@ -23,6 +23,7 @@ TYPES: Mapping[str, str] = {
     "org.upheld.credit.claimed": "a credit that must be claimed was claimed",
     "org.upheld.credit.adjusted": "a credit is due, has changed, or was withdrawn",
     "org.upheld.maintenance.announced": "a planned work was taken in and is announced to whom it hits",
+    "org.upheld.maintenance.changed": "a planned work is not as it was announced: moved, or of other services",
     "org.upheld.maintenance.cancelled": "a planned work was cancelled",
 }
 """Every type, and what has happened then."""

@@ -101,4 +101,8 @@ def _shown(name: str, value: Any) -> Any:
         return format_instant(value)
     if name in ("told", "resolution") and value:  # of a case: when it was said is among its members
         return {**value, "at": format_instant(value["at"])}
+    if name in ("windows", "settled"):
+        return [{"start": format_instant(start), "end": format_instant(end)} for start, end in value]
+    if name == "parts":
+        return [{"service": s, "start": format_instant(start), "end": format_instant(end)} for s, start, end in value]
     return list(value) if isinstance(value, tuple) else value

@@ -194,6 +194,7 @@ class Casework(TenantRows):
         problem_id: str | None = None,
         state: NoticeState | None = None,
         customer: str | None = None,
+        agreement: str | None = None,
         limit: int = 500,
     ) -> Sequence[Notice]:
         t = tables.notices.c
@@ -202,6 +203,7 @@ class Casework(TenantRows):
         wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
         wanted += [] if state is None else [t.state == state]
         wanted += [] if customer is None else [t.customer == customer]
+        wanted += [] if agreement is None else [t.agreement == agreement]
         return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
 
     def notices_of(self, case: Case) -> Sequence[Notice]:

@@ -33,7 +33,7 @@ def _plain(value: Any) -> Any:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:

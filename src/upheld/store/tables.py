@@ -454,6 +454,7 @@ maintenances = Table(
     _column("description", Text),
     _column("state", Text),
     _column("sequence", Integer),
+    _column("windows", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "id"),
     Index("maintenances_by_end", "tenant", "end"),
 )
@@ -469,6 +470,8 @@ announcements = Table(
     _column("reason", Text),
     _column("decided_at", BigInteger),
     _column("services", _DOCUMENT),
+    _column("parts", _DOCUMENT),
+    _column("settled", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "maintenance_id", "agreement"),
     # Checked at the end of the transaction, so that the two may be saved in either order.
     ForeignKeyConstraint(

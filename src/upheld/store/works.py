@@ -39,9 +39,12 @@ class Works(TenantRows):
     def save_announcement(self, announcement: Announcement) -> None:
         self._put(tables.announcements, to_row(announcement))
 
-    def announcements(self, maintenance_id: str) -> Sequence[Announcement]:
+    def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]:
         t = tables.announcements.c
-        return self._list(Announcement, tables.announcements, t.maintenance_id == maintenance_id, by=[t.agreement])
+        one = [] if agreement is None else [t.agreement == agreement]
+        return self._list(
+            Announcement, tables.announcements, t.maintenance_id == maintenance_id, *one, by=[t.agreement]
+        )
 
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         t = tables.exclusions
@@ -102,9 +105,10 @@ class Works(TenantRows):
         value = self._setting(_STATED)
         return None if value is None else Stated(**json.loads(value))
 
-    def exclusions_earned(self, maintenance_id: str) -> Mapping[str, Exclusion]:
+    def exclusions_earned(self, maintenance_id: str, agreement: str | None = None) -> Mapping[str, Exclusion]:
         t = tables.exclusions
-        here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.revoked_at.is_(None))
+        one = [] if agreement is None else [t.c.agreement == agreement]
+        here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.revoked_at.is_(None), *one)
         rows = self._connection.execute(select(t).where(here).order_by(t.c.id)).mappings()
         return {row["id"]: from_row(Exclusion, row) for row in rows}
 

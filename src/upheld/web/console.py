@@ -14,10 +14,10 @@ from upheld.assessment.verdict import Verdict
 from upheld.cases.decide import Command, Resolve, Update
 from upheld.channels.listed_tickets import ListedTickets
 from upheld.channels.mail import message_id
-from upheld.maintenance.model import Maintenance
 from upheld.ports import Transaction, VerdictFilter
-from upheld.web import casework, mails, planned, problems, standing
+from upheld.web import casework, mails, problems, standing
 from upheld.web.expected import expected
+from upheld.web.planned_pages import add_works
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
 MOST_PAGES = 1_000_000
@@ -34,7 +34,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     """Every page of the console; each needs a session, and each form the session's token."""
     _add_overview(routes, site)
     _add_cases(routes, site)
-    _add_maintenance(routes, site)
+    add_works(routes, site)
     _add_mailbox(routes, site)
 
 
@@ -188,65 +188,6 @@ def _command(site: Site, visitor: Visitor, case_id: str, command: Command) -> Re
     if site.application.process.command(visitor.tenant, case_id, command) == "unknown":
         raise HTTPException(404, "There is no such case.")
     return RedirectResponse(f"/cases/{case_id}", status_code=303)
-
-
-def _add_maintenance(routes: APIRouter, site: Site) -> None:
-    visit, submit = signed_in(site), form_of(site)
-
-    def show(request: Request, visitor: Visitor, form: planned.Form, status: int = 200, done: str = "") -> HTMLResponse:
-        portfolio, topology = _portfolio(site, visitor), site.application.process.topology(visitor.tenant)
-        with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            coming, past = planned.works(t, topology, site.now())
-        return site.page(
-            request,
-            "maintenance.html",
-            visitor,
-            status,
-            coming=coming,
-            past=past,
-            form=form,
-            services=planned.choices_of(portfolio, topology),
-            zones=planned.zones_of(portfolio),
-            new_id=planned.new_id(),
-            done=next((work for work in [*coming, *past] if work.maintenance.id == done), None),
-        )
-
-    @routes.get("/maintenance")
-    def maintenance(request: Request, visitor: Annotated[Visitor, Depends(visit)], done: str = "") -> Response:
-        return show(request, visitor, planned.Form(), done=done)
-
-    @routes.post("/maintenance")
-    def plan(
-        request: Request,
-        visitor: Annotated[Visitor, Depends(submit)],
-        id: Annotated[str, Form()] = "",
-        title: Annotated[str, Form()] = "",
-        description: Annotated[str, Form()] = "",
-        start: Annotated[str, Form()] = "",
-        end: Annotated[str, Form()] = "",
-        zone: Annotated[str, Form()] = "",
-        services: Annotated[tuple[str, ...], Form()] = (),
-        approved_by: Annotated[str, Form()] = "",
-    ) -> Response:
-        given = {"id": id, "title": title, "description": description, "start": start, "end": end, "zone": zone}
-        values = {name: text.strip() for name, text in {**given, "approved_by": approved_by}.items()}
-        topology = site.application.process.topology(visitor.tenant)
-        read = planned.read_form(values, services, topology, site.now())
-        if not isinstance(read, Maintenance):
-            return show(request, visitor, read, 422)
-        site.application.process.plan_maintenance(visitor.tenant, read)
-        return RedirectResponse(f"/maintenance?done={read.id}", status_code=303)
-
-    @routes.post("/maintenance/{maintenance_id:path}/cancel")
-    def cancel(maintenance_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
-        with site.application.store.transaction(visitor.tenant, writing=False) as t:
-            work = t.maintenance(maintenance_id)
-        if work is None:
-            raise HTTPException(404, "There is no such planned work.")
-        if work.state == "planned" and work.end <= site.now():
-            raise HTTPException(409, "This work is over already, so it can no longer be cancelled.")
-        site.application.process.cancel_maintenance(visitor.tenant, maintenance_id)
-        return RedirectResponse(f"/maintenance?done={quote(maintenance_id, safe='')}", status_code=303)
 
 
 def _add_mailbox(routes: APIRouter, site: Site) -> None:

@@ -9,11 +9,11 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from upheld.agreements.model import Portfolio
-from upheld.agreements.units import to_microseconds
+from upheld.agreements.units import to_datetime, to_microseconds
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Announcement, Maintenance
-from upheld.maintenance.window import window_fault
-from upheld.notices.model import Notice
+from upheld.maintenance.window import change_fault, window_fault
+from upheld.notices.model import ANNOUNCING, Notice
 from upheld.ports import Transaction
 from upheld.web.words import sentence
 
@@ -41,7 +41,7 @@ class Work:
             return "no_data", "Cancelled: its minutes count", ""
         if announcement.earned:
             return "met", "Does not count", announcement.reason
-        own = (n for n in self.notices if n.agreement == announcement.agreement and n.kind == "maintenance")
+        own = (n for n in self.notices if n.agreement == announcement.agreement and n.kind in ANNOUNCING)
         if announcement.decided_at < self.maintenance.start and any(n.state == "recorded" for n in own):
             return "info", "Not decided yet: the announcement is on its way", ""
         return "at_risk", "Counts in part" if announcement.services else "Counts", announcement.reason
@@ -109,8 +109,10 @@ def _every_zone() -> tuple[str, ...]:
     return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
 
 
-def read_form(values: Mapping[str, str], services: Sequence[str], topology: Topology, now: int) -> Maintenance | Form:
-    """The work that the form describes, or the form again with what is wrong with it."""
+def read_form(
+    values: Mapping[str, str], services: Sequence[str], topology: Topology, now: int, known: Maintenance | None = None
+) -> Maintenance | Form:
+    """The work that the form describes, or the form again with what is wrong with it. `known`: what it changes."""
     faults: dict[str, str] = {}
     for name, what in (("title", "Say what will be done."), ("approved_by", "Name who approved the work.")):
         if not values[name]:
@@ -133,8 +135,8 @@ def read_form(values: Mapping[str, str], services: Sequence[str], topology: Topo
         faults["services"] = f"{unknown[0]} is neither a service of an agreement nor a resource."
     if faults or start is None or end is None:
         return Form(values, chosen, faults)
-    return Maintenance(
-        id=values["id"] if _OWN_ID.fullmatch(values["id"]) else new_id(),
+    wanted = Maintenance(
+        id=known.id if known else values["id"] if _OWN_ID.fullmatch(values["id"]) else new_id(),
         title=values["title"],
         start=start,
         end=end,
@@ -143,6 +145,16 @@ def read_form(values: Mapping[str, str], services: Sequence[str], topology: Topo
         planned_at=now,
         description=description,
     )
+    if known is not None and (fault := change_fault(known, wanted, now)) is not None:
+        return Form(values, chosen, {fault[0]: f"{sentence(fault[1])}."})
+    return wanted
+
+
+def form_for(work: Maintenance) -> Form:
+    """The form that changes a work: as it is now, in UTC."""
+    start, end = (to_datetime(instant).strftime("%Y-%m-%dT%H:%M") for instant in (work.start, work.end))
+    values = {"title": work.title, "description": work.description, "approved_by": work.approved_by}
+    return Form({**values, "id": work.id, "start": start, "end": end, "zone": "UTC"}, work.services)
 
 
 def _instant(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:

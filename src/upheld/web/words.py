@@ -63,6 +63,7 @@ NOTICE_KIND = {
     "no_data": "Nothing is measured",
     "resumed": "Measured again",
     "maintenance": "Announcement",
+    "maintenance_changed": "Change",
     "maintenance_reminder": "Reminder",
     "maintenance_cancelled": "Cancellation",
     "update": "Update",

@@ -355,6 +355,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("windows", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="maintenances_pk"),
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
@@ -688,6 +689,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
         sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("parts", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("settled", sa.JSON(none_as_null=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant", "maintenance_id"],
             ["maintenances.tenant", "maintenances.id"],
