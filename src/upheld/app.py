@@ -31,7 +31,7 @@ from upheld.ingesting import Ingestion
 from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
 from upheld.noticeboard import Noticeboard
-from upheld.notices.links import Links, ProblemQuestion, Question, StepQuestion
+from upheld.notices.links import Links, ProblemQuestion, Question, Receipt, StepQuestion
 from upheld.notices.model import Owed
 from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
@@ -239,6 +239,7 @@ class Application:
             username=settings.smtp_username,
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             starttls=settings.smtp_starttls,
+            stop_link=lambda tenant, notice: self.links.receipt_url(Receipt(tenant, notice.id)),
         )
         self.notices = NoticeSender(
             self.process, self.store, self.clock, mailer, webhooks, self.channels, self.telemetry

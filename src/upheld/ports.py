@@ -472,6 +472,15 @@ class Transaction(Protocol):
     ) -> Sequence[Notice]:
         """Newest first. Those of a problem tell of several cases: see `notices_of`."""
 
+    def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
+        """Keeps that an address wants no more of a kind; again, it stays as it was."""
+
+    def forget_unsubscription(self, channel: str, address: str, kind: str) -> None:
+        """Takes that back."""
+
+    def unsubscribed_at(self, channel: str, address: str, kind: str) -> int | None:
+        """Since when an address wants no more of a kind; None where it does."""
+
     def notices_of(self, case: Case) -> Sequence[Notice]:
         """Every notice that tells of a case, newest first: its own, and those of its problem."""
 

@@ -12,11 +12,12 @@ import structlog
 
 from upheld.agreements.model import Portfolio
 from upheld.agreements.parties import Party
+from upheld.notices.consent import OPTIONAL
 from upheld.notices.fallback import elsewhere, undeliverable
 from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
-from upheld.notices.stages import next_attempt, stop_reason
+from upheld.notices.stages import next_attempt, stop_reason, unsubscribed
 from upheld.ports import AgendaEntry, Channels, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
 from upheld.reactions import ARRIVED, outbox_entry
@@ -51,9 +52,10 @@ class NoticeSender:
             notice = t.notice(entry.data["notice"])
             case = t.case(notice.case_id) if notice is not None and notice.case_id else None
             work = t.maintenance(notice.maintenance_id) if notice is not None and notice.maintenance_id else None
+            unwanted = None if notice is None else _unwanted_since(t, notice)
         if notice is None or notice.state != "recorded":
             return self._finish(entry)
-        stopped = stop_reason(notice, case, work, self._clock.now())
+        stopped = unsubscribed(unwanted) or stop_reason(notice, case, work, self._clock.now())
         if stopped is not None:
             died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
             reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
@@ -106,6 +108,17 @@ class NoticeSender:
             return None
         self.heard(tenant, notice.id, receipt, detail)
         return notice.id
+
+    def acknowledge(self, tenant: str, notice_id: str, comment: str) -> None:
+        """Keeps that the contact has read a notice; the first word holds, and a comment is added to it once. Raises
+        KeyError."""
+        with self._store.transaction(tenant) as t:
+            notice = t.notice(notice_id)
+            if notice is None:
+                raise KeyError(notice_id)
+            at = notice.acknowledged_at or self._clock.now()
+            said = notice.acknowledgement or comment
+            t.save_notice(replace(notice, acknowledged_at=at, acknowledgement=said, receipt=notice.receipt or "read"))
 
     def _deliver(self, tenant: str, notice: Notice) -> str | None:
         """Hands a notice over; by what the other side will refer to it, if by anything."""
@@ -160,6 +173,11 @@ class NoticeSender:
                 record(t)
             t.finish(entry.id)
         self._recorder.entry_performed(entry.kind, "done")
+
+
+def _unwanted_since(t: Transaction, notice: Notice) -> int | None:
+    """Since when the address wants no more of the kind, where that is its to say."""
+    return t.unsubscribed_at(notice.channel, notice.address, notice.kind) if notice.kind in OPTIONAL else None
 
 
 def _parties(portfolio: Portfolio | None, notice: Notice) -> tuple[Party | None, Party | None]:

@@ -23,6 +23,7 @@ OPEN = {
     "/login",
     "/session",
     "/claim/{token}",
+    "/notice/{token}",
     "/confirm/{token}",
     "/decide/{token}",
 }

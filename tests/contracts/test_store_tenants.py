@@ -133,6 +133,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "first_held": (lambda t: t.first_held("tickets", (JUNE + 1, "")), lambda mark: a_held_step(mark)),
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
     "notice": (lambda t: t.notice("notice-1"), a_notice),
+    "unsubscribed_at": (
+        lambda t: t.unsubscribed_at("email", "noc@acme.example", "update"),
+        lambda mark: JUNE + ord(mark),
+    ),
     "notice_known_as": (lambda t: t.notice_known_as("outside-1"), a_notice),
     "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
@@ -199,6 +203,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_action(a_held_step(mark))
     t.open_ticket(a_ticket(mark))
     t.save_notice(a_notice(mark))
+    t.add_unsubscription("email", "noc@acme.example", "update", JUNE + ord(mark))
     t.save_maintenance(a_maintenance(mark))
     t.save_announcement(an_announcement(mark))
     t.add_exclusion("exclusion-1", an_exclusion(mark), "work-1")
@@ -263,6 +268,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_action(an_action("-touched"))
     t.note_on_ticket("ticket-1", {"id": "touched", "text": "", "state": None}, "closed")
     t.save_notice(a_notice("-touched"))
+    t.forget_unsubscription("email", "noc@acme.example", "update")
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))
     assert t.change_noticed(a_noticed_window("-touched"))

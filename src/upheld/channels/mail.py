@@ -1,21 +1,40 @@
 """Notices by e-mail, over SMTP (RFC 5321, 5322)."""
 
 import contextlib
+import email.policy
 import hashlib
 import re
 import smtplib
 import ssl
-from email.headerregistry import Address
+from collections.abc import Callable
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
 from upheld.agreements.units import to_datetime
+from upheld.notices.consent import OPTIONAL
 from upheld.notices.formats import one_line
 from upheld.notices.model import Notice
 from upheld.ports import DeliveryError
 
 TIMEOUT = 30.0
 """Seconds that any one answer of the relay may take."""
+
+StopLink = Callable[[str, Notice], str]
+"""(tenant, notice) -> the signed link on which its receiver stops such notices."""
+
+
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header of one address, on a line of its own: folding would encode what is longer than a line, and no mail
+    program reads an address so."""
+
+    def fold(self, *, policy: email.policy.Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Unfolded)
+_POLICY = email.policy.default.clone(header_factory=_HEADERS)
 
 _ADDRESS = re.compile(r"([^@\s<>,;:\"]+)@([^@\s<>,;:\"]+)")
 
@@ -36,6 +55,7 @@ class SmtpMailer:
         username: str | None = None,
         password: str | None = None,
         starttls: bool = False,
+        stop_link: StopLink | None = None,
     ) -> None:
         if (username is None) != (password is None):
             raise ValueError("mail: give both a user name and a password, or neither")
@@ -45,12 +65,13 @@ class SmtpMailer:
         self._sender = _sender(sender)
         self._username, self._password = username, password
         self._tls = ssl.create_default_context() if starttls else None
+        self._stop_link = stop_link
 
     def send(self, tenant: str, notice: Notice) -> str:
         """One message to one address; returns what its Message-ID has before the @. Raises DeliveryError: permanent
         where the notice itself cannot be sent or the relay refuses it for good (5xx); temporary where the relay cannot
         be reached, does not let us in, or asks us to come back (4xx)."""
-        message = compose(tenant, notice, self._sender)
+        message = compose(tenant, notice, self._sender, self._stop_link)
         relay = self._connect()
         try:
             _hand_over(relay, message)
@@ -87,7 +108,7 @@ class SmtpMailer:
         return relay
 
 
-def compose(tenant: str, notice: Notice, sender: Address) -> EmailMessage:
+def compose(tenant: str, notice: Notice, sender: Address, stop_link: StopLink | None = None) -> EmailMessage:
     """The notice as a message: text and HTML as alternatives, the calendar entry attached.
 
     The Message-ID is made of the tenant and the notice's id, so that a receiver can drop one that comes twice; all
@@ -98,7 +119,7 @@ def compose(tenant: str, notice: Notice, sender: Address) -> EmailMessage:
         raise DeliveryError("the contact's address is not an e-mail address", permanent=True)
     if one_line(notice.subject) != notice.subject:
         raise DeliveryError("the subject has control characters", permanent=True)
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = receiver
     message["Subject"] = notice.subject
@@ -109,6 +130,9 @@ def compose(tenant: str, notice: Notice, sender: Address) -> EmailMessage:
     message["References"] = root
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
     message["X-Auto-Response-Suppress"] = "All"
+    if stop_link is not None and notice.kind in OPTIONAL:
+        message["List-Unsubscribe"] = f"<{stop_link(tenant, notice)}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     message.set_content(notice.text, charset="utf-8", cte="quoted-printable")
     message.add_alternative(notice.html, subtype="html", charset="utf-8", cte="quoted-printable")
     if notice.calendar is not None:

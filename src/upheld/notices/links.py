@@ -56,6 +56,14 @@ class ClaimQuestion:
     contact: str
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the receiver of a notice of a tenant may say of it: that it was read, or that such ones are to stop."""
+
+    tenant: str
+    notice: str
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -81,6 +89,23 @@ class Links:
             salt="upheld.claim",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+
+        self._receipts = URLSafeSerializer(
+            secret,
+            salt="upheld.notice",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def receipt_url(self, receipt: Receipt) -> str:
+        token = self._receipts.dumps(astuple(receipt))
+        return f"{self._public_url}/notice/{token if isinstance(token, str) else token.decode()}"
+
+    def read_receipt(self, token: str) -> Receipt:
+        """The notice that a token was made for. Raises BadLink on any other text."""
+        match self._read(self._receipts, token):
+            case [str(tenant), str(notice)]:
+                return Receipt(tenant, notice)
+        raise BadLink("the link is not a notice's")
 
     def claim_url(self, question: ClaimQuestion) -> str:
         token = self._claims.dumps(astuple(question))

@@ -40,7 +40,7 @@ class Notice:
     `not_before`: it waits for the end of the contact's quiet hours. `instead_of`: the address that it would have gone
     to, where it goes to who stands in for it, or to another one of the same contact. `outside_id`: what the receiving
     side calls it, such as a Message-ID. `receipt`: what became of it there, as far as that is told; handed over is what
-    `sent` says."""
+    `sent` says. `acknowledged_at`: when the contact said that it was read, with its comment."""
 
     id: str
     kind: NoticeKind
@@ -70,6 +70,8 @@ class Notice:
     receipt: Receipt | None = None
     receipt_at: int | None = None
     receipt_detail: str = ""
+    acknowledged_at: int | None = None
+    acknowledgement: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ def stop_reason(notice: Notice, case: Case | None, maintenance: Maintenance | No
     return None
 
 
+def unsubscribed(since: int | None) -> str | None:
+    """The same of one who has stopped such notices, `since`; None where nobody has."""
+    return None if since is None else f"unsubscribed: the contact stopped these at {instant_words(since)}"
+
+
 def next_attempt(attempts: int, now: int) -> int | None:
     """When to try again after `attempts` failed ones: twice as long after each, at most an hour; None to give up."""
     if attempts >= MAX_ATTEMPTS:

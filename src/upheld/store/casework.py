@@ -4,7 +4,7 @@ promises is said in `ports.Transaction`."""
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, false, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, false, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from upheld.actions.model import Action, Ticket
@@ -205,6 +205,20 @@ class Casework(TenantRows):
         wanted += [] if customer is None else [t.customer == customer]
         wanted += [] if agreement is None else [t.agreement == agreement]
         return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
+
+    def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
+        self._add(tables.unsubscribed, {"channel": channel, "address": address, "kind": kind, "at": at})
+
+    def forget_unsubscription(self, channel: str, address: str, kind: str) -> None:
+        self._connection.execute(delete(tables.unsubscribed).where(self._wanted_no_more(channel, address, kind)))
+
+    def unsubscribed_at(self, channel: str, address: str, kind: str) -> int | None:
+        stopped = select(tables.unsubscribed.c.at).where(self._wanted_no_more(channel, address, kind))
+        return self._connection.execute(stopped).scalar()
+
+    def _wanted_no_more(self, channel: str, address: str, kind: str) -> ColumnElement[bool]:
+        t = tables.unsubscribed.c
+        return self._where(tables.unsubscribed, t.channel == channel, t.address == address, t.kind == kind)
 
     def notices_of(self, case: Case) -> Sequence[Notice]:
         return problems.notices_of(self._connection, self._tenant, case)

@@ -432,12 +432,25 @@ notices = Table(
     _column("receipt", Text, optional=True),
     _column("receipt_at", BigInteger, optional=True),
     _column("receipt_detail", Text),
+    _column("acknowledged_at", BigInteger, optional=True),
+    _column("acknowledgement", Text),
     PrimaryKeyConstraint("tenant", "id"),
     Index("notices_by_age", "tenant", "recorded_at"),
     Index("notices_by_case", "tenant", "case_id", "recorded_at"),
     Index("notices_by_problem", "tenant", "problem_id", "customer"),
     Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
     Index("notices_by_outside_id", "tenant", "outside_id"),
+)
+
+unsubscribed = Table(
+    "unsubscribed",
+    metadata,
+    _column("tenant", Text),
+    _column("channel", Text),
+    _column("address", Text),
+    _column("kind", Text),
+    _column("at", BigInteger),
+    PrimaryKeyConstraint("tenant", "channel", "address", "kind"),
 )
 
 maintenances = Table(

@@ -343,6 +343,15 @@ def upgrade() -> None:
     )
     op.create_index("log_files_by_time", "log_files", ["tenant", "max_time", "min_time"], unique=False)
     op.create_table(
+        "unsubscribed",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "channel", "address", "kind", name="unsubscribed_pk"),
+    )
+    op.create_table(
         "maintenances",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -439,6 +448,8 @@ def upgrade() -> None:
         sa.Column("receipt", sa.Text(), nullable=True),
         sa.Column("receipt_at", sa.BigInteger(), nullable=True),
         sa.Column("receipt_detail", sa.Text(), nullable=False),
+        sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
+        sa.Column("acknowledgement", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="notices_pk"),
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)

@@ -1,0 +1,91 @@
+"""The receiver's page of a notice: that it was read, and that such ones are to stop.
+
+Public, but only for whom we sent the signed link to. Mail scanners follow links, so opening the page changes nothing. A
+mail program that stops such notices by one click posts here too (RFC 8058).
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+
+from upheld.notices.consent import OPTIONAL
+from upheld.notices.links import BadLink, Receipt
+from upheld.notices.model import Notice
+from upheld.web.claims import HEADERS
+from upheld.web.confirming_many import LONGEST_COMMENT, reads
+from upheld.web.site import Site
+
+ONE_CLICK = "One-Click"
+
+
+def add_pages(routes: APIRouter, site: Site) -> None:
+    """`/notice/{token}`: GET shows, POST takes `wish`: `read`, `stop` or `resume`."""
+
+    @routes.get("/notice/{token}")
+    def look(request: Request, token: str) -> Response:
+        found = _find(site, token)
+        return show(request, 404, None) if found is None else show(request, 200, *found)
+
+    @routes.post("/notice/{token}")
+    def take(
+        request: Request,
+        token: str,
+        wish: Annotated[str, Form()] = "",
+        comment: Annotated[str, Form()] = "",
+        one_click: Annotated[str, Form(alias="List-Unsubscribe")] = "",
+    ) -> Response:
+        found = _find(site, token)
+        if found is None:
+            return show(request, 404, None)
+        receipt, notice = found
+        wish = "stop" if one_click == ONE_CLICK else wish
+        if len(comment) > LONGEST_COMMENT:
+            fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
+            return show(request, 400, *found, fault=fault, comment=comment)
+        if wish not in ("read", "stop", "resume") or (wish != "read" and notice.kind not in OPTIONAL):
+            return show(request, 400, *found, fault="Please choose one of what is offered.")
+        _take(site, receipt, notice, wish, comment.strip())
+        again = _find(site, token)
+        assert again is not None
+        return show(request, 200, *again, done=wish)
+
+    def show(request: Request, status: int, receipt: Receipt | None, *notice: Notice, **facts: Any) -> Response:
+        known: dict[str, Any] = {"notice": None, "fault": None, "comment": "", "done": None, "provider": None}
+        if receipt is not None:
+            known |= _facts(site, receipt, notice[0])
+        answer = site.page(request, "notice.html", None, status, **{**known, **facts})
+        answer.headers.update(HEADERS)
+        return answer
+
+
+def _find(site: Site, token: str) -> tuple[Receipt, Notice] | None:
+    try:
+        receipt = site.application.links.read_receipt(token)
+    except BadLink:
+        return None
+    with site.application.store.transaction(receipt.tenant, writing=False) as t:
+        notice = t.notice(receipt.notice)
+    return None if notice is None else (receipt, notice)
+
+
+def _take(site: Site, receipt: Receipt, notice: Notice, wish: str, comment: str) -> None:
+    if wish == "read":
+        return site.application.notices.acknowledge(receipt.tenant, notice.id, comment)
+    with site.application.store.transaction(receipt.tenant) as t:
+        if wish == "stop":
+            t.add_unsubscription(notice.channel, notice.address, notice.kind, site.now())
+        else:
+            t.forget_unsubscription(notice.channel, notice.address, notice.kind)
+    return None
+
+
+def _facts(site: Site, receipt: Receipt, notice: Notice) -> dict[str, Any]:
+    with site.application.store.transaction(receipt.tenant, writing=False) as t:
+        stopped = t.unsubscribed_at(notice.channel, notice.address, notice.kind)
+    may_stop = notice.kind in OPTIONAL
+    return {
+        "notice": notice,
+        "may_stop": may_stop,
+        "stopped": stopped,
+        **reads(site, receipt.tenant, notice.customer or ""),
+    }

@@ -1,0 +1,103 @@
+"""The receiver's page of a notice: looking changes nothing, a button or one click of a mail program does."""
+
+import mailbox
+from email.header import decode_header, make_header
+from email.message import Message
+
+from a_morning import World, text_of
+
+from upheld.agreements.units import MINUTE
+from upheld.app import DEFAULT_TENANT
+from upheld.cases.decide import Update
+from upheld.notices.links import Receipt
+from upheld.notices.model import Notice
+
+
+def notices(world: World) -> list[Notice]:
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        return list(t.notices())
+
+
+def path_of(world: World, notice: Notice, tenant: str = DEFAULT_TENANT) -> str:
+    return world.application.links.receipt_url(Receipt(tenant, notice.id)).removeprefix("http://testserver")
+
+
+def mail_of(world: World, notice: Notice) -> Message:
+    found = mailbox.Maildir(str(world.directory / "mail"))
+    return next(m for m in found if str(make_header(decode_header(m["Subject"]))) == notice.subject)
+
+
+def told_how_far_it_is(world: World) -> Notice:
+    """Tells the customer of an open case how far it is; the newest notice of it."""
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", False, "")
+    world.process.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "Ada"))
+    world.run()
+    return next(n for n in notices(world) if n.kind == "update" and n.role == "customer.noc")
+
+
+def test_looking_changes_nothing(world: World) -> None:
+    notice = told_how_far_it_is(world)
+    before = world.everything()
+    client, path = world.stranger(), path_of(world, notice)
+    seen = client.get(path)
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        client.request(method, f"{path}?wish=stop")
+    assert world.everything() == before
+    assert notice.subject in text_of(seen.text)
+    assert (seen.headers["cache-control"], seen.headers["referrer-policy"]) == ("no-store", "no-referrer")
+
+
+def test_that_it_was_read_is_kept_with_the_first_comment(world: World) -> None:
+    notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
+    client, path = world.stranger(), path_of(world, notice)
+    assert "Thank you" in text_of(client.post(path, data={"wish": "read", "comment": " seen "}).text)
+    client.post(path, data={"wish": "read", "comment": "another"})
+    kept = next(n for n in notices(world) if n.id == notice.id)
+    assert (kept.receipt, kept.acknowledged_at, kept.acknowledgement) == ("read", world.clock.at, "seen")
+
+
+def test_a_mail_program_stops_such_notices_by_one_click(world: World) -> None:
+    notice = told_how_far_it_is(world)
+    mail = mail_of(world, notice)
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = "".join(mail["List-Unsubscribe"].split()).strip("<>")
+    world.stranger().post(url.removeprefix("http://testserver"), data={"List-Unsubscribe": "One-Click"})
+    world.clock.at += MINUTE
+    world.process.command(DEFAULT_TENANT, world.case().id, Update("It is nearly done.", "Ada"))
+    world.run()
+    stopped = next(n for n in notices(world) if n.kind == "update" and n.role == "customer.noc")
+    assert stopped.state == "stopped"
+    assert stopped.reason is not None
+    assert stopped.reason.startswith("unsubscribed: the contact stopped these at 2026-06-01")
+    others = [n for n in notices(world) if n.kind == "update" and n.role != "customer.noc"]
+    assert {n.state for n in others} == {"sent"}, "who did not stop them still gets them"
+
+
+def test_what_was_stopped_goes_on_by_the_same_page(world: World) -> None:
+    notice = told_how_far_it_is(world)
+    client, path = world.stranger(), path_of(world, notice)
+    assert "These mails stop" in text_of(client.post(path, data={"wish": "stop"}).text)
+    assert "Send them again" in text_of(client.get(path).text)
+    assert "These mails go on" in text_of(client.post(path, data={"wish": "resume"}).text)
+    assert "Stop notices like this one" in text_of(client.get(path).text)
+
+
+def test_what_an_agreement_promises_cannot_be_stopped(world: World) -> None:
+    told_how_far_it_is(world)
+    notice = next(n for n in notices(world) if n.kind == "reopened" and n.role == "customer.noc")
+    client, path = world.stranger(), path_of(world, notice)
+    assert "Stop notices" not in client.get(path).text
+    assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 400
+    mail = mail_of(world, notice)
+    assert mail["List-Unsubscribe"] is None
+
+
+def test_a_link_of_another_notice_tenant_or_purpose_is_none(world: World) -> None:
+    notice = told_how_far_it_is(world)
+    client, path = world.stranger(), path_of(world, notice)
+    for bad in (path[:-1], path_of(world, notice, "rival"), path.replace("/notice/", "/confirm/")):
+        assert client.get(bad).status_code == 404
+        assert client.post(bad, data={"wish": "stop"}).status_code == 404
+    wrong = world.confirm_path(world.case()).replace("/confirm/", "/notice/")
+    assert client.get(wrong).status_code == 404
