@@ -53,18 +53,33 @@ class _Subject:
 
 
 def to_examine(t: Transaction, start: int, end: int) -> list[Case]:
-    """Of the open cases that were opened in [start, end), those to be examined: the first of each problem that was
-    opened then too, and those of none."""
+    """Of the open cases that were opened in [start, end), those to be examined: the first of each problem of which none
+    was yet, and those of no problem."""
     found: dict[str, Case] = {}
     for case in reversed(t.cases_opened(start, end)):
         if case.state not in ENDED_STATES:
             found.setdefault(case.problem or case.id, case)
     problems = [t.problem(name) for name in {case.problem for case in found.values()} if name is not None]
     for problem in problems:
-        if problem is not None and problem.opened_at < start:  # its first case was opened before
+        if problem is not None and problem.examined is not None:
             del found[problem.id]
-    whole = (t.case(case.id) for case in list(found.values())[:AT_ONCE])
+    # Where there are too many, one that stands for others comes before one that stands for itself.
+    chosen = sorted(found.values(), key=lambda case: case.problem is None)
+    whole = (t.case(case.id) for case in chosen[:AT_ONCE])
     return [case for case in whole if case is not None]
+
+
+def shared_findings(t: Transaction, case: Case) -> dict[str, Any] | None:
+    """What was found of the case that was examined for its whole problem (`case`): its `measurements` and its
+    `cause_candidates`. None where there is none, or this case was examined itself."""
+    problem = None if case.problem is None else t.problem(case.problem)
+    if problem is None or problem.examined is None or "measurements" in case.findings:
+        return None
+    examined = t.case(problem.examined)
+    if examined is None:
+        return None
+    found = {name: examined.findings.get(name) for name in ("measurements", "cause_candidates")}
+    return {"case": examined.id, "service": examined.service, **found}
 
 
 def examine(

@@ -1,14 +1,18 @@
-"""Cases of one cause brought together: a case that opens finds its problem, or opens it."""
+"""Cases of one cause brought together: a case that opens finds its problem, or opens it; and what becomes of problems,
+told to other systems."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from upheld import stepping
 from upheld.cases.decide import Join
 from upheld.cases.model import Case
-from upheld.cases.problems import Cause, Problem, new_problem, problem_of, shared_causes
+from upheld.cases.problems import Cause, Problem, new_problem, problem_of, shared_causes, suspect
+from upheld.outgoing.happened import of_problem
 from upheld.ports import Transaction
 
 log = structlog.get_logger()
@@ -19,7 +23,7 @@ EVERY_PROBLEM = 1_000_000
 class Reach:
     """What a cause has brought about: the services that are hit, and the resources that are hit with it."""
 
-    services: Collection[str]
+    services: Set[str]
     resources: Collection[str]
 
 
@@ -41,6 +45,7 @@ def find_problem(
     if problem is None:
         problem = new_problem(tenant, causes[0], now)
         t.save_problem(problem)
+        t.add_outgoing([of_problem(problem, "opened", now)])
         _take_over(t, reach(causes[0]), problem, others, give)
         log.info("problem opened", tenant=tenant, problem=problem.id, kind=problem.kind, cause=problem.named)
     return problem.id
@@ -51,15 +56,18 @@ def _take_over(
 ) -> None:
     """Lets the open cases of services that the cause hits join its problem: those that had shown no shared cause yet,
     and those of problems of a part of it, which are merged into it. Bad and silent services stay apart."""
-    parts = {
-        other.id
-        for other in others
-        if other.kind == problem.kind and other.cause_kind == "resource" and other.cause in reach.resources
-    }
-    for other in others:
-        if other.id in parts:
-            t.save_problem(replace(other, state="merged", merged_into=problem.id, closed_at=problem.opened_at))
-    for case in t.open_cases():
+    services: dict[str | None, set[str]] = defaultdict(set)
+    cases = t.open_cases()
+    for case in cases:
+        services[case.problem].add(case.service)
+    parts = {one.id: one for one in others if one.kind == problem.kind and _is_part(one, reach, services[one.id])}
+    for part in parts.values():
+        t.merge_problem(part.id, problem, problem.opened_at)
+        merged = replace(part, state="merged", merged_into=problem.id, closed_at=problem.opened_at)
+        t.add_outgoing([of_problem(merged, "merged", problem.opened_at)])
+    if parts:
+        stepping.carry_over(t, problem)
+    for case in cases:
         alone = case.problem is None and case.service in reach.services
         if case.problem in parts or (alone and (case.kind == "no_data") == (problem.kind == "silence")):
             whole = t.case(case.id)
@@ -67,7 +75,60 @@ def _take_over(
             give(whole, Join(problem.id))
 
 
+def _is_part(other: Problem, reach: Reach, services: Set[str]) -> bool:
+    """Whether what another problem holds for its cause is down with the cause; or, of silence, whether all that is
+    silent of it, by whichever sender or over whichever resource, is silenced by the cause."""
+    beneath = other.cause_kind == "resource" and other.cause in reach.resources
+    return beneath or (other.kind == "silence" and bool(services) and services <= reach.services)
+
+
+def note_restored(t: Transaction, problem_id: str, restored: bool, now: int) -> None:
+    """Notes whether all open cases of a problem are good again."""
+    problem = t.problem(problem_id, changing=True)
+    if problem is None or problem.state != "open" or (problem.restored_at is not None) == restored:
+        return
+    problem = replace(problem, restored_at=now if restored else None)
+    t.save_problem(problem)
+    told = of_problem(problem, "restored" if restored else "broke_again", now, counted(t, problem))
+    t.add_outgoing([told])
+
+
 def end_problem(t: Transaction, problem: Problem, now: int) -> None:
     """Closes a problem whose cases have all ended."""
-    if not t.count_cases(problem.id)[0]:
-        t.save_problem(replace(problem, state="closed", closed_at=now))
+    known = t.problem(problem.id, changing=True)
+    if known is not None and known.state == "open" and not t.count_cases(problem.id)[0]:
+        closed = replace(known, state="closed", closed_at=now)
+        t.save_problem(closed)
+        t.add_outgoing([of_problem(closed, "closed", now, counted(t, closed))])
+
+
+def tell_joined(t: Transaction, problem_id: str, now: int) -> None:
+    """Tells other systems how many cases a problem has by now."""
+    problem = t.problem(problem_id)
+    if problem is not None and problem.state != "merged":
+        t.add_outgoing([of_problem(problem, "cases_joined", now, counted(t, problem))])
+
+
+def note_examined(t: Transaction, before: Case, found: Mapping[str, Any], now: int) -> None:
+    """Notes that what was found of a case stands for all of its problem; and tells where the cause that is held for the
+    likeliest has changed with that."""
+    problem = None if before.problem is None else t.problem(before.problem, changing=True)
+    if problem is None:
+        return
+    earlier = (
+        before if problem.examined == before.id else None if problem.examined is None else t.case(problem.examined)
+    )
+    was = problem.cause if earlier is None else suspect(earlier.findings)
+    problem = replace(problem, examined=before.id)
+    t.save_problem(problem)
+    candidates = found.get("cause_candidates", ())
+    likeliest = suspect({"cause_candidates": candidates})
+    if likeliest is not None and likeliest != was:
+        more = {"was": was, "likeliest": likeliest, "reasons": candidates[0].get("reasons", [])}
+        t.add_outgoing([of_problem(problem, "cause_changed", now, more)])
+
+
+def counted(t: Transaction, problem: Problem) -> dict[str, int]:
+    """How many cases a problem has, how many of them are open, and of how many customers."""
+    still, every = t.count_cases(problem.id)
+    return {"open_cases": still, "all_cases": every, "customers": t.count_customers([problem.id]).get(problem.id, 0)}

@@ -12,11 +12,12 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_co
 
 from upheld.announcing import JUDGE, REMIND_MAINTENANCE
 from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
+from upheld.grouping import tell_joined
 from upheld.notices.gathering import GATHER
 from upheld.notices.stages import next_attempt
 from upheld.ports import AgendaEntry, Clock, Store
 from upheld.process import Process
-from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, REMIND, SEND, TRACE, UPDATE
+from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, JOINED, REMIND, SEND, TRACE, UPDATE
 from upheld.recorder import Recorder
 from upheld.sending import NoticeSender
 from upheld.step_taking import StepTaker
@@ -58,6 +59,7 @@ class Performer:
             UPDATE: self._send_update,
             CLOCK: self._run_clock,
             EXAMINE: self._examine,
+            JOINED: self._tell_joined,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
             **({} if fetch is None else {FETCH: fetch}),
@@ -136,6 +138,12 @@ class Performer:
     def _examine(self, entry: AgendaEntry) -> None:
         self._process.examine(entry.tenant, entry.data["start"], entry.data["end"])
         self._finish(entry)
+
+    def _tell_joined(self, entry: AgendaEntry) -> None:
+        with self._store.transaction(entry.tenant) as t:
+            tell_joined(t, entry.data["problem"], self._clock.now())
+            t.finish(entry.id)
+        self._recorder.entry_performed(entry.kind, "done")
 
     def _find_overdue(self, entry: AgendaEntry) -> None:
         self._process.find_overdue(entry.tenant, entry.data["action"])

@@ -17,7 +17,7 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
-from upheld.cases.problems import Problem
+from upheld.cases.problems import Happened, Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
 from upheld.measurements.collection import CollectionJob
@@ -401,12 +401,29 @@ class Transaction(Protocol):
     def save_problem(self, problem: Problem) -> None:
         """Adds it, or replaces the row of the same id. Raises Conflict where another one of its cause is open."""
 
-    def problem(self, problem_id: str) -> Problem | None: ...
+    def problem(self, problem_id: str, *, changing: bool = False) -> Problem | None:
+        """With `changing`, nobody else changes it before the transaction ends."""
+
     def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
         """Newest first."""
 
     def problems_of(self, causes: Collection[str], *, is_open: bool, limit: int) -> Sequence[Problem]:
         """The open, or the closed problems of these causes, newest first."""
+
+    def merge_problem(self, problem_id: str, into: Problem, at: int) -> None:
+        """Ends a problem at `at` as a part of another one. What is still owed under it is owed under that one, and its
+        steps and notices are given with those of that one from now on."""
+
+    def parts_of(self, problem_id: str) -> Sequence[Problem]:
+        """The problems merged into one, directly or by way of others, oldest first."""
+
+    def problem_story(self, problem_id: str) -> Sequence[Happened]:
+        """What happened to the cases of a problem, each kind of event (`cases.lifecycle`) counted minute by minute,
+        oldest first. Of what happened before it was opened, nothing."""
+
+    def notices_counted(self, problem_id: str) -> Sequence[Happened]:
+        """The notices that tell of several cases of a problem, each kind and state (`violation sent`) counted by the
+        minute in which it was recorded, oldest first."""
 
     def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
         """Open ones first, then newest first, without their documents but `resolution`."""
@@ -431,9 +448,11 @@ class Transaction(Protocol):
         """Adds it, or replaces the row of the same id."""
 
     def action(self, action_id: str) -> Action | None: ...
-    def actions(self, case_id: str) -> Sequence[Action]: ...
+    def actions(self, case_id: str) -> Sequence[Action]:
+        """The steps of a case or problem, and of the problems merged into it, oldest first."""
+
     def actions_brief(self, case_id: str) -> Sequence[Action]:
-        """The steps of a case or problem without their `detail`, oldest first."""
+        """As `actions`, without their `detail`."""
 
     def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
         """The steps of every case that are to be taken, or wait for an answer, oldest first."""
@@ -470,7 +489,8 @@ class Transaction(Protocol):
         agreement: str | None = None,
         limit: int = 500,
     ) -> Sequence[Notice]:
-        """Newest first. Those of a problem tell of several cases: see `notices_of`."""
+        """Newest first. Those of a problem tell of several cases, and those of problems merged into it are among
+        them: see `notices_of`."""
 
     def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
         """Keeps that an address wants no more of a kind; again, it stays as it was."""

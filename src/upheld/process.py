@@ -44,6 +44,7 @@ from upheld.assessor import measured_since
 from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, answers, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
+from upheld.grouping import note_examined
 from upheld.in_force import InForce, Portfolios, agreement_versions
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.notified import WorkNotice
@@ -455,8 +456,23 @@ class Process:
             if current is None or not cases:
                 return
             found = self._examined(t, tenant, current, cases)
-        for case_id, findings in found.items():
-            self.command(tenant, case_id, Examined(findings))
+        for case in cases:
+            if case.id in found:
+                self.take_findings(tenant, case, found[case.id])
+
+    def take_findings(self, tenant: str, case: Case, found: dict[str, Any]) -> Literal["taken", "too_late", "unknown"]:
+        """What was found of a case as it was; it stands for its problem."""
+
+        def take(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
+            known = t.case(case.id)
+            if known is None:
+                return "unknown"
+            if not self._give(t, tenant, known, Examined(found)):
+                return "too_late"
+            note_examined(t, known, found, self._clock.now())
+            return "taken"
+
+        return settled(self._store, tenant, take)
 
     def examine_again(self, tenant: str, case_id: str) -> Literal["taken", "too_late", "unknown"]:
         """Examines an open case by what was measured by now."""
@@ -467,7 +483,7 @@ class Process:
             if current is None or case.state in ENDED_STATES:
                 return "too_late"
             found = self._examined(t, tenant, current, [case])
-        return self.command(tenant, case_id, Examined(found.get(case_id, {})))
+        return self.take_findings(tenant, case, found.get(case_id, {}))
 
     def _examined(
         self, t: Transaction, tenant: str, current: InForce, cases: Sequence[Case]

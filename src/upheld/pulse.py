@@ -31,9 +31,10 @@ from upheld.assessment.versions import (
 )
 from upheld.assessor import Assessor
 from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed, Withdraw, decide, new_case, period_of
+from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.cases.problems import Cause as Shared
-from upheld.grouping import Reach, end_problem, find_problem
+from upheld.grouping import Reach, end_problem, find_problem, note_restored
 from upheld.in_force import InForce
 from upheld.outgoing.billing import Adjustment, adjustments, of_a_claim, of_adjustment
 from upheld.outgoing.happened import of_restatement
@@ -461,7 +462,8 @@ class Pulse:
             cases = t.open_cases()
             commands = [(case, self._observation(t, case, pulse)) for case in cases]
             with_cases = {case.problem for case in cases}
-            ending = [p for p in t.problems(only_open=True, limit=EVERY_CASE) if p.id not in with_cases]
+            problems = t.problems(only_open=True, limit=EVERY_CASE)
+        unsolved = {case.problem for case in cases if case.state in UNSOLVED}
         now = self._clock.now()
         # Most often nothing happens.
         told = [(case.id, command) for case, command in commands if command and decide(case, command, now)[1]]
@@ -471,8 +473,13 @@ class Pulse:
             if first:
                 yield
             self._each(pulse, told[first : first + TOGETHER], self._tell_cases, lambda one: one[0])
-        for problem in ending:
-            settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
+        for problem in problems:
+            restored = problem.id not in unsolved
+            if problem.id not in with_cases:
+                settled(self._store, pulse.tenant, partial(end_problem, problem=problem, now=self._clock.now()))
+            elif (problem.restored_at is not None) != restored:
+                noting = partial(note_restored, problem_id=problem.id, restored=restored, now=self._clock.now())
+                settled(self._store, pulse.tenant, noting)
 
     def _tell_cases(self, t: Transaction, pulse: Round, told: Sequence[tuple[str, Command]]) -> None:
         for case_id, command in told:

@@ -18,7 +18,7 @@ from upheld.ports import AgendaEntry
 SEND, REMIND, CLOSE = "send_notice", "remind_customer", "close_unanswered"
 UPDATE, CLOCK = "send_update", "run_clock"
 FETCH = "fetch_file"
-EXAMINE = "examine_cases"
+EXAMINE, JOINED = "examine_cases", "tell_joined"
 TOGETHER, SOON = 10 * SECOND, 5 * SECOND
 """Cases that open within so long are examined together, so long after that: in one reading of the log, and behind
 what those whom they hit are told."""
@@ -72,6 +72,8 @@ def reaction(
     for event in events:
         if event.type == "opened":
             result.entries.append(_examination(event.at))
+        if event.type == "grouped":
+            result.entries.append(_joining(event.data["problem"], event.at))
         kind = _kind_told(case, event)
         if kind is not None and case.problem is not None:
             due_by = promised_by(kind, parties.agreement, event.at)
@@ -138,6 +140,12 @@ def _examination(at: int) -> AgendaEntry:
     start = at // TOGETHER * TOGETHER
     end = start + TOGETHER
     return AgendaEntry(f"{EXAMINE}/{start}", EXAMINE, end + SOON, {"start": start, "end": end})
+
+
+def _joining(problem: str, at: int) -> AgendaEntry:
+    """One for all cases that join a problem in the same stretch of time: a storm of them is told of in few events."""
+    end = (at // TOGETHER + 1) * TOGETHER
+    return AgendaEntry(f"{JOINED}/{problem}/{end}", JOINED, end, {"problem": problem})
 
 
 def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:

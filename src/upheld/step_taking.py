@@ -175,10 +175,10 @@ class StepTaker:
                 if one.kind == "ticket" and one.channel == action.channel and one.requested_at <= action.requested_at
             ]
         opened = [one for one in tickets if one.state == "done" and one.reference is not None]
-        if not opened:
+        if action.reference is None and not opened:
             coming = any(one.state in ("planned", "requested") for one in tickets)
             raise DeliveryError("the ticket is not open yet" if coming else "there is no ticket", permanent=not coming)
-        reference = opened[-1].reference or ""
+        reference = action.reference or opened[-1].reference or ""
         system.update(tenant, action.id, reference, str(action.detail["note"]), action.detail["state"])
         return Taken("done", reference)
 

@@ -29,6 +29,7 @@ from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import Parties
 
 ACT, OVERDUE = "take_step", "step_overdue"
+_ALIVE = ("planned", "requested", "done")
 _TRIGGERS = frozenset(get_args(Trigger))
 
 
@@ -79,8 +80,7 @@ def end(t: Transaction, action: Action, around: Around, now: int) -> list[Agenda
     """Records what became of a step, and lets those go on that waited for it; returns what is to be put on the
     agenda."""
     t.save_action(action)
-    run = [one for one in t.actions(action.case_id) if (one.playbook, one.round) == (action.playbook, action.round)]
-    case = t.case(action.plan["case"])
+    run, case = _run_of(t, action), t.case(action.plan["case"])
     entries: list[AgendaEntry] = []
     for one in released(_in_order(run), now, _agreement(around, case, now)):
         entries += _save(t, one, case, around)
@@ -109,13 +109,17 @@ def change(
     if after is None:
         return None
     if verb == "again":
-        run = t.actions(action.case_id)
-        siblings = [one for one in run if (one.playbook, one.round) == (action.playbook, action.round)]
-        for one in reopened(_in_order(siblings), action.step):
+        for one in reopened(_in_order(_run_of(t, action)), action.step):
             t.save_action(one)
         entries = _save(t, requested(after, now, agreement), case, around)
         return StepChanged("step_again", action.id, action.kind, by, reason), entries
     return _told(after, verb, by, reason), end(t, after, around, now)
+
+
+def _run_of(t: Transaction, action: Action) -> list[Action]:
+    """The steps of the same run: a problem that others were merged into may have another one of the same playbook."""
+    run = action.case_id, action.playbook, action.round
+    return [one for one in t.actions(action.case_id) if (one.case_id, one.playbook, one.round) == run]
 
 
 def _told(action: Action, verb: Verb, by: str, reason: str) -> Command:
@@ -137,6 +141,29 @@ def prepared(t: Transaction, action: Action, around: Around) -> Action:
     fresh = _with_detail(t, action, case, around)
     t.save_action(fresh)
     return fresh
+
+
+def carry_over(t: Transaction, problem: Problem) -> None:
+    """Tells the tickets of problems that were merged into one, which goes on with them, what they are part of now."""
+    now = problem.opened_at
+    for ticket in [one for one in t.actions(problem.id) if one.kind == "ticket" and one.state in _ALIVE]:
+        note = replace(
+            ticket,
+            id=f"{ticket.id}/merged/{problem.id}",
+            case_id=problem.id,
+            kind="update_ticket",
+            state="requested",
+            requested_at=now,
+            step="merged",
+            attempts=0,
+            done_at=None,
+            due_by=None,
+            error=None,
+            detail={"note": f"It is part of problem {problem.id} now, whose cause is {problem.named}.", "state": None},
+            plan={**ticket.plan, "after": [], "wait": None, "level": None, "unless": None, "due_at": now},
+        )
+        t.save_action(note)
+        t.schedule(AgendaEntry(entry_id(note), ACT, now, {"action": note.id, "do": note.kind}))
 
 
 def entry_id(action: Action) -> str:
@@ -170,6 +197,8 @@ def _with_detail(t: Transaction, action: Action, case: Case | None, around: Arou
     if case is None:
         return action
     problem = t.problem(action.case_id) if action.case_id != case.id else None
+    if problem is not None and problem.merged_into is not None:
+        problem = t.problem(problem.merged_into)
     shared = None if problem is None else _shared(problem, case, around)
     return replace(action, detail=detail_of(action, case, shared))
 

@@ -42,6 +42,7 @@ from store_records import (
 from upheld.actions.model import Action
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case
+from upheld.cases.problems import Happened
 from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
@@ -110,6 +111,9 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "count_customers": (lambda t: t.count_customers(["P-1"]), lambda mark: {"P-1": 1}),
     "problem": (lambda t: t.problem("P-1"), a_problem),
     "problems": (lambda t: t.problems(only_open=True), lambda mark: [a_problem(mark)]),
+    "parts_of": (lambda t: t.parts_of("P-0"), lambda mark: [a_problem(mark)]),
+    "problem_story": (lambda t: t.problem_story("P-1"), lambda mark: []),  # see test_what_happened_to_the_cases...
+    "notices_counted": (lambda t: t.notices_counted("P-1"), lambda mark: [Happened(JUNE, "violation sent", 1)]),
     "cases_of_problem": (
         lambda t: t.cases_of_problem("P-1"),
         lambda mark: [replace(a_brief_case(mark), resolution=a_case().resolution)],
@@ -265,6 +269,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
     t.save_problem(a_problem("-touched"))
     t.take_owed("P-1", JUNE, 10)
+    t.merge_problem("P-1", a_problem(id="P-2"), JUNE)
     t.save_action(an_action("-touched"))
     t.note_on_ticket("ticket-1", {"id": "touched", "text": "", "state": None}, "closed")
     t.save_notice(a_notice("-touched"))
@@ -318,7 +323,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in vars(Transaction) if not name.startswith("_")}
     writing = re.compile(
-        "save_|raise_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
+        "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
     )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))

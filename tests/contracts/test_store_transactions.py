@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from store_records import JUNE, KEY, a_case, a_notice, a_problem, a_verdict, an_entry, an_event, an_owed
+from store_records import JUNE, KEY, a_case, a_notice, a_problem, a_verdict, an_action, an_entry, an_event, an_owed
 
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Happened
 from upheld.ports import Conflict, Told, Transaction
 from upheld.store import SqlStore
 
@@ -222,6 +223,51 @@ def test_what_is_owed_is_taken_once_for_some_parties_at_a_time(store: SqlStore) 
         t.owe([an_owed(seq=2)])
     assert store.owing(JUNE, 10) == [("acme", "P-1")]
     assert not store.owing(JUNE - 1, 10)
+
+
+def test_what_happened_to_the_cases_of_a_problem_is_counted_minute_by_minute(store: SqlStore) -> None:
+    minute, opened = 60_000_000, a_problem().opened_at
+    for tenant, customers in (("t", ("a", "b", "b")), ("u", ("c",))):
+        with store.transaction(tenant) as t:
+            t.save_problem(a_problem(merged_into=None))
+            for n, customer in enumerate(customers):
+                case = a_case(id=f"case-{n}", service=f"vpn-{n}", customer=customer, seq=2)
+                told = [("grouped", opened - 1), ("restored", opened + (n // 2) * minute)]
+                events = [
+                    an_event(case_id=case.id, seq=seq, type=what, at=at) for seq, (what, at) in enumerate(told, 1)
+                ]
+                t.save_case(replace(case, seq=1), events[:1])
+                t.save_case(case, events[1:])
+    with store.transaction("t") as t:
+        expected = [Happened(opened, "restored", 2, 2), Happened(opened + minute, "restored", 1, 1)]
+        assert t.problem_story("P-1") == expected
+
+
+def test_what_is_owed_and_recorded_under_a_merged_problem_is_found_under_the_other(store: SqlStore) -> None:
+    whole, part = a_problem(id="P-3", merged_into=None), a_problem("b", id="P-2", merged_into=None)
+    with store.transaction("t") as t:
+        for problem in (whole, part, a_problem("c", merged_into=None)):
+            t.save_problem(problem)
+        t.owe([an_owed(), an_owed(party="told", told=JUNE)])
+        t.save_action(an_action(case_id="P-1"))
+        t.save_notice(a_notice(case_id=None))
+        t.merge_problem("P-1", part, JUNE)
+        t.merge_problem("P-2", whole, JUNE + 1)
+    with store.transaction("t") as t:
+        assert {problem.id: problem.merged_into for problem in t.problems()} == {
+            "P-1": "P-3",
+            "P-2": "P-3",
+            "P-3": None,
+        }
+        assert {problem.id for problem in t.parts_of("P-3")} == {"P-1", "P-2"}
+        assert t.owed_as_told("P-1", "told", JUNE) == [an_owed(party="told", told=JUNE)]
+        assert t.take_owed("P-3", JUNE, 9) == [an_owed(problem="P-3", told=JUNE)]
+        assert t.actions("P-3") == [an_action(case_id="P-1")]
+        assert [action.id for action in t.actions_brief("P-3")] == ["action-1"]
+        assert t.notices(problem_id="P-3") == [a_notice(case_id=None)]
+        assert t.notices_of(a_case(problem="P-3", customer="acme")) == [a_notice(case_id=None)]
+        assert t.notices_counted("P-3") == [Happened(JUNE, "violation sent", 1)]
+        assert not t.actions("P-2")
 
 
 def test_of_one_cause_one_problem_is_open(store: SqlStore) -> None:

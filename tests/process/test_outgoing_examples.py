@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from two_customers import EVERY, SWITCHES, portfolio
 
 from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
@@ -26,8 +27,9 @@ GOOD, BAD = [1.0], [0.0]
 
 
 @pytest.fixture
-def told(world) -> dict[str, OutgoingEvent]:
-    """Of each type the first that is told, in four days with everything in them."""
+def told(world, make_world) -> dict[str, OutgoingEvent]:
+    """Of each type the first that is told, in four days with everything in them, and of problems in another world."""
+    of_problems = _problems(make_world())
     first_day = world.clock.at
     start = first_day + 5 * DAY
     work = Maintenance("CHG-4711", "Replace a line card", start, start + HOUR, ("switch-1",), "change board", first_day)
@@ -56,7 +58,29 @@ def told(world) -> dict[str, OutgoingEvent]:
     world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
     _claim(world, first_day + DAY)
     with world.transaction() as t:
-        return {event.type: event for event in reversed(t.outgoing_events(0, 1000))}
+        return of_problems | {event.type: event for event in reversed(t.outgoing_events(0, 1000))}
+
+
+def _problems(world) -> dict[str, OutgoingEvent]:
+    """One of a switch, which turns out to be of the router above it, and is solved at the second go."""
+    carried = {**SWITCHES, "router": ("switch-1", "switch-2")}
+    world.adopt(portfolio(carried=carried), {None: EVERY})
+    world.minute()
+    world.minute("a-1", "a-2", "a-3")
+    world.minute(*EVERY)
+    world.gathered()
+    case = world.cases()[0]
+    candidates = [{"resource": "switch-2", "score": 0.9, "reasons": ["b-1: reachable went from 100 % to 0 %"]}]
+    text = {"measurements": {"sound": True, "text": "The measurements look sound."}}
+    world.process.take_findings(DEFAULT_TENANT, case, {**text, "cause_candidates": candidates})
+    for bad in (*[()] * 6, ("a-1",), *[()] * 6):
+        world.minute(*bad)
+    for case in world.cases():
+        world.process.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
+    world.minute()
+    with world.transaction() as t:
+        events = [event for event in reversed(t.outgoing_events(0, 1000)) if event.type.startswith(f"{PREFIX}problem.")]
+        return {event.type: event for event in events}
 
 
 def _claim(world, day: int) -> None:

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from upheld import related
+from upheld import examining, related
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
@@ -65,13 +65,15 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/cases/{case_id}")
     def one(caller: Asking, case_id: Name) -> dict[str, Any]:
-        """One case with its events, its actions and its notices; while it is open what is to be expected of the
+        """One case with its events, its actions and its notices; where another case of its problem was examined for
+        all, what was found of that (`problem_findings`); while it is open what is to be expected of the
         period by its end; and what it may be seen with (`related`): ended cases like it and what solved them, and what
         else is open of the services that it concerns."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             case = t.case(case_id)
             if case is None:
                 raise Problem(404, "there is no case of that id")
+            shared = examining.shared_findings(t, case)
             happened = {
                 "events": [record_document(event) for event in t.events(case_id)],
                 "actions": [record_document(action) for action in t.actions(case_id)],
@@ -80,6 +82,7 @@ def router(application: Application) -> APIRouter:
         expected = application.process.outlook(caller.tenant, case)
         return {
             **record_document(case),
+            "problem_findings": shared,
             "outlook": None if expected is None else to_document(expected),
             "related": related.to_document(application.process.related_to(caller.tenant, case)),
             **happened,

@@ -8,6 +8,7 @@ from pydantic import Field
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
+from upheld.reports.problem_story import story, story_document
 from upheld.reports.records import notice_document, record_document
 
 
@@ -38,19 +39,23 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/problems/{problem_id}")
     def one(caller: Asking, problem_id: Name, query: Annotated[CasesQuery, Query()]) -> dict[str, Any]:
-        """One problem with its cases, its steps and the notices that told of several of its cases at once."""
+        """One problem with its cases, its steps and the notices that told of several of its cases at once; and what
+        happened when (`timeline`), of its cases in counts."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             problem = t.problem(problem_id)
             if problem is None:
                 raise Problem(404, "there is no problem of that id")
             still, every = t.count_cases(problem_id)
+            steps = t.actions(problem_id)
+            happened = t.problem_story(problem_id), t.notices_counted(problem_id)
             return record_document(problem) | {
                 "open_cases": still,
                 "all_cases": every,
                 "cases": [
                     _brief(record_document(c)) for c in t.cases_of_problem(problem_id, query.limit, query.offset)
                 ],
-                "actions": [record_document(action) for action in t.actions(problem_id)],
+                "actions": [record_document(action) for action in steps],
+                "timeline": story_document(story(problem, t.parts_of(problem_id), *happened, steps)),
                 "notices": [notice_document(notice) for notice in t.notices(problem_id=problem_id)],
             }
 

@@ -29,7 +29,9 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What the cases of one cause have in common: `kind`, `cause_kind` and `cause` are those of a `Cause`. It is
-    `closed` once all of its cases have ended, or `merged` into the one of a cause further down (`merged_into`)."""
+    `closed` once all of its cases have ended, or `merged` into the one of a cause further down (`merged_into`).
+    `restored_at` is since when all of its cases are good again, and `examined` the case whose findings stand for those
+    of all (see `examining`)."""
 
     id: str
     kind: Literal["outage", "silence"]
@@ -39,6 +41,8 @@ class Problem:
     opened_at: int
     closed_at: int | None = None
     merged_into: str | None = None
+    restored_at: int | None = None
+    examined: str | None = None
 
     @property
     def shared(self) -> Cause:
@@ -49,6 +53,17 @@ class Problem:
     def named(self) -> str:
         """The cause in words."""
         return f"sender {self.cause}" if self.cause_kind == "sender" else self.cause
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened to so many cases, or notices, of a problem within a minute, the first time at `at`; of
+    cases, those of how many customers."""
+
+    at: int
+    type: str
+    count: int
+    customers: int = 0
 
 
 def new_problem(tenant: str, cause: Cause, opened_at: int) -> Problem:

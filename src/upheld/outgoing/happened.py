@@ -1,11 +1,13 @@
 """Which events of cases, verdicts and maintenance other systems are told, and with what. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Verdict
 from upheld.cases.model import Case, Event
+from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
 from upheld.outgoing.model import PREFIX, OutgoingEvent
 from upheld.reports.records import case_document, record_document
@@ -33,6 +35,16 @@ def of_case(case: Case, events: Sequence[Event]) -> list[OutgoingEvent]:
         for event in events
         if event.type in _OF_CASES
     ]
+
+
+def of_problem(
+    problem: Problem,
+    what: Literal["opened", "cases_joined", "cause_changed", "restored", "broke_again", "merged", "closed"],
+    at: int,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> OutgoingEvent:
+    """What has become of a problem, as the API shows it, with `more`; never with its cases, which may be very many."""
+    return OutgoingEvent(f"{PREFIX}problem.{what}", problem.id, at, {**record_document(problem), **more})
 
 
 def of_restatement(before: Verdict, after: Verdict, cause: str, approver: str | None, at: int) -> OutgoingEvent:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from upheld.actions.model import Action, Ticket
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
-from upheld.cases.problems import Problem, suspect
+from upheld.cases.problems import Happened, Problem, suspect
 from upheld.notices.model import Notice, NoticeState, Owed
 from upheld.ports import Conflict
 from upheld.store import problems, related, steps, tables
@@ -110,8 +110,23 @@ class Casework(TenantRows):
         self._open_problems = None
         problems.save(self._connection, self._tenant, problem)
 
-    def problem(self, problem_id: str) -> Problem | None:
-        return self._find(Problem, tables.problems, tables.problems.c.id == problem_id)
+    def merge_problem(self, problem_id: str, into: Problem, at: int) -> None:
+        self._settle()
+        self._open_problems = self._steps = None
+        problems.merge(self._connection, self._tenant, problem_id, into.id, at)
+
+    def parts_of(self, problem_id: str) -> Sequence[Problem]:
+        return problems.parts_of(self._connection, self._tenant, problem_id)
+
+    def problem_story(self, problem_id: str) -> Sequence[Happened]:
+        self._settle()
+        return problems.story(self._connection, self._tenant, problem_id)
+
+    def notices_counted(self, problem_id: str) -> Sequence[Happened]:
+        return problems.notices_counted(self._connection, self._tenant, problem_id)
+
+    def problem(self, problem_id: str, *, changing: bool = False) -> Problem | None:
+        return problems.one(self._connection, self._tenant, problem_id, changing)
 
     def problems(self, *, only_open: bool = False, limit: int = 500) -> Sequence[Problem]:
         if not only_open:
@@ -152,7 +167,8 @@ class Casework(TenantRows):
 
     def actions(self, case_id: str) -> Sequence[Action]:
         t = tables.actions.c
-        return self._list(Action, tables.actions, t.case_id == case_id, by=[t.requested_at, t.id])
+        theirs = problems.with_merged(self._tenant, t.case_id, case_id)
+        return self._list(Action, tables.actions, theirs, by=[t.requested_at, t.id])
 
     def actions_brief(self, case_id: str) -> Sequence[Action]:
         if self._steps is None or self._steps[0] != case_id:
@@ -199,7 +215,7 @@ class Casework(TenantRows):
     ) -> Sequence[Notice]:
         t = tables.notices.c
         wanted = [] if case_id is None else [t.case_id == case_id]
-        wanted += [] if problem_id is None else [t.problem_id == problem_id]
+        wanted += [] if problem_id is None else [problems.with_merged(self._tenant, t.problem_id, problem_id)]
         wanted += [] if maintenance_id is None else [t.maintenance_id == maintenance_id]
         wanted += [] if state is None else [t.state == state]
         wanted += [] if customer is None else [t.customer == customer]

@@ -3,17 +3,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, case, exists, func, literal, or_, select, union_all, update
 
+from upheld.agreements.units import MINUTE
 from upheld.cases.model import Case
 from upheld.cases.performance import Kept
-from upheld.cases.problems import Problem
+from upheld.cases.problems import Happened, Problem
 from upheld.notices.model import Notice, Owed
 from upheld.ports import Conflict
 from upheld.store.rows import from_row, put, to_row
-from upheld.store.tables import cases, notices, owed, problems
+from upheld.store.tables import cases, events, notices, owed, problems
 
+_TOLD_OF = (
+    "grouped",
+    "worsened",
+    "examined",
+    "restored",
+    "asked",
+    "broke_again",
+    "confirmed",
+    "rejected",
+    "escalated",
+    "resumed",
+    "withdrawn",
+    "closed",
+)
+"""Events of cases that are told of in the story of their problem, in this order where they are of one instant."""
 _DOCUMENTS = ("verdict", "periods", "findings", "told", "resolution")
 _BRIEF = [cases.c[f.name] for f in fields(Case) if f.name not in _DOCUMENTS]
 
@@ -25,6 +42,63 @@ def save(connection: Connection, tenant: str, problem: Problem) -> None:
     if problem.state == "open" and connection.execute(another).first() is not None:
         raise Conflict(f"another problem of {problem.named} is open")
     put(connection, problems, [to_row(problem) | {"tenant": tenant}])
+
+
+def one(connection: Connection, tenant: str, problem_id: str, changing: bool) -> Problem | None:
+    query = select(problems).where(problems.c.tenant == tenant, problems.c.id == problem_id)
+    row = connection.execute(query.with_for_update() if changing else query).mappings().first()
+    return None if row is None else from_row(Problem, row)
+
+
+def merge(connection: Connection, tenant: str, problem_id: str, into: str, at: int) -> None:
+    p, o = problems.c, owed.c
+    ending = update(problems).where(p.tenant == tenant, p.id == problem_id)
+    connection.execute(ending.values(state="merged", merged_into=into, closed_at=at))
+    # Those merged into it before are found in one step.
+    connection.execute(update(problems).where(p.tenant == tenant, p.merged_into == problem_id).values(merged_into=into))
+    moving = update(owed).where(o.tenant == tenant, o.problem == problem_id, o.told.is_(None))
+    connection.execute(moving.values(problem=into))
+
+
+def parts_of(connection: Connection, tenant: str, problem_id: str) -> Sequence[Problem]:
+    p = problems.c
+    query = select(problems).where(p.tenant == tenant, p.merged_into == problem_id).order_by(p.opened_at, p.id)
+    return [from_row(Problem, row) for row in connection.execute(query).mappings()]
+
+
+def with_merged(
+    tenant: str | ColumnElement[str], name: ColumnElement[Any], subject: str | ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Whether `name` is that of the subject, a case or problem, or of a problem merged into it."""
+    p = problems.c
+    # A union, and no OR: PostgreSQL would read the whole table for that.
+    merged = select(p.id).where(p.tenant == tenant, p.merged_into == subject)
+    itself = select(literal(subject, Text) if isinstance(subject, str) else subject)
+    return name.in_(union_all(itself, merged))
+
+
+def story(connection: Connection, tenant: str, problem_id: str) -> Sequence[Happened]:
+    c, e, p = cases.c, events.c, problems.c
+    theirs = (c.tenant == tenant) & (c.problem == problem_id)
+    joined = (e.tenant == c.tenant) & (e.case_id == c.id)
+    opened = select(p.opened_at).where(p.tenant == tenant, p.id == problem_id).scalar_subquery()
+    counted = (
+        select(func.min(e.at).label("first"), e.type, func.count(c.id.distinct()), func.count(c.customer.distinct()))
+        .select_from(cases.join(events, joined))
+        .where(theirs, e.type.in_(_TOLD_OF), e.at >= opened)
+        .group_by(e.type, e.at // MINUTE)
+    )
+    return sorted(
+        (Happened(*row) for row in connection.execute(counted)), key=lambda one: (one.at, _TOLD_OF.index(one.type))
+    )
+
+
+def notices_counted(connection: Connection, tenant: str, problem_id: str) -> Sequence[Happened]:
+    n = notices.c
+    here = (n.tenant == tenant) & with_merged(tenant, n.problem_id, problem_id)
+    counted = select(func.min(n.recorded_at), n.kind, n.state, func.count()).where(here)
+    rows = connection.execute(counted.group_by(n.kind, n.state, n.recorded_at // MINUTE))
+    return sorted((Happened(at, f"{kind} {state}", count) for at, kind, state, count in rows), key=lambda o: o.at)
 
 
 def many(connection: Connection, tenant: str, only_open: bool, limit: int | None) -> Sequence[Problem]:
@@ -100,12 +174,11 @@ def count_cases(connection: Connection, tenant: str, problem_id: str) -> tuple[i
 
 
 def notices_of(connection: Connection, tenant: str, case_: Case) -> Sequence[Notice]:
-    n, p = notices.c, problems.c
+    n = notices.c
     own = select(notices).where(n.tenant == tenant, n.case_id == case_.id)
     found = [from_row(Notice, row) for row in connection.execute(own).mappings()]
     if case_.problem is not None:
-        merged = select(p.id).where(p.tenant == tenant, p.merged_into == case_.problem)
-        of_problem = or_(n.problem_id == case_.problem, n.problem_id.in_(merged))
+        of_problem = with_merged(tenant, n.problem_id, case_.problem)
         theirs = or_(n.customer == case_.customer, n.customer.is_(None))
         gathered = select(notices).where(n.tenant == tenant, n.case_id.is_(None), of_problem, theirs)
         told = (from_row(Notice, row) for row in connection.execute(gathered).mappings())

@@ -5,22 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, Text, bindparam, or_, select, tuple_
 
 from upheld.actions.model import TICKET_KINDS, Action, Ticket
+from upheld.store.problems import with_merged
 from upheld.store.rows import from_row, put, to_row
 from upheld.store.tables import actions, tickets
 
+_TENANT = bindparam("tenant", type_=Text)
 # Made once, because making it takes longer than executing it.
 _BRIEFLY = (
     select(*(actions.c[f.name] for f in fields(Action) if f.name != "detail"))
-    .where(*(actions.c[name] == bindparam(name) for name in ("tenant", "case_id")))
+    .where(actions.c.tenant == _TENANT, with_merged(_TENANT, actions.c.case_id, bindparam("subject", type_=Text)))
     .order_by(actions.c.requested_at, actions.c.id)
 )
 
 
 def brief(connection: Connection, tenant: str, subject: str) -> Sequence[Action]:
-    rows = connection.execute(_BRIEFLY, {"tenant": tenant, "case_id": subject}).mappings()
+    rows = connection.execute(_BRIEFLY, {"tenant": tenant, "subject": subject}).mappings()
     return [Action(**row) for row in rows]
 
 

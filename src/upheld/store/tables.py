@@ -297,6 +297,8 @@ problems = Table(
     _column("opened_at", BigInteger),
     _column("closed_at", BigInteger, optional=True),
     _column("merged_into", Text, optional=True),
+    _column("restored_at", BigInteger, optional=True),
+    _column("examined", Text, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
     Index(
         "one_open_problem",
@@ -310,6 +312,13 @@ problems = Table(
     ),
     Index("problems_by_age", "tenant", "opened_at"),
     Index("problems_by_cause", "tenant", "cause", "opened_at"),
+    Index(
+        "problems_merged",
+        "tenant",
+        "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
 )
 
 # What is to be told of the cases of problems, gathered for a moment before it is.

@@ -13,6 +13,7 @@ from upheld.assessment.versions import Version
 from upheld.cases.clocks import Clock, clocks, fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case, Event
+from upheld.examining import shared_findings
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
 from upheld.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
@@ -62,7 +63,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that a case's page shows. `agreement` and `objective` are None where the portfolio has them no more.
+    """All that a case's page shows. `findings` are those of the case, or what was found of the case
+    `examined_for_it`, where that stands for its problem. `agreement` and `objective` are None where the portfolio has
+    them no more.
 
     `verdict` is how things stand; where that is not kept any more, such as a rolling window that has moved on, it is
     the one that the case was last told of, and `as_told` says so. `omitted` counts the older intervals of its evidence
@@ -70,6 +73,8 @@ class Page:
     approved it, newest first."""
 
     case: Case
+    findings: Mapping[str, Any]
+    examined_for_it: str | None
     customer: str
     agreement: Agreement | None
     objective: Objective | None
@@ -124,8 +129,11 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     members = agreement.services if agreement else ()
     chart = _chart(log, tenant, case, objective, members, evidence, events, now)
     told_at = max((event.at for event in events if "verdict" in event.data), default=case.opened_at)
+    shared = shared_findings(t, case)
     return Page(
         case=case,
+        findings=case.findings if shared is None else {**case.findings, **shared},
+        examined_for_it=None if shared is None else shared["case"],
         customer=customer_name(portfolio, case.customer),
         agreement=agreement,
         objective=objective,

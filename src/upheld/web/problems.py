@@ -9,12 +9,12 @@ from upheld.agreements.model import Portfolio
 from upheld.cases.model import ENDED_STATES
 from upheld.cases.problems import Problem
 from upheld.ports import Transaction
+from upheld.reports.problem_story import Told, story
 from upheld.web import casework, words
 from upheld.web.casework import RECENTLY_ENDED, Row
 
 CASES_A_PAGE = 50
 PROBLEMS_LISTED = 50
-EVERY_NOTICE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class CasesPage:
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """`told`: how many notices of each kind are in which state, in words."""
+    """`told`: how many notices of each kind are in which state, in words; `story`: what happened, newest first."""
 
     problem: Problem
     open_cases: int
@@ -56,6 +56,7 @@ class ProblemPage:
     cases: Paged
     steps: Sequence[Action]
     told: Mapping[str, Sequence[str]]
+    story: Sequence[Told]
 
 
 def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesPage:
@@ -80,12 +81,16 @@ def problem_page(t: Transaction, portfolio: Portfolio | None, problem_id: str, p
         return None
     still, every = t.count_cases(problem_id)
     cases = t.cases_of_problem(problem_id, CASES_A_PAGE, (page - 1) * CASES_A_PAGE)
-    counted = Counter((n.kind, n.state) for n in t.notices(problem_id=problem_id, limit=EVERY_NOTICE))
+    notices, steps = t.notices_counted(problem_id), t.actions(problem_id)
+    counted: Counter[str] = Counter()
+    for one in notices:
+        counted[one.type] += one.count
     told: dict[str, list[str]] = {}
-    for (kind, state), count in sorted(counted.items()):
+    for (kind, state), count in sorted((tuple(name.split(" ")), count) for name, count in counted.items()):
         told.setdefault(words.NOTICE_KIND[kind], []).append(f"{count:,} {words.NOTICE_STATE[state].lower()}")
     rows = casework.rows(t, portfolio, cases)
-    return ProblemPage(problem, still, every, _paged(rows, every, page), t.actions(problem_id), told)
+    happened = story(problem, t.parts_of(problem_id), t.problem_story(problem_id), notices, steps)
+    return ProblemPage(problem, still, every, _paged(rows, every, page), steps, told, happened[::-1])
 
 
 def _paged(rows: Sequence[Row], count: int, page: int) -> Paged:

@@ -167,6 +167,8 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("merged_into", sa.Text(), nullable=True),
+        sa.Column("restored_at", sa.BigInteger(), nullable=True),
+        sa.Column("examined", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="problems_pk"),
     )
     op.create_index(
@@ -179,6 +181,14 @@ def upgrade() -> None:
     )
     op.create_index("problems_by_age", "problems", ["tenant", "opened_at"], unique=False)
     op.create_index("problems_by_cause", "problems", ["tenant", "cause", "opened_at"], unique=False)
+    op.create_index(
+        "problems_merged",
+        "problems",
+        ["tenant", "merged_into"],
+        unique=False,
+        sqlite_where=sa.text("merged_into IS NOT NULL"),
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
+    )
     op.create_table(
         "owed",
         sa.Column("tenant", sa.Text(), nullable=False),
