@@ -52,6 +52,8 @@ from upheld.sources.collecting import Collecting
 from upheld.sources.declared import read_declaration
 from upheld.sources.job_files import PATH as JOB_FILES
 from upheld.sources.job_files import FilesOfJobs
+from upheld.sources.notice_sources import read_notice_sources
+from upheld.sources.noticing import Noticers
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
 from upheld.sources.web_files import WebFiles
@@ -164,6 +166,8 @@ class Settings(BaseSettings):
     """Bytes of bodies that are held in memory at the same time."""
     max_body: int = Field(default=32 * 1024 * 1024, ge=1024)
     """The largest request body taken, in bytes."""
+    notice_sources: Path | None = None
+    """A file that says which mailboxes and calendars providers' notices of planned work are taken from."""
     supplier_notices: Approval = "always"
     """When a provider's notice of work waits for a person: `always`, or only where there are `doubts`."""
     max_file: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
@@ -255,6 +259,8 @@ class Application:
             job_files.fetch,
         )
         self.sources = _sources(settings, taking, self.store)
+        noticed = () if settings.notice_sources is None else read_notice_sources(settings.notice_sources)
+        self.noticers = Noticers(noticed, self.noticeboard, settings.allowed_callbacks)
         declared = () if settings.events is None else read_sinks(settings.events)
         self.webhooks: Webhooks = webhooks
         self.sinks = Sinks(declared, self.store, webhooks, settings.public_url, self.secret, now=SystemClock().now)
@@ -289,11 +295,13 @@ class Application:
         self.background.start()
         if self.sources is not None:
             self.sources.start()
+        self.noticers.start()
 
     def stop(self) -> None:
         """Lets the background threads end what they are at."""
         if self.sources is not None:
             self.sources.stop()
+        self.noticers.stop()
         self.background.stop()
         self.sinks.stop()
         self.senders.flush()
@@ -319,7 +327,7 @@ class Application:
     def failing(self) -> dict[str, str]:
         """The threads that do not keep going, and why."""
         sources = {} if self.sources is None else self.sources.failing()
-        return self.background.failing() | sources | self.sinks.failing()
+        return self.background.failing() | sources | self.noticers.failing() | self.sinks.failing()
 
     def remove(self) -> int:
         """Removes what is old of the log of measurements and of the events for other systems, and then rests a while:
@@ -356,7 +364,7 @@ class Application:
             for t in census.tenants
             if t not in self.turns.elsewhere
         }
-        sources = {} if self.sources is None else self.sources.standing()
+        sources = {**self.noticers.standing(), **({} if self.sources is None else self.sources.standing())}
         silences, sinks = self.background.silences(), self.sinks.standing()
         return Standing(now, census, behind, silences, self.store.free(), sources, sinks)
 

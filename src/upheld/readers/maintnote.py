@@ -49,6 +49,36 @@ def read_maintnote(content: bytes) -> list[WorkNotice]:
         return [_notice(event, number, cancelled) for number, (event, cancelled) in enumerate(events, 1)]
 
 
+def events_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:
+    """Each event of a calendar as a calendar of its own, with all that stands around the events, as (UID, what tells
+    two states of it apart, calendar). Feeds are made anew each time that they are asked for: when that was, DTSTAMP
+    says, tells no states apart. Raises Unreadable."""
+    lines = _plain(content).removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
+    if not is_calendar(content):
+        raise Unreadable("not an iCalendar")
+    events: list[list[bytes]] = []
+    before: list[bytes] = []
+    after: list[bytes] = []
+    inside = False
+    for line in lines:
+        word = line.strip().upper()
+        if word == b"BEGIN:VEVENT":
+            events.append([])
+            inside = True
+        if inside:
+            events[-1].append(line)
+        else:
+            (after if events else before).append(line)
+        inside = inside and word != b"END:VEVENT"
+    found = []
+    for number, event in enumerate(events, 1):
+        uid = next((line.partition(b":")[2].strip() for line in event if line.upper().startswith(b"UID")), b"")
+        same = b"".join(line for line in event if not line.upper().startswith(b"DTSTAMP"))
+        name = uid.decode("utf-8", errors="replace") or f"event {number}"
+        found.append((name, same, b"".join([*before, *event, *after])))
+    return found
+
+
 def _cancels(calendar: Any) -> bool:
     """Whether the calendar was sent to cancel its events (RFC 5546, 3.2.5)."""
     return str(calendar.get("METHOD", "")).strip().upper() == "CANCEL"

@@ -173,6 +173,7 @@ def sender_of(content: bytes) -> str:
     """The address that a mail says it is from, as it says it; empty where there is none."""
     if is_calendar(content):
         return ""
+    # Of hostile headers some raise when they are looked at: `_header` knows.
     message = email.message_from_bytes(content, policy=email.policy.default)
     return _sender(message)[:200]
 

@@ -40,13 +40,23 @@ class WebFiles:
         Raises DeliveryError: permanent for an address that may not be fetched from, the 400s but those of `_LATER`,
         and as TooLarge for too many bytes; temporary for any other answer and for trouble on the way. The address is
         not in the error, for there may be a secret in it."""
+        newer = self.newer(url, None)
+        assert newer is not None, "nothing was known of it"
+        return newer[0]
+
+    def newer(self, url: str, tag: str | None) -> tuple[bytes, str | None] | None:
+        """As `read`, with the file's entity tag (RFC 9110, 8.8.3); None where the file is still the one of `tag`."""
         deadline = time.monotonic() + PATIENCE
         target = checked_url(url, _WHAT)
+        known = {} if tag is None else {"if-none-match": tag}
         for _ in range(MAX_REDIRECTS + 1):
-            headers = {"accept": "*/*", "accept-encoding": "identity"}
+            headers = {"accept": "*/*", "accept-encoding": "identity", **known}
             with self._addresses.answer(_WHAT, "GET", target, headers, deadline) as answer:
+                if answer.status == 304 and tag is not None:
+                    return None
                 if answer.status not in _ELSEWHERE:
-                    return self._body(answer)
+                    etag = _header(answer, b"etag")
+                    return self._body(answer), None if etag is None else etag.decode("latin-1")
                 target = _redirected(target, answer)
         raise DeliveryError(f"the file is redirected more than {MAX_REDIRECTS} times", permanent=True)
 

@@ -1,0 +1,132 @@
+"""Mailboxes and calendars that are looked into: what is new is taken in, a thread each, and whatever fails is tried
+again. A mail is marked as seen once it is on disk; cut off in between, it is taken again as the same, which changes
+nothing."""
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+
+from upheld.agreements.units import SECOND
+from upheld.channels.public_addresses import AnyNetwork
+from upheld.noticeboard import MAX_BYTES, Noticeboard
+from upheld.readers.maintnote import Unreadable, events_apart
+from upheld.readers.provider_mails import NoParser
+from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, Standing, told
+from upheld.sources.mailboxes import new_mails
+from upheld.sources.notice_sources import CalendarSource, NoticeSource
+from upheld.sources.web_files import WebFiles
+
+log = structlog.get_logger("upheld.sources")
+
+
+class Noticer:
+    """Looks into one source until it is told to stop."""
+
+    def __init__(
+        self, source: NoticeSource, noticeboard: Noticeboard, files: WebFiles, stopping: threading.Event
+    ) -> None:
+        self._source, self._noticeboard, self._files, self._stopping = source, noticeboard, files, stopping
+        self._tag: str | None = None
+        self._known: dict[str, bytes] = {}
+        """Of each event of a calendar, by its UID, what was taken of it last."""
+        self._failures = 0
+        self.standing = Standing(source.id, source.tenant, source.kind)
+
+    def run(self) -> None:
+        """Returns once it has stopped."""
+        while not self._stopping.is_set():
+            wait = self._source.every / SECOND
+            try:
+                self.look()
+                self.standing.state, self.standing.error, self._failures = "running", None, 0
+            except Exception as error:  # a server that is away is no reason to end: whatever it is, it is tried again
+                wait = self._lost(error)
+            self._stopping.wait(wait)
+        self.standing.state = "stopped"
+
+    def look(self) -> None:
+        """Takes all that is new. Raises whatever fails; what was taken by then is taken."""
+        if isinstance(self._source, CalendarSource):
+            self._look_into_calendar(self._source)
+            return
+        for mail in new_mails(self._source, MAX_BYTES):
+            if self._stopping.is_set():
+                return
+            if mail.size > MAX_BYTES:
+                why = f"it has {mail.size:,} bytes, of which only the beginning was read"
+                self._noticeboard.set_aside(self._source.tenant, mail.body, self._way, mail.name, why)
+                self.standing.set_aside += 1
+            else:
+                self._take(mail.body, mail.name)
+            mail.seen()
+            self.standing.messages += 1
+
+    @property
+    def _way(self) -> str:
+        return f"{self._source.kind} {self._source.id}"
+
+    def _take(self, body: bytes, name: str) -> None:
+        received, windows = self._noticeboard.take(self._source.tenant, body, self._way, name, self._source.provider)
+        states = sorted({window.state for window in windows})
+        log.info("notice taken", source=self._source.id, notice=received.id, name=name[:100], states=states)
+
+    def _look_into_calendar(self, source: CalendarSource) -> None:
+        newer = self._files.newer(source.url, self._tag)
+        if newer is None:
+            return
+        body, tag = newer
+        for uid, same, event in events_apart(body):
+            if self._stopping.is_set():
+                return
+            if self._known.get(uid) != same:
+                self._take(event, uid)
+                self._known[uid] = same
+                self.standing.messages += 1
+        self._tag = tag
+
+    def _lost(self, error: Exception) -> float:
+        why = str(error) if isinstance(error, NoParser | Unreadable) else told(error)
+        self.standing.state, self.standing.error = "lost", why
+        self.standing.lost += 1
+        wait: float = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        self._failures = min(self._failures + 1, 16)
+        log.warning("source lost", source=self._source.id, reason=why, again_in=round(wait, 1))
+        return wait
+
+
+class Noticers:
+    """Looks into every source of notices that is declared."""
+
+    def __init__(
+        self, declared: Sequence[NoticeSource], noticeboard: Noticeboard, allowed: Sequence[AnyNetwork] = ()
+    ) -> None:
+        self._stopping, files = threading.Event(), WebFiles(MAX_BYTES, allowed)
+        self._at_work = [Noticer(source, noticeboard, files, self._stopping) for source in declared]
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        for worker in self._at_work:
+            thread = threading.Thread(target=worker.run, name=f"notices {worker.standing.id}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, patience: float = 15) -> None:
+        """Lets each end what it is at."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(patience)
+
+    def standing(self) -> Mapping[tuple[str, str, str], tuple[bool, int]]:
+        """Of each source, by its tenant, id and kind: whether it is reached, and how often it was lost."""
+        return {(one.tenant, one.id, one.kind): (one.state == "running", one.lost) for one in self._standings()}
+
+    def failing(self) -> dict[str, str]:
+        """The threads that have ended before they were told to, and that."""
+        if self._stopping.is_set():
+            return {}
+        return {thread.name: "ended" for thread in self._threads if not thread.is_alive()}
+
+    def _standings(self) -> Iterator[Standing]:
+        return (worker.standing for worker in self._at_work)
