@@ -27,11 +27,11 @@ from upheld.maintenance.received import (
     parts_of,
     questions,
     same_circuit,
+    span_fault,
     step_of,
     touched,
     unmatched,
 )
-from upheld.maintenance.window import window_fault
 from upheld.ports import Transaction
 
 Approval = Literal["always", "doubts"]
@@ -215,13 +215,15 @@ def _done(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, b
     services = services or (work.services if work is not None else ())
     if not services:
         raise Unanswerable("services", "are missing: what does the work take down?")
-    if (fault := window_fault(start, end, now)) is not None:
+    if (fault := span_fault(start, end, work if step == "change" else None, now)) is not None:
         raise Unanswerable(*fault)
-    title = said.title or (work.title if work is not None else TITLE)
     if step == "change":
         assert work is not None, "there is something to change"
-        announcing.cancel(t, work.id, ground.portfolio, now)
-    planned = Maintenance(_work_id(t, window), title, start, end, services, by, now)
+        title = said.title or work.title
+        wanted = replace(work, title=title, start=start, end=end, services=services, approved_by=by, windows=())
+        announcing.change(t, wanted, ground.portfolio, ground.topology, now)
+        return window
+    planned = Maintenance(_work_id(t, window), said.title or TITLE, start, end, services, by, now)
     announcing.plan(t, planned, ground.portfolio, ground.topology, now)
     return replace(window, work=planned.id)
 

@@ -53,6 +53,8 @@ def test_a_work_is_moved_extended_and_cancelled(desk) -> None:
     desk.take(event(START, "ABC/123"))
     desk.take(event(START + DAY, "ABC/123", sequence=2, status="RE-SCHEDULED"))
     assert desk.spans() == [(START + DAY, START + DAY + 2 * HOUR, ("fibre-7",))]
+    (work,) = desk.planned()
+    assert (work.sequence, desk.told()) == (1, 2)  # the same work, and its customer was told that it was moved
     desk.take(event(START + DAY, "ABC/123", hours=4, sequence=3))
     assert desk.spans() == [(START + DAY, START + DAY + 4 * HOUR, ("fibre-7",))]
     assert desk.excluded() == [("vpn-0042", START + DAY, START + DAY + 4 * HOUR)]
@@ -80,7 +82,9 @@ def test_a_running_work_that_takes_longer_is_extended(desk) -> None:
     desk.world.pass_time(START + HOUR - desk.world.clock.at)
     desk.take(event(START, "ABC/123", hours=3, sequence=2, status="IN-PROCESS"))
     assert desk.spans() == [(START, START + 3 * HOUR, ("fibre-7",))]
-    assert ("vpn-0042", START, START + 3 * HOUR) not in desk.excluded()  # the third hour was not told in time
+    assert desk.excluded() == [("vpn-0042", START, START + 2 * HOUR)]  # the third hour was not told in time
+    (window,) = desk.take(event(START + HOUR, "ABC/123", hours=2, sequence=3, status="IN-PROCESS"))
+    assert window.questions == ("start: the work has begun: its start stays as it was",)
 
 
 def test_each_window_of_a_notice_is_a_work_and_follows_its_own_words(desk) -> None:

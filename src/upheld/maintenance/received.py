@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from upheld.agreements.units import to_datetime, to_microseconds
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.notified import Circuit, WorkNotice, to_document
-from upheld.maintenance.window import window_fault
+from upheld.maintenance.window import change_fault, window_fault
 
 ReceivedState = Literal["taken", "waiting", "refused", "superseded"]
 Step = Literal["plan", "change", "cancel", "note"]
@@ -197,8 +197,15 @@ def questions(
         yield "the provider has not confirmed it yet"
     if notice.status == "NO-CHANGE" and step == "plan":
         yield "the notice does not say whether the work is confirmed, and none is known before it"
-    if (fault := window_fault(notice.start, notice.end, now)) is not None:
+    if (fault := span_fault(notice.start, notice.end, work if step == "change" else None, now)) is not None:
         yield f"{fault[0]}: {fault[1]}"
+
+
+def span_fault(start: int, end: int, work: Maintenance | None, now: int) -> tuple[str, str] | None:
+    """What is wrong with [start, end) as the window of a new work, or of `work` where that is changed, by its field."""
+    if work is None:
+        return window_fault(start, end, now)
+    return change_fault(work, replace(work, start=start, end=end, windows=()), now)
 
 
 def _more(names: Sequence[str], shown: int) -> str:
