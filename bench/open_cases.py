@@ -21,10 +21,12 @@ import httpx
 
 from bench.storm import TENANT, Workers
 from upheld.access import new_key
-from upheld.agreements.units import MINUTE, SECOND, format_instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND, format_instant
 from upheld.cases.decide import Open, decide, new_case
 from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
+from upheld.ports import AgendaEntry
+from upheld.reactions import CLOCK, UPDATE
 from upheld.store import SqlStore, open_store
 
 TIMES = 30
@@ -48,8 +50,21 @@ def fill(store: SqlStore, count: int, now: int) -> str:
                 verdict = _verdict(number, at)
                 case = new_case(f"C-{number:08X}", verdict, at, at)
                 t.save_case(*decide(case, Open(verdict, _findings(number), problem.id if in_problem else None), at))
+                for entry in _clocks(case.id, at, now):
+                    t.schedule(entry)
     assert problem is not None
     return problem.id
+
+
+def _clocks(case_id: str, at: int, now: int) -> list[AgendaEntry]:
+    """The promises of handling that run for it: they are warned of in a day at the earliest, and missed later."""
+    due = now + 2 * DAY + (at - now) // 10
+    fixed = {"case": case_id, "since": at, "due": due}
+    return [
+        AgendaEntry(f"{CLOCK}/{case_id}/1/warning", CLOCK, due - HOUR, {**fixed, "missed": False}),
+        AgendaEntry(f"{CLOCK}/{case_id}/1/missed", CLOCK, due, {**fixed, "missed": True}),
+        AgendaEntry(f"{UPDATE}/{case_id}/1", UPDATE, due - 2 * HOUR, {"case": case_id, "since": at}),
+    ]
 
 
 def _verdict(number: int, at: int) -> dict[str, object]:
@@ -105,6 +120,9 @@ def measure(folder: Path, count: int, database: str | None) -> dict[str, object]
         pages = {
             "cases": "/cases",
             "cases, in the middle": f"/cases?page={count // 200}",
+            "promises": "/promises",
+            "promises, fixed": "/promises?show=fixed",
+            "promises, told": "/promises?show=told",
             "problem": f"/problems/{problem}",
             "problem, its last cases": f"/problems/{problem}?page={IN_A_PROBLEM // 50}",
         }

@@ -7,7 +7,8 @@ slot. What the outlook says then is compared with what comes. One JSON object: `
 the month's end lay within the interval that is to hold four of five, `below` and `above` how often outside of it;
 `brier` is the mean squared error of the chance that the promise is broken, for ours, for the present trend drawn out
 to the end, and for the share that was broken in all (a forecast that knows nothing of the service); `reliability`
-says of how many of those to which a chance was given it came about.
+says of how many of those to which a chance was given it came about. `windows` and `events` tell the same of rolling
+windows and of ratios: `bench.outlook_windows`, `bench.outlook_events`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from upheld.agreements.units import MINUTE
-from upheld.analysis.outlook import HIGH, LOW, Past, paths
+from upheld.analysis.outages import Past, paths
+from upheld.analysis.outlook import HIGH, LOW
 
 MONTH, HISTORY = 43_200, 129_600
 ALLOWED = 43
@@ -44,7 +46,8 @@ def _alternating(draw: Draw, gap: Callable[[], int], length: Callable[[], float]
     return bad
 
 
-def _service(kind: str, draw: Draw) -> Flags:
+def service(kind: str, draw: Draw) -> Flags:
+    """Which slots of a quarter and a month are bad."""
     mean = float(np.exp(draw.normal(np.log(14 * 1440), 0.9)))
     match kind:
         case "short and frequent":
@@ -64,7 +67,8 @@ def _service(kind: str, draw: Draw) -> Flags:
 KINDS = ("short and frequent", "of a long tail", "of two kinds", "in bunches", "of one length")
 
 
-def _past(bad: Flags) -> Past:
+def past_of(bad: Flags) -> Past:
+    """What these slots tell of the past."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], bad, [False])).astype(np.int8)))
     lengths = (edges[1::2] - edges[::2]).tolist()
     running = lengths.pop() if len(bad) and bad[-1] else 0
@@ -79,11 +83,11 @@ def _looked_at(bad: Flags, draw: Draw) -> int:
 
 
 def _one(kind: str, draw: Draw) -> dict[str, Any]:
-    bad = _service(kind, draw)
+    bad = service(kind, draw)
     month = bad[HISTORY:]
     at = _looked_at(month, draw)
     spent, to_come = int(month[:at].sum()), MONTH - at
-    future, overspent = paths(_past(bad[: HISTORY + at]), to_come, ALLOWED - spent, MINUTE)
+    future, overspent = paths(past_of(bad[: HISTORY + at]), to_come, ALLOWED - spent, MINUTE)
     low, high = np.quantile(future, (LOW, HIGH), method="inverted_cdf")
     came = int(month[at:].sum())
     return {
@@ -139,7 +143,10 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=200, help="services of each kind")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    print(json.dumps(calibration(given.services, given.seed), indent=2))
+    from bench import outlook_events, outlook_windows
+
+    parts = {"periods": calibration, "windows": outlook_windows.calibration, "events": outlook_events.calibration}
+    print(json.dumps({name: part(given.services, given.seed) for name, part in parts.items()}, indent=2))
 
 
 if __name__ == "__main__":

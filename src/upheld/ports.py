@@ -501,6 +501,10 @@ class Transaction(Protocol):
     def unsubscribed_at(self, channel: str, address: str, kind: str) -> int | None:
         """Since when an address wants no more of a kind; None where it does."""
 
+    def notices_promised(self, after: tuple[int, str] | None, limit: int) -> Sequence[Notice]:
+        """Those that are promised by an instant and still to be sent, soonest first, behind (due_by, id) `after` where
+        one is given."""
+
     def notices_of(self, case: Case) -> Sequence[Notice]:
         """Every notice that tells of a case, newest first: its own, and those of its problem."""
 
@@ -673,6 +677,12 @@ class Transaction(Protocol):
     def give_up(self, entry_id: str, error: str) -> None: ...
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         """What is still to do, soonest first."""
+
+    def agenda_from(
+        self, kinds: Collection[str], ending: Collection[str], after: tuple[int, str] | None, limit: int
+    ) -> Sequence[AgendaEntry]:
+        """What is still to do of these kinds, soonest first, behind (due_at, id) `after` where one is given; of
+        entries whose id ends like one of `ending`, where there are any."""
 
     def agenda_of(self, kinds: Collection[str], subjects: Collection[str]) -> Sequence[AgendaEntry]:
         """What is still to do of these kinds for these cases, problems or works: entries whose id begins with

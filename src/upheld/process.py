@@ -20,6 +20,7 @@ from upheld import (
     announcing,
     claiming,
     examining,
+    expecting,
     foreseeing,
     intake,
     related,
@@ -35,7 +36,7 @@ from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
 from upheld.analysis.foreseen_work import Preview
 from upheld.analysis.model import Change
-from upheld.analysis.outlook import Outlook, outlook
+from upheld.analysis.outlook import AnyOutlook
 from upheld.analysis.topology import Topology
 from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
@@ -428,19 +429,12 @@ class Process:
             links = self._question_link(tenant), self._problem_link(tenant)
             return telling.tell(t, problem_id, current, self._clock.now(), *links)
 
-    def outlook(self, tenant: str, case: Case) -> Outlook | None:
-        """What is to be expected of the period that an open case is about; None where there is no telling."""
-        if case.state in ENDED_STATES:
-            return None
-        key = (case.agreement, case.objective, case.service, parse_instant(case.verdict["period_start"]))
+    def outlook(self, tenant: str, case: Case) -> AnyOutlook | None:
+        """What is to be expected of the promise that an open case is about; None where it has ended, or is not
+        promised any more."""
         with self._store.transaction(tenant, writing=False) as t:
-            current, verdict, made = self._portfolios.newest(t, tenant), t.verdict(key), t.assessment()
-            term = current.term(verdict) if current is not None and verdict is not None else None
-            if term is None or verdict is None or made is None:
-                return None
-            of_service = t.verdicts(VerdictFilter(agreement=case.agreement, service=case.service))
-        earlier = [v for v in of_service if v.objective == case.objective and v.period_start < verdict.period_start]
-        return outlook(term, verdict, earlier, made.as_of)
+            current = self._portfolios.newest(t, tenant)
+            return expecting.foreseen(t, self._measurements, tenant, current, case)
 
     def related_to(self, tenant: str, case: Case) -> related.Related:
         """Ended cases like a case and what solved them, and what is open of the services that it concerns."""

@@ -178,3 +178,18 @@ def test_only_a_claim_after_one_that_found_nothing_looks_before_it_takes_a_write
         ([], ["writes"]),
         ([], ["looks"]),
     ]
+
+
+def test_what_is_to_do_is_read_page_by_page_soonest_first(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        for n in range(6):
+            t.schedule(an_entry(id=f"clock/c/{n}/missed", kind="clock", due_at=JUNE + 10 - n // 2))
+            t.schedule(an_entry(id=f"clock/c/{n}/warning", kind="clock", due_at=JUNE + n))
+        t.schedule(an_entry(id="other/missed", kind="other", due_at=JUNE))
+    with store.transaction("t", writing=False) as t:
+        found, after = [], None
+        while page := t.agenda_from(["clock"], ["/missed"], after, 2):
+            found += [entry.id.split("/")[2] for entry in page]
+            after = page[-1].due_at, page[-1].id
+        assert found == ["4", "5", "2", "3", "0", "1"]
+        assert len(t.agenda_from(["clock", "other"], [], None, 99)) == 13

@@ -125,6 +125,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda mark: [an_owed(mark, party="told", told=JUNE)],
     ),
     "notices_of": (lambda t: t.notices_of(a_case()), lambda mark: [a_notice(mark)]),
+    "notices_promised": (lambda t: t.notices_promised(None, 5), lambda mark: []),
     "agenda_of": (
         lambda t: t.agenda_of(["send"], ["case-1"]),
         lambda mark: [an_entry(mark, id="send/case-1/1", tenant=mark)],
@@ -181,6 +182,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "hub": (lambda t: t.hub("hub-1"), a_hub),
     "hubs": (lambda t: t.hubs(), lambda mark: [a_hub(mark)]),
     "sink_position": (lambda t: t.sink_position("crm"), ord),
+    "agenda_from": (
+        lambda t: t.agenda_from([f"remind{mark}" for mark in ("a", "b", "c")], ["/1"], None, 5),
+        lambda mark: [an_entry(mark, id="send/case-1/1", tenant=mark)],
+    ),
     "agenda": (
         lambda t: t.agenda(),
         lambda mark: [an_entry(mark, tenant=mark), an_entry(mark, id="send/case-1/1", tenant=mark)],

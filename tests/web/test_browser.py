@@ -252,6 +252,8 @@ PAGES = [
     "/agreements/acme-vpn-gold",
     "/maintenance",
     "/tickets",
+    "/promises",
+    "/performance",
     "/dead-letters",
     "/dead-letters/{letter}",
     "/mailbox",

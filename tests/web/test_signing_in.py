@@ -13,6 +13,8 @@ PAGES = [
     "/agreements/acme-vpn-gold",
     "/maintenance",
     "/tickets",
+    "/promises",
+    "/performance",
     "/dead-letters",
     "/mailbox",
     "/mailbox/x",

@@ -9,7 +9,8 @@ from upheld.agreements.calendars import Interval
 from upheld.agreements.model import Agreement
 from upheld.agreements.terms import Term
 from upheld.analysis.likely_cost import Likely, drawn, likely, within_caps
-from upheld.analysis.outlook import HIGH, LOW, MIDDLE, Past, past_of
+from upheld.analysis.outages import Past, past_of
+from upheld.analysis.outlook import HIGH, LOW, MIDDLE
 from upheld.analysis.planned_impact import Frozen, Night, Pair
 from upheld.analysis.topology import Impact, Topology
 from upheld.analysis.window_cost import Outcome, Stake, credits_of, earned_of, outcome, stakes_of, why_not_told

@@ -15,7 +15,7 @@ import numpy as np
 
 from upheld.agreements.credits import AnyTier, credit_share
 from upheld.agreements.terms import Charging, Term
-from upheld.analysis.outlook import Past, paths
+from upheld.analysis.outages import Past, paths
 from upheld.analysis.window_cost import Stake
 from upheld.assessment.credit import Pot, payable, pot_of
 from upheld.assessment.exact import Numbers

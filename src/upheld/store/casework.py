@@ -4,7 +4,19 @@ promises is said in `ports.Transaction`."""
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, false, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    false,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from upheld.actions.model import Action, Ticket
@@ -235,6 +247,14 @@ class Casework(TenantRows):
     def _wanted_no_more(self, channel: str, address: str, kind: str) -> ColumnElement[bool]:
         t = tables.unsubscribed.c
         return self._where(tables.unsubscribed, t.channel == channel, t.address == address, t.kind == kind)
+
+    def notices_promised(self, after: tuple[int, str] | None, limit: int) -> Sequence[Notice]:
+        self._settle()
+        t = tables.notices.c
+        wanted = [t.state == literal_column("'recorded'"), t.due_by.is_not(None)]
+        if after is not None:
+            wanted.append(tuple_(t.due_by, t.id) > tuple_(literal(after[0]), literal(after[1])))
+        return self._list(Notice, tables.notices, *wanted, by=[t.due_by, t.id], limit=limit)
 
     def notices_of(self, case: Case) -> Sequence[Notice]:
         return problems.notices_of(self._connection, self._tenant, case)

@@ -449,6 +449,14 @@ notices = Table(
     Index("notices_by_problem", "tenant", "problem_id", "customer"),
     Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
     Index("notices_by_outside_id", "tenant", "outside_id"),
+    Index(
+        "notices_promised",
+        "tenant",
+        "due_by",
+        "id",
+        sqlite_where=text("state = 'recorded' AND due_by IS NOT NULL"),
+        postgresql_where=text("state = 'recorded' AND due_by IS NOT NULL"),
+    ),
 )
 
 unsubscribed = Table(

@@ -15,8 +15,10 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -383,6 +385,18 @@ class SqlTransaction(Casework, Works, ReceivedNotices):
         return outgoing.move(self._connection, self._tenant, sink, was, now)
 
     # -- the agenda
+
+    def agenda_from(
+        self, kinds: Collection[str], ending: Collection[str], after: tuple[int, str] | None, limit: int
+    ) -> Sequence[AgendaEntry]:
+        self._settle()
+        t = tables.agenda.c
+        wanted: list[ColumnElement[bool]] = [t.ended_as.is_(None), t.kind.in_(kinds)]
+        if ending:
+            wanted.append(or_(*(t.id.endswith(end, autoescape=True) for end in ending)))
+        if after is not None:
+            wanted.append(tuple_(t.due_at, t.id) > tuple_(literal(after[0]), literal(after[1])))
+        return self._list(AgendaEntry, tables.agenda, *wanted, by=[t.due_at, t.id], limit=limit)
 
     def agenda_of(self, kinds: Collection[str], subjects: Collection[str]) -> Sequence[AgendaEntry]:
         self._settle()

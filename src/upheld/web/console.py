@@ -124,7 +124,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
         outlook = site.application.process.outlook(visitor.tenant, found)
         objective = page.objective
-        expectation = expected(outlook, page.verdict, objective) if outlook and objective else None
+        expectation = expected(outlook, page.verdict, objective, site.now()) if outlook and objective else None
         beside = site.application.process.related_to(visitor.tenant, found)
         return site.page(
             request,

@@ -467,6 +467,14 @@ def upgrade() -> None:
     op.create_index("notices_by_outside_id", "notices", ["tenant", "outside_id"], unique=False)
     op.create_index("notices_by_problem", "notices", ["tenant", "problem_id", "customer"], unique=False)
     op.create_index("notices_by_maintenance", "notices", ["tenant", "maintenance_id", "recorded_at"], unique=False)
+    op.create_index(
+        "notices_promised",
+        "notices",
+        ["tenant", "due_by", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'recorded' AND due_by IS NOT NULL"),
+        postgresql_where=sa.text("state = 'recorded' AND due_by IS NOT NULL"),
+    )
     op.create_table(
         "portfolios",
         sa.Column("tenant", sa.Text(), nullable=False),
