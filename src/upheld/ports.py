@@ -492,6 +492,12 @@ class Transaction(Protocol):
         """Newest first. Those of a problem tell of several cases, and those of problems merged into it are among
         them: see `notices_of`."""
 
+    def notices_together(self, digest: str) -> Sequence[Notice]:
+        """Those that wait, or have waited, for a digest, oldest first."""
+
+    def count_sent(self, channel: str, address: str, since: int) -> int:
+        """How many notices an address was sent since an instant."""
+
     def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
         """Keeps that an address wants no more of a kind; again, it stays as it was."""
 

@@ -12,8 +12,10 @@ import structlog
 
 from upheld.agreements.model import Portfolio
 from upheld.agreements.parties import Party
+from upheld.agreements.units import HOUR
 from upheld.notices.consent import OPTIONAL
-from upheld.notices.fallback import elsewhere, undeliverable
+from upheld.notices.digest import digest_of, put_off
+from upheld.notices.fallback import contact_of, elsewhere, undeliverable
 from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
@@ -50,17 +52,17 @@ class NoticeSender:
         """Sends the notice of an entry of the agenda, unless there is a reason not to."""
         with self._store.transaction(entry.tenant, writing=False) as t:
             notice = t.notice(entry.data["notice"])
-            case = t.case(notice.case_id) if notice is not None and notice.case_id else None
-            work = t.maintenance(notice.maintenance_id) if notice is not None and notice.maintenance_id else None
-            unwanted = None if notice is None else _unwanted_since(t, notice)
-        if notice is None or notice.state != "recorded":
+            waits = notice is not None and notice.state == "recorded"
+            stopped = _reason_to_stop(t, notice, self._clock.now()) if notice is not None and waits else None
+        if notice is None or not waits:
             return self._finish(entry)
-        stopped = unsubscribed(unwanted) or stop_reason(notice, case, work, self._clock.now())
         if stopped is not None:
             died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
             reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
             self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
             return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
+        if self._waits_for_others(entry, notice):
+            return None
         began = time.monotonic()
         try:
             with self._recorder.span("deliver", kind="client", channel=notice.channel, attempt=entry.attempts):
@@ -78,6 +80,32 @@ class NoticeSender:
         log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
         self._judge_anew(entry.tenant, sent)
         return None
+
+    def _waits_for_others(self, entry: AgendaEntry, notice: Notice) -> bool:
+        """Whether a notice is told with others instead, now or in a while."""
+        now = self._clock.now()
+        parties = _parties(self._process.portfolio(entry.tenant), notice)
+        contact = contact_of(notice, *parties)
+        if contact is None or contact.digest is None:
+            return False
+        with self._store.transaction(entry.tenant) as t:
+            later = put_off(notice, contact, t.count_sent(notice.channel, notice.address, now - HOUR), now)
+            if later is not None:
+                t.save_notice(replace(notice, together=later[0], not_before=later[1]))
+                t.retry(entry.id, later[1], f"waits for {later[0]}")
+                return True
+            waiting = [] if notice.together is None else t.notices_together(notice.together)
+            telling = [n for n in waiting if n.state == "recorded" and _reason_to_stop(t, n, now) is None]
+            if len(telling) < 2:
+                return False
+            digest = digest_of(telling, contact, *parties, now)
+            t.save_notice(digest)
+            t.schedule(outbox_entry(digest))
+            for one in telling:
+                t.save_notice(replace(one, state="stopped", reason=f"told together: in {digest.id}"))
+            t.finish(entry.id)
+        self._recorder.entry_performed(entry.kind, "done")
+        return True
 
     def heard(self, tenant: str, notice_id: str, receipt: Receipt, detail: str) -> bool:
         """Takes what the receiving side tells of a notice that was handed over; whether it is new. What came back goes
@@ -173,6 +201,13 @@ class NoticeSender:
                 record(t)
             t.finish(entry.id)
         self._recorder.entry_performed(entry.kind, "done")
+
+
+def _reason_to_stop(t: Transaction, notice: Notice, now: int) -> str | None:
+    """Why a notice must not be sent now, by what it is about and by its receiver's wish; None where it may."""
+    case = None if notice.case_id is None else t.case(notice.case_id)
+    work = None if notice.maintenance_id is None else t.maintenance(notice.maintenance_id)
+    return unsubscribed(_unwanted_since(t, notice)) or stop_reason(notice, case, work, now)
 
 
 def _unwanted_since(t: Transaction, notice: Notice) -> int | None:

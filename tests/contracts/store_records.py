@@ -225,6 +225,7 @@ def a_notice(mark: str = "", **changes: object) -> Notice:
         receipt="delivered",
         receipt_at=JUNE + 3,
         receipt_detail="2.0.0",
+        together="digest/1",
     )
     return replace(notice, **changes)  # type: ignore[arg-type]
 

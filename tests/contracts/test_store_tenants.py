@@ -138,6 +138,11 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "first_held": (lambda t: t.first_held("tickets", (JUNE + 1, "")), lambda mark: a_held_step(mark)),
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
     "notice": (lambda t: t.notice("notice-1"), a_notice),
+    "notices_together": (lambda t: t.notices_together("digest/1"), lambda mark: [a_notice(mark)]),
+    "count_sent": (
+        lambda t: t.count_sent("email", "noca@acme.example", 0) - t.count_sent("email", "nocb@acme.example", 0),
+        lambda mark: {"a": 1, "b": -1}[mark],
+    ),
     "unsubscribed_at": (
         lambda t: t.unsubscribed_at("email", "noc@acme.example", "update"),
         lambda mark: JUNE + ord(mark),

@@ -4,6 +4,7 @@ import pytest
 
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import DEFAULT_TENANT
+from upheld.cases.decide import Update
 from upheld.readers.delivery_reports import NoReport, read_delivery_report
 from upheld.readers.portfolio import parse_portfolio
 
@@ -233,3 +234,39 @@ def test_a_report_of_a_message_that_is_not_ours_is_refused():
     other = returned(type("Sent", (), {"outside_id": "not-ours", "address": "x@y"}))
     with pytest.raises(NoReport, match="names no message of ours"):
         read_delivery_report(other)
+
+
+def test_what_may_wait_comes_together_at_the_time_of_day_that_the_contact_wants(world):
+    adopt(world, '{noc: [{email: noc@acme.example, digest: {daily: "08:00"}}]}')
+    for service in ("vpn-0042", "vpn-0043"):
+        world.deliver(1, *[0] * 4, service=service)
+    assert world.mails("noc@acme.example") == []
+    world.pass_time(8 * HOUR)
+    waited = notices(world, "degradation")
+    (digest,) = notices(world, "digest")
+    assert (digest.state, len(world.mails("noc@acme.example"))) == ("sent", 1)
+    assert {(n.state, n.reason) for n in waited} == {("stopped", f"told together: in {digest.id}")}
+    assert all(n.subject in " ".join(digest.text.split()) for n in waited)
+
+
+def test_a_violation_does_not_wait_for_a_digest(world):
+    adopt(world, '{noc: [{email: noc@acme.example, digest: {daily: "08:00", hourly: 1}}]}')
+    world.deliver(1, *[0] * 9)
+    assert [n.state for n in notices(world, "violation") if n.role == "customer.noc"] == ["sent"]
+
+
+def test_what_comes_too_thick_is_told_together_at_the_next_full_hour_once(world):
+    adopt(world, "{noc: [{email: noc@acme.example, digest: {hourly: 1}}]}")
+    world.deliver(1, *[0] * 9)  # the violation is the one notice of this hour
+    case = world.case()
+    for words in ("A card is being replaced.", "The card is in place."):
+        world.process.command(DEFAULT_TENANT, case.id, Update(words, "Ada"))
+        world.run()
+    before = len(world.mails("noc@acme.example"))
+    world.restart()
+    world.pass_time(HOUR)
+    world.run()
+    (digest,) = notices(world, "digest")
+    assert "A card is being replaced." in digest.text
+    assert "The card is in place." in digest.text
+    assert len(world.mails("noc@acme.example")) == before + 1

@@ -128,11 +128,11 @@ def _open_intervals(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -
         span = hours.hours[day.weekday()]
         skipped = local_midnight(day + timedelta(days=1), zone) == midnight  # there was no such day
         if span is not None and day not in closed_days and not skipped:
-            yield _local_minute(day, span[0], zone, midnight), _local_minute(day, span[1], zone, midnight)
+            yield local_minute(day, span[0], zone, midnight), local_minute(day, span[1], zone, midnight)
         day += timedelta(days=1)
 
 
-def _local_minute(day: date, minute: int, zone: ZoneInfo, midnight: int) -> int:
+def local_minute(day: date, minute: int, zone: ZoneInfo, midnight: int) -> int:
     """The instant of a wall-clock minute of `day`; 24:00 is the next midnight."""
     if minute == 0:
         return midnight

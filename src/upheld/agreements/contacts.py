@@ -1,17 +1,18 @@
 """How a party is reached: addresses, the hours in which a contact is not to be disturbed, and who stands in for it."""
 
 import base64
+import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from upheld.agreements.calendars import after_service_time
+from upheld.agreements.calendars import after_service_time, local_minute
 from upheld.agreements.fields import Document, Name, Zone
 from upheld.agreements.hours import ServiceHours, parse_service_hours
-from upheld.agreements.units import local_midnight
+from upheld.agreements.units import local_midnight, to_datetime
 
 Language = Literal["en", "de", "fr", "es"]
 """The languages that notices are written in."""
@@ -72,6 +73,44 @@ class QuietHours(Document):
         return after_service_time(self.outside, zone, at, 0)
 
 
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _minute_of_day(text: object) -> object:
+    if isinstance(text, int):
+        return text
+    match = _TIME_OF_DAY.fullmatch(str(text))
+    if match is None:
+        raise ValueError('is not a time of day such as "08:00"')
+    return int(match[1]) * 60 + int(match[2])
+
+
+class Digest(Document):
+    """What may wait, told together. `daily`: a time of day of the contact's zone (minutes after midnight) at which all
+    goes out that has come since. `hourly`: beyond so many notices in an hour, what follows waits for the next full
+    hour."""
+
+    daily: Annotated[int | None, BeforeValidator(_minute_of_day)] = None
+    hourly: Annotated[int | None, Field(ge=1, le=1000)] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.daily is None and self.hourly is None:
+            raise ValueError("give daily, hourly or both")
+        return self
+
+    def next_daily(self, at: int, zone: ZoneInfo) -> int | None:
+        """The first time of the day at or after an instant (microseconds UTC)."""
+        if self.daily is None:
+            return None
+        today = to_datetime(at).astimezone(zone).date()
+        for day in (today, today + timedelta(days=1), today + timedelta(days=2)):
+            due = local_minute(day, self.daily, zone, local_midnight(day, zone))
+            if due >= at:
+                return due
+        raise AssertionError("two days on is later")
+
+
 class Absence(Document):
     """Local days, from the first to before the last, on which somebody else is told: the first contact of `instead`, a
     role of the same party."""
@@ -100,6 +139,7 @@ class Contact(Address):
     quiet_hours: QuietHours | None = None
     absent: tuple[Absence, ...] = ()
     fallback: tuple[Address, ...] = ()
+    digest: Digest | None = None
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

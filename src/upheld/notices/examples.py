@@ -12,6 +12,7 @@ from upheld.agreements.units import DAY, HOUR, parse_instant
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
+from upheld.notices.digest import digest_of
 from upheld.notices.fallback import undeliverable
 from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
@@ -241,6 +242,18 @@ def _undeliverable(further: str | None) -> Example:
     return Example("undeliverable", make)
 
 
+def _digest() -> Example:
+    """What may wait, told together in the morning."""
+
+    def make(language: Language) -> Notice:
+        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        kinds = ("update", "restoration", "closed")
+        waiting = [replace(EXAMPLES[kind].make(language), together="digest/1/email/noc@acme.example") for kind in kinds]
+        return digest_of(waiting, customer.contacts["noc"][0], customer, provider, AT)
+
+    return Example("digest", make)
+
+
 def _of_work(
     kind: NoticeKind, about: Maintenance, at: int, was: Maintenance | None = None, released: bool = False
 ) -> Example:
@@ -346,6 +359,7 @@ EXAMPLES: Mapping[str, Example] = {
     "withdrawn": _of_case("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
     "undeliverable": _undeliverable("duty@acme.example"),
     "undeliverable-anywhere": _undeliverable(None),
+    "digest": _digest(),
     "maintenance": _of_work("maintenance", work(), work().planned_at),
     "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
     "maintenance_released": _of_work(

@@ -22,7 +22,7 @@ ELSEWHERE = "/then-"
 
 def elsewhere(notice: Notice, customer: Party | None, provider: Party | None, at: int) -> Notice | None:
     """The same notice to the contact's next address; None where it has no other, or is not known any more."""
-    contact = _contact_of(notice, customer if notice.role.startswith(CUSTOMER) else provider)
+    contact = contact_of(notice, customer, provider)
     if contact is None:
         return None
     places = [address.place for address in _addresses(contact)]
@@ -48,6 +48,9 @@ def elsewhere(notice: Notice, customer: Party | None, provider: Party | None, at
         receipt=None,
         receipt_at=None,
         receipt_detail="",
+        acknowledged_at=None,
+        acknowledgement="",
+        together=None,
     )
 
 
@@ -75,8 +78,9 @@ def undeliverable(
     return found
 
 
-def _contact_of(notice: Notice, party: Party | None) -> Contact | None:
-    """The contact that the notice was for: of its role, or of one that stands in for it."""
+def contact_of(notice: Notice, customer: Party | None, provider: Party | None) -> Contact | None:
+    """The contact that the notice is for: of its role, or of one that stands in for it."""
+    party = customer if notice.role.startswith(CUSTOMER) else provider
     if party is None:
         return None
     by_role = party.contacts.get(notice.role.removeprefix(CUSTOMER), ())

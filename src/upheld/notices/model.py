@@ -21,6 +21,7 @@ NoticeKind = Literal[
     "maintenance_reminder",
     "maintenance_cancelled",
     "undeliverable",
+    "digest",
 ]
 Channel = Literal["email", "webhook", "page", "none"]
 NoticeState = Literal["recorded", "sent", "failed", "stopped"]
@@ -40,7 +41,8 @@ class Notice:
     `not_before`: it waits for the end of the contact's quiet hours. `instead_of`: the address that it would have gone
     to, where it goes to who stands in for it, or to another one of the same contact. `outside_id`: what the receiving
     side calls it, such as a Message-ID. `receipt`: what became of it there, as far as that is told; handed over is what
-    `sent` says. `acknowledged_at`: when the contact said that it was read, with its comment."""
+    `sent` says. `acknowledged_at`: when the contact said that it was read, with its comment.
+    `together`: the digest that it waits for, with what else does."""
 
     id: str
     kind: NoticeKind
@@ -72,6 +74,7 @@ class Notice:
     receipt_detail: str = ""
     acknowledged_at: int | None = None
     acknowledgement: str = ""
+    together: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry
 from upheld.maintenance.earning import Told
 from upheld.maintenance.model import Maintenance
+from upheld.notices.digest import in_digest
 from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
 from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
@@ -265,6 +266,7 @@ def recorded(
     body. What has to wait for the end of quiet hours is promised by then at the earliest."""
     channel, address = contact.place
     begins = not_before(kind, contact, zone, at, due_by)
+    together, begins = in_digest(kind, contact, zone, begins, due_by)
     due_by = None if due_by is None else max(due_by, begins)
     about = {
         "id": key,
@@ -290,6 +292,7 @@ def recorded(
         due_by=due_by,
         not_before=begins if begins > at else None,
         instead_of=None if wanted is None or wanted == contact else wanted.place[1],
+        together=together,
         **common,
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     false,
+    func,
     literal,
     literal_column,
     select,
@@ -233,6 +234,15 @@ class Casework(TenantRows):
         wanted += [] if customer is None else [t.customer == customer]
         wanted += [] if agreement is None else [t.agreement == agreement]
         return self._list(Notice, tables.notices, *wanted, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
+
+    def notices_together(self, digest: str) -> Sequence[Notice]:
+        t = tables.notices.c
+        return self._list(Notice, tables.notices, t.together == digest, by=[t.recorded_at, t.id])
+
+    def count_sent(self, channel: str, address: str, since: int) -> int:
+        t = tables.notices.c
+        where = self._where(tables.notices, t.address == address, t.channel == channel, t.sent_at >= since)
+        return int(self._connection.execute(select(func.count()).where(where)).scalar_one())
 
     def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
         self._add(tables.unsubscribed, {"channel": channel, "address": address, "kind": kind, "at": at})

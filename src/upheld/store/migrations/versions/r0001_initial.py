@@ -460,10 +460,13 @@ def upgrade() -> None:
         sa.Column("receipt_detail", sa.Text(), nullable=False),
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("acknowledgement", sa.Text(), nullable=False),
+        sa.Column("together", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="notices_pk"),
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
     op.create_index("notices_by_case", "notices", ["tenant", "case_id", "recorded_at"], unique=False)
+    op.create_index("notices_by_digest", "notices", ["tenant", "together"], unique=False)
+    op.create_index("notices_by_address", "notices", ["tenant", "address", "sent_at"], unique=False)
     op.create_index("notices_by_outside_id", "notices", ["tenant", "outside_id"], unique=False)
     op.create_index("notices_by_problem", "notices", ["tenant", "problem_id", "customer"], unique=False)
     op.create_index("notices_by_maintenance", "notices", ["tenant", "maintenance_id", "recorded_at"], unique=False)
