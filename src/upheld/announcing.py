@@ -6,7 +6,7 @@ from dataclasses import replace
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.analysis.topology import Topology
 from upheld.earned_windows import EVERY_NOTICE, Parties, by_agreement, decide, hit_by, settle, take_back
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import GRACE, Maintenance
 from upheld.maintenance.window import without
 from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
 from upheld.notices.planning import maintenance_promised_by, plan_maintenance_notices
@@ -17,6 +17,7 @@ from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import outbox_entry
 
 JUDGE, REMIND_MAINTENANCE = "judge_maintenance", "remind_of_maintenance"
+FOLLOW = "follow_maintenance"
 
 
 def plan(
@@ -33,6 +34,7 @@ def plan(
     t.add_outgoing([of_maintenance(maintenance, "announced", now)])
     announced = _announce(t, maintenance, portfolio, topology, now)
     _judge_at_each_start(t, maintenance, now)
+    _follow(t, maintenance, now)
     decide(t, maintenance, portfolio, topology, now)
     return announced
 
@@ -51,7 +53,15 @@ def change(
         raise KeyError(wanted.id)
     if known.state == "cancelled":
         raise ValueError("the work was cancelled: plan a new one")
-    work = replace(wanted, state=known.state, sequence=known.sequence, planned_at=known.planned_at)
+    work = replace(
+        wanted,
+        state=known.state,
+        sequence=known.sequence,
+        planned_at=known.planned_at,
+        started_at=known.started_at,
+        ended_at=known.ended_at,
+        overrun_at=None if wanted.end > now else known.overrun_at,
+    )
     if replace(work, approved_by=known.approved_by) == known:
         t.save_maintenance(work)
         return []
@@ -62,6 +72,7 @@ def change(
     _stop_unsent(t, work, now)
     told = [*_announce(t, work, portfolio, topology, now), *_release(t, work, portfolio, topology, now)]
     _judge_at_each_start(t, work, now, before=known)
+    _follow(t, work, now)
     decide(t, work, portfolio, topology, now)
     return told
 
@@ -106,8 +117,8 @@ def remind(
     kind: NoticeKind = "maintenance_reminder"
     earlier = [n for n in _notices(t, known, agreement_id) if n.kind == kind]
     for agreement, services in hit_by(known, portfolio, topology, agreement_id):
-        occasion = _occasion(kind, earlier)
-        _record(t, _planned(kind, known, agreement, services, Parties(portfolio), now, occasion=occasion))
+        occasion = occasion_of(kind, earlier)
+        record(t, notices_for(kind, known, agreement, services, Parties(portfolio), now, occasion=occasion))
 
 
 def judge(
@@ -152,7 +163,7 @@ def _announce(
     announced: list[Notice] = []
     for agreement, services in hit_by(work, portfolio, topology):
         own = [n for n in earlier.get(agreement.id, ()) if n.kind in ANNOUNCING]
-        announced += _record(t, _announcements(work, agreement, services, own, parties, now))
+        announced += record(t, _announcements(work, agreement, services, own, parties, now))
         promise = agreement.notices.maintenance
         if promise is not None and promise.reminder is not None and work.start - promise.reminder > now:
             t.schedule(_reminder(work, agreement, work.start - promise.reminder))
@@ -176,9 +187,9 @@ def _announcements(
         if notice.kind != "maintenance_cancelled" and as_told(notice).sequence < work.sequence
     }
     known += [n for n in _last_told(own).values() if n in announced and as_told(n).holds_of(work, services)]
-    changed = Earlier(_occasion("maintenance_changed", [n for n in own if n.kind == "maintenance_changed"]), was)
-    occasion = _occasion("maintenance", [n for n in own if n.kind == "maintenance"])
-    planned = _planned("maintenance", work, agreement, services, parties, now, occasion=occasion, earlier=changed)
+    changed = Earlier(occasion_of("maintenance_changed", [n for n in own if n.kind == "maintenance_changed"]), was)
+    occasion = occasion_of("maintenance", [n for n in own if n.kind == "maintenance"])
+    planned = notices_for("maintenance", work, agreement, services, parties, now, occasion=occasion, earlier=changed)
     yield from _not_told(planned, known)
 
 
@@ -243,11 +254,11 @@ def _call_off(
         told_of = as_told(expected[-1])
         start, end = told_of.windows[0][0], told_of.windows[-1][1]
         was = replace(work, state="cancelled", title=told_of.title, start=start, end=end, windows=told_of.windows)
-        occasion = _occasion("maintenance_cancelled", off)
+        occasion = occasion_of("maintenance_cancelled", off)
         kind: NoticeKind = "maintenance_cancelled"
-        planned = _planned(kind, was, agreement, services, parties, now, occasion=occasion, released=released)
+        planned = notices_for(kind, was, agreement, services, parties, now, occasion=occasion, released=released)
         waiting = {whom(n) for n in expected}
-        informed += _record(t, (n for n in planned if n.state == "recorded" and whom(n) in waiting))
+        informed += record(t, (n for n in planned if n.state == "recorded" and whom(n) in waiting))
     return informed
 
 
@@ -258,12 +269,12 @@ def _stop_unsent(t: Transaction, work: Maintenance, now: int) -> None:
             t.save_notice(replace(notice, state="stopped", reason=reason))
 
 
-def _occasion(kind: NoticeKind, known: Sequence[Notice]) -> str:
+def occasion_of(kind: NoticeKind, known: Sequence[Notice]) -> str:
     """What tells the ids of later notices of a kind under an agreement from those that are there: theirs stay."""
     return f"{kind}-{len(known) + 1}" if known else kind
 
 
-def _planned(
+def notices_for(
     kind: NoticeKind,
     work: Maintenance,
     agreement: Agreement,
@@ -274,7 +285,9 @@ def _planned(
     occasion: str,
     earlier: Earlier = NOTHING_EARLIER,
     released: bool = False,
+    roles: Sequence[str] | None = None,
 ) -> list[Notice]:
+    """The notices of a kind under one agreement that is hit, to whom it names, or to these `roles`."""
     due_by = maintenance_promised_by(kind, work, agreement)
     return plan_maintenance_notices(
         kind,
@@ -287,10 +300,12 @@ def _planned(
         occasion=occasion,
         earlier=earlier,
         released=released,
+        roles=roles,
     )
 
 
-def _record(t: Transaction, notices: Iterable[Notice]) -> list[Notice]:
+def record(t: Transaction, notices: Iterable[Notice]) -> list[Notice]:
+    """Records notices, and puts those that are to be sent on the agenda."""
     recorded = list(notices)
     for notice in recorded:
         t.save_notice(notice)
@@ -310,6 +325,13 @@ def _judge_at_each_start(t: Transaction, work: Maintenance, now: int, before: Ma
     for start, _ in without(work.spans, () if before is None else before.spans):
         name = f"{JUDGE}/{work.id}/{work.sequence}/{start}"
         t.schedule(AgendaEntry(name, JUDGE, max(start, now), {"maintenance": work.id}))
+
+
+def _follow(t: Transaction, work: Maintenance, now: int) -> None:
+    """That it starts, and that it is over, are looked at when they ought to be (`work_life.by_the_clock`)."""
+    for turn, at in (("started", work.start), ("over", work.end + GRACE)):
+        data = {"maintenance": work.id, "turn": turn, "sequence": work.sequence}
+        t.schedule(AgendaEntry(f"{FOLLOW}/{work.id}/{work.sequence}/{turn}", FOLLOW, max(at, now), data))
 
 
 def _notices(t: Transaction, work: Maintenance, agreement: str | None = None) -> Sequence[Notice]:

@@ -37,8 +37,8 @@ def decide(
     for decision, services in _decisions(t, work, portfolio, topology, before, now, agreement):
         last = before.get(decision.agreement)
         settled = last.settled if last is not None else ()
-        undecided = without(work.spans, settled)
-        kept = _kept(last, work.spans, services, now)
+        undecided = without(work.worked, settled)
+        kept = _kept(last, work.worked, services, now)
         fresh = within(decision.parts, undecided)
         if last is not None and not undecided and kept == last.parts and (kept or decision.parts):
             continue  # where as little is earned as before, the reason may be a better one
@@ -46,7 +46,7 @@ def decide(
         begun = [window for window in undecided if window[0] <= now]
         decision = replace(
             decision,
-            earned=bool(services) and all(_of(parts, service) == joined(work.spans) for service in services),
+            earned=bool(services) and all(_of(parts, service) == joined(work.worked) for service in services),
             services=tuple(dict.fromkeys(service for service, *_ in parts)),
             parts=parts,
             settled=joined((*settled, *begun)),
@@ -57,7 +57,7 @@ def decide(
 def settle(t: Transaction, work: Maintenance, now: int) -> None:
     """Before a work is changed: what was decided of its windows that have begun stands, whatever becomes of the
     others."""
-    begun = [window for window in work.spans if window[0] <= now]
+    begun = [window for window in work.worked if window[0] <= now]
     for decision in t.announcements(work.id) if begun else ():
         t.save_announcement(replace(decision, settled=joined((*decision.settled, *begun))))
 
@@ -133,7 +133,7 @@ def _kept(last: Announcement | None, spans: Sequence[Window], services: Sequence
     if last is None:
         return ()
     stands = overlap(last.settled, spans)
-    past = overlap(stands, [(spans[0][0], now)])
+    past = overlap(stands, [(0, now)])
     return tuple(one for part in last.parts for one in within((part,), stands if part[0] in services else past))
 
 

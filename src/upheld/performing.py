@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
-from upheld.announcing import JUDGE, REMIND_MAINTENANCE
+from upheld.announcing import FOLLOW, JUDGE, REMIND_MAINTENANCE
 from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
 from upheld.grouping import tell_joined
 from upheld.notices.gathering import GATHER
@@ -62,6 +62,7 @@ class Performer:
             JOINED: self._tell_joined,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
+            FOLLOW: self._follow_maintenance,
             **({} if fetch is None else {FETCH: fetch}),
         }
 
@@ -156,6 +157,11 @@ class Performer:
     def _remind_of_maintenance(self, entry: AgendaEntry) -> None:
         of = entry.data
         self._process.remind_of_maintenance(entry.tenant, of["maintenance"], of["agreement"], of["sequence"])
+        self._finish(entry)
+
+    def _follow_maintenance(self, entry: AgendaEntry) -> None:
+        of = entry.data
+        self._process.follow_maintenance(entry.tenant, of["maintenance"], of["turn"], of["sequence"])
         self._finish(entry)
 
     # -- keeping --------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from upheld import (
     stepping,
     telling,
     topologies,
+    work_life,
 )
 from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
@@ -309,6 +310,18 @@ class Process:
         where it was cancelled."""
         with self._store.transaction(tenant) as t:
             return announcing.change(t, wanted, *self._ground(t, tenant), self._clock.now())
+
+    def say_of_maintenance(self, tenant: str, maintenance_id: str, turn: work_life.Turn, at: int) -> Sequence[Notice]:
+        """Takes in that a work has started, is over, or runs over, since `at`; returns the notices that tell so. Raises
+        KeyError, and `work_life.OutOfTurn` where it cannot be."""
+        with self._store.transaction(tenant) as t:
+            return work_life.say(t, maintenance_id, turn, at, *self._ground(t, tenant), self._clock.now())
+
+    def follow_maintenance(self, tenant: str, maintenance_id: str, turn: work_life.Turn, sequence: int) -> None:
+        """Lets a work start, or be over, by the clock, unless somebody has said otherwise."""
+        with self._store.transaction(tenant) as t:
+            now = self._clock.now()
+            work_life.by_the_clock(t, maintenance_id, turn, sequence, *self._ground(t, tenant), now)
 
     def judge_maintenance(self, tenant: str, maintenance_id: str, agreement: str | None = None) -> None:
         """Decides for each agreement, or for one, what the announcements that were sent have earned."""

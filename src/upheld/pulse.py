@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from upheld import work_life
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, SECOND, format_instant
 from upheld.analysis.fallen_silent import FallenSilent, silence_document, silence_findings
@@ -36,6 +37,7 @@ from upheld.cases.model import OPEN_STATES, Case
 from upheld.cases.problems import Cause as Shared
 from upheld.grouping import Reach, end_problem, find_problem, note_restored
 from upheld.in_force import InForce
+from upheld.maintenance.model import GRACE
 from upheld.outgoing.billing import Adjustment, adjustments, of_a_claim, of_adjustment
 from upheld.outgoing.happened import of_restatement
 from upheld.ports import (
@@ -214,6 +216,7 @@ class Pulse:
         """Keeps what has changed; once all is kept, the cases hear of it. Returns how many verdicts changed."""
         count = yield from self._keep(pulse)
         self._tell_claims(pulse.tenant)
+        self._watch_works(pulse)
         if not pulse.news.verdicts:
             pulse.news.assessed_until = pulse.made.as_of
             if pulse.assessor.arrivals is not None:
@@ -239,6 +242,23 @@ class Pulse:
 
         if claims:
             settled(self._store, tenant, tell)
+
+    def _watch_works(self, pulse: Round) -> None:
+        """Finds works that run over: the window has ended, nobody has said that the work has, and what it hits is bad
+        since. Seen for a short while only: what breaks later is no work."""
+        now, topology = pulse.made.as_of, pulse.current.topology
+        with self._store.transaction(pulse.tenant, writing=False) as t:
+            recent = t.maintenances(now - GRACE)
+        for work in recent:
+            if not work.may_run_over(now) or work.runs_over:
+                continue
+            hit = topology.hit_during(work.services, work.start, work.end).hit
+            conditions = pulse.assessor.conditions(SAME_TIME)
+            ends = [conditions[key].bad_until for key in conditions if key[2] in hit]
+            if any(bad_until is not None and bad_until > work.end for bad_until in ends):
+                portfolio = pulse.current.portfolio
+                say = partial(work_life.say, work_id=work.id, turn="overrun", at=work.end, now=self._clock.now())
+                settled(self._store, pulse.tenant, partial(say, portfolio=portfolio, topology=topology))
 
     def floor(self, tenant: str) -> LogFloor | None:
         """The floor of the tenant's log when its last pulse began."""

@@ -388,6 +388,20 @@ def test_a_changed_maintenance_is_told_with_what_it_was(house: House, north: Tes
     is_problem(north.patch("/v1/maintenance/CHG-10", json=later), 409)
 
 
+def test_it_is_said_that_a_maintenance_has_started_and_is_over(house: House, north: TestClient) -> None:
+    start, end = NOW - HOUR, NOW + HOUR
+    work = Maintenance("CHG-13", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
+    house.application.process.plan_maintenance(house.tenant("north"), work)
+    address = "/v1/maintenance/CHG-13"
+    assert north.post(f"{address}/started", json={"at": instant(start)}).json()["started_at"] == instant(start)
+    assert "the window is not over" in is_problem(north.post(f"{address}/overrun", json={}), 409)["detail"]
+    assert "is still to come" in is_problem(north.post(f"{address}/over", json={"at": instant(end)}), 409)["detail"]
+    assert north.post(f"{address}/over", json={"at": instant(NOW)}).json()["ended_at"] == instant(NOW)
+    is_problem(north.post(f"{address}/paused", json={}), 422)
+    is_problem(north.post("/v1/maintenance/CHG-14/over", json={}), 404)
+    is_problem(north.patch(address, json={"end": instant(NOW + 2 * HOUR)}), 422)
+
+
 def test_a_maintenance_that_has_begun_keeps_its_start(house: House, north: TestClient) -> None:
     start, end = NOW - HOUR, NOW + HOUR
     work = Maintenance("CHG-12", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)

@@ -54,6 +54,10 @@ def told(world, make_world) -> dict[str, OutgoingEvent]:
     slots = range(first_day + 10 * MINUTE, first_day + 40 * MINUTE, MINUTE)
     world.take(*(Measurement("vpn-0042", "reachable", slot, 1.0, known_at=world.clock.at) for slot in slots))
     world.run()  # nor on the first day
+    running = replace(work, id="CHG-4712", start=world.clock.at - HOUR, end=world.clock.at, services=("vpn-0043",))
+    world.process.plan_maintenance(DEFAULT_TENANT, running)
+    for turn in ("started", "overrun", "over"):
+        world.process.say_of_maintenance(DEFAULT_TENANT, running.id, turn, running.end - (turn == "started"))
     world.process.change_maintenance(DEFAULT_TENANT, replace(work, end=start + 2 * HOUR))
     world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
     _claim(world, first_day + DAY)

@@ -16,11 +16,14 @@ class Notice(Document):
 
 
 class MaintenanceNotice(Document):
-    """A promise to announce planned work: `lead_time` before its start, with an optional reminder before it."""
+    """A promise to announce planned work: `lead_time` before its start, with an optional reminder before it. `started`
+    and `over` say that these are told of its turns too; that it runs over its window is told in any case."""
 
     lead_time: Duration
     reminder: Duration | None = None
     to: tuple[Name, ...]
+    started: bool = False
+    over: bool = False
 
 
 class Notices(Document):

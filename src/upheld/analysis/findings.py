@@ -138,8 +138,9 @@ def findings(scene: Scene, service: str, members: Sequence[str] = (), alarms: Se
     """JSON with `affected` (the other services that were bad in the last ten minutes, the first by name, and
     `affected_count`), `cause_candidates` (what the service runs over, directly or by way of others, the likeliest cause
     first, each with its score in [0, 1] and its reason), `redundant` (what alone is no cause: something can stand in
-    for it), `changes` (what was changed or worked on in the last day, the nearest first), `alarms` (those of `alarms`,
-    in their order), and of the likeliest cause `customers_hit` (the first by name, and `customers_hit_count`) and
+    for it), `changes` (what was changed or worked on in the last day, the nearest first; before
+    all a work that runs over its window, of kind `overrun`: the likeliest cause), `alarms` (those of `alarms`, in
+    their order), and of the likeliest cause `customers_hit` (the first by name, and `customers_hit_count`) and
     `unprotected_count`, the services that it leaves without what would stand in for the rest.
 
     Of a group, `members` are its services: those that are known to be bad are its own, all of them where none is."""
@@ -293,11 +294,11 @@ def _recent(scene: Scene, names: frozenset[str]) -> list[dict[str, Any]]:
         if now - LOOK_BACK <= c.at <= now and (not c.services or names.intersection(c.services))
     ]
     found += [
-        (m.start, m.id, m.title, m.approved_by, "maintenance")
+        (m.start, m.id, m.title, m.approved_by, "overrun" if m.may_run_over(now) else "maintenance")
         for m in scene.maintenances
         if m.state == "planned" and m.start <= now and m.end >= now - LOOK_BACK and names.intersection(m.services)
     ]
     return [
         {"id": name, "at": format_instant(at), "summary": summary, "author": author, "kind": kind}
-        for at, name, summary, author, kind in sorted(found, reverse=True)
+        for at, name, summary, author, kind in sorted(found, key=lambda one: (one[4] == "overrun", one), reverse=True)
     ]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from upheld import work_life
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
@@ -45,6 +46,12 @@ class MaintenanceChange(Input):
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)] | None = None
     approved_by: Name | None = None
     description: Text | None = None
+
+
+class TurnInput(Input):
+    """Since when something is so of a work."""
+
+    at: Instant | None = None
 
 
 class MaintenanceQuery(Input):
@@ -145,6 +152,19 @@ def router(application: Application) -> APIRouter:
             "impact": impact(caller.tenant, work),
             "notices": [notice_document(notice) for notice in notices],
         }
+
+    @routes.post("/{maintenance_id}/{turn}", dependencies=[Depends(json_body)])
+    def say(caller: Asking, maintenance_id: Name, turn: work_life.Turn, said: TurnInput) -> dict[str, Any]:
+        """Says that a work has `started`, is `over`, or runs over its window (`overrun`), since `at` (now, if it is not
+        given); the answer holds the notices that tell so. Said again it changes nothing; 409 where it cannot be."""
+        known_work(caller.tenant, maintenance_id)
+        at = application.clock.now() if said.at is None else said.at
+        try:
+            notices = process.say_of_maintenance(caller.tenant, maintenance_id, turn, at)
+        except work_life.OutOfTurn as fault:
+            raise Problem(409, str(fault)) from None
+        work = known_work(caller.tenant, maintenance_id)
+        return {**record_document(work), "notices": [notice_document(notice) for notice in notices]}
 
     @routes.delete("/{maintenance_id}")
     def cancel(caller: Asking, maintenance_id: Name) -> dict[str, Any]:

@@ -238,6 +238,21 @@ def change_maintenance(
     _print_work(ask("PATCH", url, key, f"/v1/maintenance/{quote(work_id, safe='')}", json=wanted))
 
 
+@maintenance.command("say")
+def say_of_maintenance(
+    work_id: Annotated[str, typer.Argument(help="The work's id.")],
+    turn: Annotated[str, typer.Argument(help="started, over, or overrun.")],
+    key: ServerKey,
+    at: Annotated[str | None, typer.Option(help="Since when, RFC 3339 with its zone [default: now].")] = None,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Say that a planned work has started, is over, or runs over its window: whom an agreement wants told is told."""
+    if turn not in ("started", "over", "overrun"):
+        refuse(f"{turn!r} is none of started, over and overrun")
+    path = f"/v1/maintenance/{quote(work_id, safe='')}/{turn}"
+    _print_work(ask("POST", url, key, path, json={} if at is None else {"at": at}))
+
+
 @maintenance.command("cancel")
 def cancel_maintenance(
     work_id: Annotated[str, typer.Argument(help="The work's id.")], key: ServerKey, url: ServerUrl = DEFAULT_URL

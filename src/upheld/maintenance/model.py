@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from upheld.agreements.units import MINUTE
+
 MaintenanceState = Literal["planned", "cancelled"]
 Window = tuple[int, int]
 """[start, end)"""
+GRACE = 10 * MINUTE
+"""So long after its window a work is watched: where nobody has said a word by then, and its services are good, it was
+over when it ought to be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
     """`sequence` grows with each change of the work, as an iCalendar SEQUENCE does. `approved_by` names who let the
     work happen; an exclusion that it earns carries that name. A work of several windows has them in `windows`, in
-    order and apart; `start` is then the first one's and `end` the last one's."""
+    order and apart; `start` is then the first one's and `end` the last one's. `started_at` and `ended_at` are as a
+    person or the clock said; `overrun_at` is since when it is known to run over its window."""
 
     id: str
     title: str
@@ -25,11 +31,32 @@ class Maintenance:
     state: MaintenanceState = "planned"
     sequence: int = 0
     windows: tuple[Window, ...] = ()
+    started_at: int | None = None
+    ended_at: int | None = None
+    overrun_at: int | None = None
 
     @property
     def spans(self) -> tuple[Window, ...]:
         """Every window."""
         return self.windows or ((self.start, self.end),)
+
+    @property
+    def worked(self) -> tuple[Window, ...]:
+        """Every window, up to when the work was over."""
+        if self.ended_at is None:
+            return self.spans
+        return tuple((start, min(end, self.ended_at)) for start, end in self.spans if start < self.ended_at)
+
+    @property
+    def runs_over(self) -> bool:
+        """Whether it is known to run over its window, and not to be over."""
+        return self.state == "planned" and self.overrun_at is not None and self.ended_at is None
+
+    def may_run_over(self, now: int) -> bool:
+        """Whether its window is over, and neither a person nor the clock has said that the work is."""
+        return self.runs_over or (
+            self.state == "planned" and self.ended_at is None and self.end <= now < self.end + GRACE
+        )
 
 
 @dataclass(frozen=True, slots=True)

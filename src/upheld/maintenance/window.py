@@ -30,7 +30,7 @@ def window_fault(start: int, end: int, now: int) -> tuple[Literal["start", "end"
 def change_fault(known: Maintenance, wanted: Maintenance, now: int) -> tuple[Literal["start", "end"], str] | None:
     """The field that is wrong with changing `known` to `wanted` at `now`, and what is; None where nothing is. A work
     that has begun keeps its start: it may be extended or cut short."""
-    if known.end <= now:
+    if known.ended_at is not None or (known.end <= now and not known.runs_over):
         return "end", "the work is over: plan another"
     if known.start <= now and wanted.start != known.start:
         return "start", "the work has begun: its start stays as it was"

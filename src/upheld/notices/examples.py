@@ -255,7 +255,12 @@ def _digest() -> Example:
 
 
 def _of_work(
-    kind: NoticeKind, about: Maintenance, at: int, was: Maintenance | None = None, released: bool = False
+    kind: NoticeKind,
+    about: Maintenance,
+    at: int,
+    was: Maintenance | None = None,
+    released: bool = False,
+    roles: tuple[str, ...] | None = None,
 ) -> Example:
     """`was`: what the reader had been told of the work before, of the first service alone."""
 
@@ -276,6 +281,7 @@ def _of_work(
             occasion=kind,
             earlier=Earlier(kind, dict.fromkeys(places, said) if said is not None else {}),
             released=released,
+            roles=roles,
         )[0]
 
     return Example(kind, make)
@@ -364,6 +370,13 @@ EXAMPLES: Mapping[str, Example] = {
     "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
     "maintenance_released": _of_work(
         "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z"), released=True
+    ),
+    "maintenance_started": _of_work("maintenance_started", work(started_at=work().start), work().start),
+    "maintenance_over": _of_work("maintenance_over", work(ended_at=work().end), work().end),
+    "maintenance_over-early": _of_work("maintenance_over", work(ended_at=work().end - HOUR), work().end - HOUR),
+    "maintenance_overrun": _of_work("maintenance_overrun", work(overrun_at=work().end), work().end),
+    "maintenance_overrun-to-account-manager": _of_work(
+        "maintenance_overrun", work(overrun_at=work().end), work().end, roles=("account-manager",)
     ),
     "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
     "maintenance_cancelled": _of_work(

@@ -149,6 +149,8 @@ def maintenance_context(
         "end": maintenance.end,
         "windows": list(maintenance.spans),
         "released": released,
+        "started_at": maintenance.started_at,
+        "ended_at": maintenance.ended_at,
         "was": None if was is None else _change(was, maintenance, services_hit),
         "reminder": reminder if reminder is not None and at < maintenance.start - reminder else None,
     }

@@ -20,6 +20,9 @@ NoticeKind = Literal[
     "maintenance_changed",
     "maintenance_reminder",
     "maintenance_cancelled",
+    "maintenance_started",
+    "maintenance_over",
+    "maintenance_overrun",
     "undeliverable",
     "digest",
 ]

@@ -83,15 +83,17 @@ def plan_maintenance_notices(
     occasion: str,
     earlier: Earlier = NOTHING_EARLIER,
     released: bool = False,
+    roles: Sequence[str] | None = None,
 ) -> list[Notice]:
-    """The notices of a planned work to those whom the agreement names in `notices.maintenance`, each with the
-    work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`. A contact
-    that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that takes
-    place is cancelled for these, whom it does not hit any more."""
+    """The notices of a planned work to those whom the agreement names in `notices.maintenance`, or to `roles`, each
+    with the work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`. A
+    contact that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that
+    takes place is cancelled for these, whom it does not hit any more."""
     promise = agreement.notices.maintenance
+    named = roles if roles is not None else promise.to if promise is not None else ()
     entries: dict[str, str] = {}
     notices: list[Notice] = []
-    for role, number, contact, wanted in contacts_at(promise.to if promise else (), customer, provider, at):
+    for role, number, contact, wanted in contacts_at(named, customer, provider, at):
         was = None if wanted is None else earlier.told.get(wanted.place[1])
         told_as, of = (kind, occasion) if was is None else ("maintenance_changed", earlier.occasion)
         key = f"{maintenance.id}/{of}/{agreement.id}/{role}/{number}"
@@ -107,10 +109,11 @@ def plan_maintenance_notices(
         context = maintenance_context(
             maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released
         )
-        if reader.language not in entries:
-            words = entry_words(context)
-            entries[reader.language] = calendar_entry(maintenance, agreement, provider, services_hit, at, words)
-        common["calendar"] = entries[reader.language]
+        if told_as in (*ANNOUNCING, "maintenance_reminder"):
+            if reader.language not in entries:
+                words = entry_words(context)
+                entries[reader.language] = calendar_entry(maintenance, agreement, provider, services_hit, at, words)
+            common["calendar"] = entries[reader.language]
         data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
         if was is not None:
             data["was"] = was.document()

@@ -96,6 +96,8 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
         return None
     if maintenance is None:
         return "its work is not known"
+    if notice.kind in ("maintenance_over", "maintenance_overrun"):
+        return "the work was cancelled" if maintenance.state == "cancelled" else None
     if now >= maintenance.end:
         return "the window is over"
     sequence = _data(notice, "maintenance").get("sequence")

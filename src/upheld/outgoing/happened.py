@@ -53,7 +53,9 @@ def of_restatement(before: Verdict, after: Verdict, cause: str, approver: str | 
     return OutgoingEvent(f"{PREFIX}verdict.restated", verdict_name(after), at, data)
 
 
-def of_maintenance(work: Maintenance, what: Literal["announced", "changed", "cancelled"], at: int) -> OutgoingEvent:
+def of_maintenance(
+    work: Maintenance, what: Literal["announced", "changed", "cancelled", "started", "over", "overrun"], at: int
+) -> OutgoingEvent:
     """A planned work, as the API shows it."""
     return OutgoingEvent(f"{PREFIX}maintenance.{what}", work.id, at, record_document(work))
 

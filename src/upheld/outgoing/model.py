@@ -32,6 +32,9 @@ TYPES: Mapping[str, str] = {
     "org.upheld.maintenance.announced": "a planned work was taken in and is announced to whom it hits",
     "org.upheld.maintenance.changed": "a planned work is not as it was announced: moved, or of other services",
     "org.upheld.maintenance.cancelled": "a planned work was cancelled",
+    "org.upheld.maintenance.started": "a planned work has started",
+    "org.upheld.maintenance.overrun": "a planned work runs over its window",
+    "org.upheld.maintenance.over": "a planned work is over",
 }
 """Every type, and what has happened then."""
 

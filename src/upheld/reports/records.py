@@ -25,9 +25,11 @@ _INSTANTS = {
     "decided_at",
     "done_at",
     "due_by",
+    "ended_at",
     "end",
     "known_at",
     "opened_at",
+    "overrun_at",
     "overdue_at",
     "period_start",
     "planned_at",
@@ -37,6 +39,7 @@ _INSTANTS = {
     "revoked_at",
     "sent_at",
     "start",
+    "started_at",
 }
 _SIGNED_LINK = re.compile(r"(/(?:confirm|decide|claim)/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"

@@ -488,6 +488,9 @@ maintenances = Table(
     _column("state", Text),
     _column("sequence", Integer),
     _column("windows", _DOCUMENT),
+    _column("started_at", BigInteger, optional=True),
+    _column("ended_at", BigInteger, optional=True),
+    _column("overrun_at", BigInteger, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
     Index("maintenances_by_end", "tenant", "end"),
 )

@@ -70,7 +70,7 @@ def works(t: Transaction, topology: Topology, now: int) -> tuple[list[Work], lis
     coming: list[Work] = []
     past: list[Work] = []
     for one in t.maintenances():
-        is_coming = one.end > now and one.state == "planned"
+        is_coming = one.runs_over or (one.end > now and one.state == "planned" and one.ended_at is None)
         exposed = topology.hit_during(one.services, one.start, one.end).unprotected if is_coming else ()
         unprotected = tuple(sorted(topology.services(exposed)))
         work = Work(one, tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id)), unprotected)

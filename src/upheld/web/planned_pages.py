@@ -6,10 +6,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from upheld import work_life
 from upheld.agreements.model import Portfolio
 from upheld.maintenance.model import Maintenance
 from upheld.web import planned
 from upheld.web.site import Site, Visitor, form_of, signed_in
+from upheld.web.words import sentence
 
 
 def add_works(routes: APIRouter, site: Site) -> None:
@@ -71,6 +73,18 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         site.application.process.plan_maintenance(visitor.tenant, read)
         return _done(read.id)
 
+    @routes.post("/maintenance/{maintenance_id:path}/say")
+    def say(
+        maintenance_id: str, visitor: Annotated[Visitor, Depends(submit)], turn: Annotated[work_life.Turn, Form()]
+    ) -> Response:
+        try:
+            site.application.process.say_of_maintenance(visitor.tenant, maintenance_id, turn, site.now())
+        except KeyError:
+            raise HTTPException(404, "There is no such planned work.") from None
+        except work_life.OutOfTurn as fault:
+            raise HTTPException(409, f"{sentence(str(fault))}.") from None
+        return _done(maintenance_id)
+
     @routes.post("/maintenance/{maintenance_id:path}/cancel")
     def cancel(maintenance_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
         work = _known(site, visitor, maintenance_id)
@@ -87,7 +101,7 @@ def _add_changing(routes: APIRouter, site: Site) -> None:
         work = _known(site, visitor, maintenance_id)
         if work.state == "cancelled":
             raise HTTPException(409, "This work was cancelled, so it can no longer be changed. Plan another.")
-        if work.end <= site.now():
+        if work.ended_at is not None or (work.end <= site.now() and not work.runs_over):
             raise HTTPException(409, "This work is over already, so it can no longer be changed.")
         return work
 

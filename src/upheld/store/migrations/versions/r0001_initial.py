@@ -375,6 +375,9 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("windows", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("overrun_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="maintenances_pk"),
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
