@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from a_morning import World
+from test_steps import ASKING, link, step
 
 from upheld.app import DEFAULT_TENANT
 
@@ -339,3 +340,22 @@ def test_a_page_whose_session_has_ended_leads_to_sign_in_by_itself(visit: Visit)
     visit.context.clear_cookies()
     visit.refresh()
     visit.page.wait_for_url("**/login?next=%2Fcases")
+
+
+def test_a_step_is_decided_by_its_link(browser: "sync_api.Browser", world: World) -> None:
+    world.process.adopt_playbooks(DEFAULT_TENANT, ASKING)
+    world.pass_minutes(6, vpn_0042=0.0)  # the line breaks again
+    action = step(world, "approval")
+    with listening(world) as address:
+        visit = Visit(browser, address, viewport=PHONE)
+        visit.page.goto(link(world, action))
+        visit.page.get_by_text("Switch over?").wait_for()
+        assert step(world, "approval") == action, "looking decides nothing"
+        visit.page.get_by_label("Your name").fill("Ada")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        visit.page.get_by_role("button", name="Approve").click()
+        visit.page.get_by_text("There is nothing to decide any more").wait_for()
+        assert step(world, "approval").state == "done"
+        assert (step(world, "approval").by or "").startswith("Ada")
+        assert visit.complaints == []
+        visit.context.close()
