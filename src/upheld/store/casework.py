@@ -55,17 +55,19 @@ class Casework(TenantRows):
         self._add_later(tables.events, [to_row(e) for e in events])
 
     def _advance_case(self, row: dict[str, Any], before: int) -> bool:
-        t = tables.cases
-        here = self._where(t, t.c.id == row["id"], t.c.seq == before)
+        changed = {**row, "of_tenant": self._tenant, "of_id": row["id"], "before": before}
+        if not row["is_open"]:  # nothing can conflict with that
+            return self._connection.execute(_ADVANCE, changed).rowcount == 1
         try:
             # A savepoint, so that a caller who catches the conflict can go on in this transaction.
             with self._connection.begin_nested():
-                return self._connection.execute(update(t).where(here).values(row)).rowcount == 1
+                return self._connection.execute(_ADVANCE, changed).rowcount == 1
         except IntegrityError as error:
             raise Conflict(f"case {row['id']}: another case of the objective is open") from error
 
     def case(self, case_id: str) -> Case | None:
-        return self._find(Case, tables.cases, tables.cases.c.id == case_id)
+        row = self._connection.execute(_CASE, self._row({"id": case_id})).mappings().first()
+        return None if row is None else from_row(Case, row)
 
     def open_case(self, agreement: str, objective: str, service: str, *, silence: bool = False) -> Case | None:
         found = self._of_objective(_OPEN_CASE, agreement, objective, service, silence)
@@ -273,6 +275,11 @@ class Casework(TenantRows):
 _c = tables.cases.c
 # By what their indexes are of.
 _IN_STATES = {frozenset(OPEN_STATES): _c.is_open == true(), frozenset(ENDED_STATES): _c.is_open == false()}
+# Made once, because making them takes longer than executing them.
+_CASE = select(tables.cases).where(_c.tenant == bindparam("tenant"), _c.id == bindparam("id"))
+_ADVANCE = update(tables.cases).where(
+    _c.tenant == bindparam("of_tenant"), _c.id == bindparam("of_id"), _c.seq == bindparam("before")
+)
 _CASES_OF = (
     select(tables.cases)
     .where(*(_c[name] == bindparam(name) for name in ("tenant", "agreement", "objective", "service", "is_silence")))

@@ -222,9 +222,7 @@ class SqlTransaction(Casework, Works, ReceivedNotices):
         return verdict_rows.newest_windows(self._connection, self._tenant, keys)
 
     def verdict(self, key: tuple[str, str, str, int]) -> Verdict | None:
-        versions = self._versions(key).order_by(tables.verdicts.c.version.desc()).limit(1)
-        row = self._connection.execute(versions).first()
-        return None if row is None else verdict_of(row.document)
+        return verdict_rows.one(self._connection, self._tenant, key)
 
     def verdicts(self, where: VerdictFilter = VerdictFilter()) -> Sequence[Verdict]:
         newest = self._newest(where, newest_only=where.newest_only).c

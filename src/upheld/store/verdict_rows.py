@@ -37,6 +37,19 @@ _COLUMNS = (*KEY, "period_end", "customer", "status", "final")
 _STAYS = ("known_at", "cause", "approver")
 _ONE = delete(verdicts).where(and_(*(verdicts.c[name] == bindparam(f"_{name}") for name in ("tenant", *KEY))))
 
+_NEWEST = (
+    select(verdicts.c.document)
+    .where(*(verdicts.c[name] == bindparam(name) for name in ("tenant", *KEY[:4])))
+    .order_by(verdicts.c.version.desc())
+    .limit(1)
+)
+
+
+def one(connection: Connection, tenant: str, key: Key) -> Verdict | None:
+    """The newest version of it."""
+    found = connection.execute(_NEWEST, {"tenant": tenant, **dict(zip(KEY[:4], key, strict=True))}).first()
+    return None if found is None else verdict_of(found.document)
+
 
 def newest(connection: Connection, tenant: str, keys: Sequence[Key]) -> Mapping[Key, Verdict]:
     """The newest version of each of these (agreement, objective, service, period_start) that is there."""
