@@ -28,6 +28,9 @@ StepLink = Callable[[str, str], str]
 """(tenant, action) -> the signed link on which a step is answered."""
 _NOT_FINAL = "waits for the final verdict"
 _BEHIND = "waits behind an earlier step that has not reached the ticket system"
+PAGED_AGAIN = 1
+"""How often a page is sent again whose sending was cut off: not for ever, where it is the sending that kills us."""
+AGAIN = "Perhaps again: "
 LONGEST_BEHIND = 5 * MINUTE
 
 
@@ -80,6 +83,8 @@ class StepTaker:
             if final_at is not None:
                 self._recorder.entry_performed(entry.kind, "put_off")
                 return self._put_off(entry, replace(action, outcome=_NOT_FINAL), final_at)
+        if action.channel in self._channels.pagers:
+            action = self._noted(entry.tenant, action)
         try:
             what = "open ticket" if action.kind == "ticket" else action.kind.replace("_", " ")
             with self._recorder.span(what, kind="client", case=action.case_id, attempt=action.attempts + 1):
@@ -111,6 +116,19 @@ class StepTaker:
     def _record(self, entry: AgendaEntry, action: Action, command: Command) -> None:
         self._process.record_step(entry.tenant, entry.id, action, command)
         self._recorder.entry_performed(entry.kind, "done")
+
+    def _noted(self, tenant: str, action: Action) -> Action:
+        """A page that is about to be sent. That is noted first, because who is paged knows no keys: where the note is
+        there already, an earlier try was cut off, and nobody knows whether it has reached them. Such tries are counted
+        (`plan["cut_off"]`)."""
+        cut_off = action.plan.get("cut_off", 0) + action.plan.get("paging", False)
+        plan = {name: value for name, value in action.plan.items() if name != "paging"}
+        action = replace(action, plan={**plan, "cut_off": cut_off} if cut_off else plan)
+        with self._store.transaction(tenant) as t:
+            known = t.action(action.id)
+            if known is not None and known.state == "requested" and known.again == action.again:
+                t.save_action(replace(action, plan={**action.plan, "paging": True}))
+        return action
 
     def _failed(self, entry: AgendaEntry, action: Action, fault: DeliveryError) -> None:
         now, attempts = self._clock.now(), action.attempts + 1
@@ -193,9 +211,7 @@ class StepTaker:
         if name is None or not self._channels.may(tenant, name):
             raise DeliveryError(f"no channel {name} is declared", permanent=True)
         if name in self._channels.pagers:
-            title, body = said.get("title", said.get("name", "")), said.get("body", said.get("description", ""))
-            self._channels.pagers[name].page(str(title), f"{body}\n\n{action.id}")
-            return Taken("done", outcome=f"told {name}")
+            return self._page(name, action, said)
         if name not in self._channels.hooks:
             raise DeliveryError(
                 f"channel {name} is a ticket system, which {action.kind} does not go to", permanent=True
@@ -209,6 +225,16 @@ class StepTaker:
         }
         answer = self._channels.hooks[name].call(f"{tenant}/{action.id}", self._clock.now(), payload)
         return Taken("waiting" if answer.status == 202 else "done", *_told(answer.body))
+
+    def _page(self, name: str, action: Action, said: Any) -> Taken:
+        """Rather twice than never: a page whose sending was cut off is sent once more, and says so."""
+        title, body = said.get("title", said.get("name", "")), said.get("body", said.get("description", ""))
+        cut_off = action.plan.get("cut_off", 0)
+        if cut_off > PAGED_AGAIN:
+            raise DeliveryError(f"{cut_off} tries were cut off, and may have reached {name}", permanent=True)
+        self._channels.pagers[name].page(f"{AGAIN if cut_off else ''}{title}", f"{body}\n\n{action.id}")
+        doubt = "; an earlier try was cut off and may have reached it too" if cut_off else ""
+        return Taken("done", outcome=f"told {name}{doubt}")
 
     def _owed(self, tenant: str, action: Action) -> tuple[Action, int | None]:
         """The step with the credit that its verdict owes by now; and when to look again, while that is not final. Of a

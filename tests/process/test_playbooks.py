@@ -15,6 +15,7 @@ from upheld.actions.rehearsal import rehearse
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
+from upheld.channels.paging import ApprisePager
 from upheld.readers.case_files import case_of
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
@@ -389,6 +390,50 @@ def test_a_page_that_is_not_taken_is_tried_again(world, serve, monkeypatch):
     outside.mode = "works"
     world.pass_time(2 * MINUTE)
     assert states(world) == {"wake/call": "done"}
+
+
+class Killed(BaseException):
+    """The process is gone, and nothing of it goes on."""
+
+
+def test_a_page_that_was_cut_off_is_sent_once_more_and_says_so(world, serve, monkeypatch):
+    outside = serve(Automation)
+    monkeypatch.setenv("ON_CALL", f"json://127.0.0.1:{outside.server_port}/")
+    declare(world, "channels: [{id: night, kind: apprise, destination: '${ON_CALL}'}]")
+    adopt(world, "playbooks: [{id: wake, steps: [{id: call, do: page, to: night}]}]")
+    page, titles, kills = ApprisePager.page, [], [1, 2, 3]
+
+    def cut_off(pager: ApprisePager, title: str, body: str) -> None:
+        page(pager, title, body)
+        titles.append(title)
+        if len(titles) in kills:
+            raise Killed
+
+    def killed_at(act) -> None:
+        with pytest.raises(Killed):
+            act()
+        world.restart()
+
+    monkeypatch.setattr(ApprisePager, "page", cut_off)
+    killed_at(lambda: world.deliver(*BAD * 5))
+    assert (steps(world)["wake/call"].state, len(titles)) == ("requested", 1)
+    world.run()
+    assert len(titles) == 1  # its lease runs
+    kills.remove(2)
+    world.pass_time(6 * MINUTE)
+    assert titles == [titles[0], f"Perhaps again: {titles[0]}"]
+    call = steps(world)["wake/call"]
+    assert (call.state, call.outcome) == ("done", "told night; an earlier try was cut off and may have reached it too")
+
+    assert say(world, "wake/call", "again") == "taken"  # a further one, which kills the server each time
+    kills.append(4)
+    killed_at(world.run)
+    killed_at(lambda: world.pass_time(6 * MINUTE))
+    world.pass_time(6 * MINUTE)
+    assert len(titles) == 4
+    with world.transaction() as t:
+        again = next(action for action in t.actions(world.case().id) if action.round == 2)
+    assert (again.state, again.error) == ("failed", "2 tries were cut off, and may have reached night")
 
 
 def test_a_channel_is_closed_to_tenants_that_may_not_use_it(world, serve):

@@ -5,10 +5,10 @@ Every step of a run is recorded when the run begins, as the playbook then had it
 changes nothing of what has begun. What a playbook itself does begins no playbook.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from upheld.actions.model import ENDED, TICKET_KINDS, Action
 from upheld.actions.playbook import Playbook, Playbooks, Step, compared, named
@@ -228,9 +228,8 @@ def changed(action: Action, verb: Verb, by: str, reason: str, reference: str | N
         case "fail" if not asked and action.state in ("requested", "waiting"):
             return replace(ended, state="failed", error=reason or "it was said to have failed", outcome=None)
         case "again" if action.state in ("failed", "skipped") and not action.plan.get("held_back"):
-            return replace(
-                ended, again=action.again + 1, attempts=0, done_at=None, by=None, outcome=None, overdue_at=None
-            )
+            anew = replace(ended, again=action.again + 1, attempts=0, plan=_untried(action.plan))
+            return replace(anew, done_at=None, by=None, outcome=None, overdue_at=None)
     return None
 
 
@@ -248,5 +247,10 @@ def once_more(action: Action, taken: Sequence[Action]) -> Action:
         round=number,
         channel=action.channel,
         owner=action.owner,
-        plan={**action.plan, "after": [], "on": "done"},
+        plan={**_untried(action.plan), "after": [], "on": "done"},
     )
+
+
+def _untried(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is noted there of tries (see `step_taking`)."""
+    return {name: value for name, value in plan.items() if name not in ("cut_off", "paging")}
