@@ -102,7 +102,7 @@ class CalendarAccount:
         dirty.update(range(known, len(self._periods)))
         last = _last_slot(self.term, as_of)
         if touched is not None:
-            slots = np.unique(touched // width)
+            slots = touched // width
             slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
             ranges += [(int(slots[0]), int(slots[-1]) + 1)] if len(slots) else []
             dirty.update(self._periods_of(slots))
@@ -152,7 +152,8 @@ class CalendarAccount:
         if not len(slots):
             return set()
         firsts = np.array([p.window.first for p in self._periods], np.int64)
-        return set(np.unique(np.searchsorted(firsts, slots, "right") - 1).tolist())
+        # Counted and not made unique: after a start there are very many slots, and few periods.
+        return set(np.flatnonzero(np.bincount(np.searchsorted(firsts, slots, "right") - 1)).tolist())
 
     def _draft_anew(self, dirty: set[int], as_of: int) -> list[Draft]:
         made = []
