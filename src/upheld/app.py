@@ -31,7 +31,7 @@ from upheld.ingesting import Ingestion
 from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
 from upheld.noticeboard import Noticeboard
-from upheld.notices.links import Links, ProblemQuestion, Question, Receipt, StepQuestion
+from upheld.notices.links import ClaimQuestion, Links, ProblemQuestion, Question, Receipt, StepQuestion
 from upheld.notices.model import Owed
 from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
@@ -208,6 +208,7 @@ class Application:
             parse_topology=lambda source: parse_topology(source, "json", "topology"),
             question_link=self._question_link,
             problem_link=self._problem_link,
+            claim_link=self._claim_link,
             rules=rules,
             recorder=self.telemetry,
         )
@@ -380,6 +381,9 @@ class Application:
         return lambda owed, told, contact: self.links.question_url(
             ProblemQuestion(tenant=tenant, problem=owed.problem, party=owed.party, told=told, contact=contact)
         )
+
+    def _claim_link(self, tenant: str) -> Callable[[tuple[str, str, str, int], str], str]:
+        return lambda key, contact: self.links.claim_url(ClaimQuestion(tenant, *key, contact))
 
 
 def configure_logging(level: str, form: str = "auto") -> None:

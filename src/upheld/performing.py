@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_co
 
 from upheld.announcing import FOLLOW, JUDGE, REMIND_MAINTENANCE
 from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
+from upheld.correcting import LONGEST, QUIET
 from upheld.grouping import tell_joined
 from upheld.notices.gathering import GATHER
 from upheld.notices.stages import next_attempt
@@ -81,7 +82,8 @@ class Performer:
 
     def keep_time(self) -> int:
         """Performs timers that have run out, and tells what was gathered. They wait for no receiver."""
-        return self._perform([kind for kind in self._kinds if kind not in (SEND, ACT, FETCH)], 100) + self._tell()
+        timers = self._perform([kind for kind in self._kinds if kind not in (SEND, ACT, FETCH)], 100)
+        return timers + self._tell() + self._tell_news()
 
     def _tell(self) -> int:
         """Tells some of what is owed of problems and was gathered long enough; of how many problems."""
@@ -95,6 +97,19 @@ class Performer:
                     log.exception("what is owed of a problem was not told")
                     owing = [one for one in owing if one != (tenant, problem)]
         return len(owing)
+
+    def _tell_news(self) -> int:
+        """Tells what verdicts have come to, where that was gathered long enough; of how many tenants."""
+        tenants = self._store.with_news(self._clock.now(), QUIET, LONGEST)
+        told = 0
+        for tenant in tenants:
+            with bound_contextvars(tenant=tenant):
+                try:
+                    with self._recorder.span("tell news", tenant=tenant):
+                        told += self._process.tell_news(tenant) > 0
+                except Exception:  # one tenant whose news cannot be told must not hold up the others
+                    log.exception("what verdicts have come to was not told")
+        return told
 
     def _perform(self, kinds: Sequence[str], limit: int) -> int:
         entries = self._store.claim(self._clock.now(), self._lease, limit, kinds)

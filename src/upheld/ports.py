@@ -25,7 +25,7 @@ from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
-from upheld.notices.model import Notice, NoticeState, Owed
+from upheld.notices.model import Notice, NoticeState, Owed, VerdictNews
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
@@ -443,6 +443,30 @@ class Transaction(Protocol):
     def is_owed(self, problem_id: str) -> bool:
         """Whether anything of a problem is still to be told."""
 
+    # what verdicts have come to, to be told to those whom that concerns
+    def add_news(self, news: Sequence[VerdictNews]) -> None:
+        """Adds them; what is there already stays as it is."""
+
+    def take_news(self, now: int, quiet: int, longest: int, limit: int) -> Sequence[VerdictNews]:
+        """What is to be looked at now, of parties of which nothing was added for `quiet`, or something waits for
+        `longest` (microseconds), party by party; of about so many rows. From now on it counts as told, at `now`."""
+
+    def save_news(self, news: VerdictNews) -> None:
+        """Replaces the row."""
+
+    def news_of(self, key: tuple[str, str, str, int], party: str) -> Sequence[VerdictNews]:
+        """What a party was, or is to be told of a verdict, oldest first."""
+
+    def told_of_case(self, case_id: str) -> Sequence[Notice]:
+        """The notices of one case alone, oldest first, without their texts."""
+
+    def told_of_problem(self, problem_id: str, party: str) -> Sequence[Notice]:
+        """The notices to a party of several cases of a problem, or of one that was merged into it, oldest first,
+        without their texts."""
+
+    def summaries_told(self, agreement: str, since: int) -> Sequence[Notice]:
+        """The summaries of an agreement that were recorded since then, oldest first, without their texts."""
+
     # actions and the built-in ticket list
     def save_action(self, action: Action) -> None:
         """Adds it, or replaces the row of the same id."""
@@ -710,6 +734,9 @@ class Store(Protocol):
     def owing(self, before: int, limit: int) -> Sequence[tuple[str, str]]:
         """(tenant, problem) of up to so many problems of which something that happened before that instant
         (microseconds UTC) is still to be told."""
+
+    def with_news(self, now: int, quiet: int, longest: int) -> Sequence[str]:
+        """The tenants of which `Transaction.take_news` would give something."""
 
     def leads(self, tenant: str) -> bool:
         """Whether this process is the one that assesses the tenant: of several on one database, one at a time."""

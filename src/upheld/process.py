@@ -19,6 +19,7 @@ from upheld import (
     alarming,
     announcing,
     claiming,
+    correcting,
     examining,
     expecting,
     foreseeing,
@@ -81,7 +82,8 @@ class Differs(Exception):
 
 class Process:
     """The process over its ports. `parse` reads a portfolio's YAML text, `parse_playbooks` that of playbooks,
-    `parse_topology` a topology's JSON text; `question_link(tenant)` and `problem_link(tenant)` sign links."""
+    `parse_topology` a topology's JSON text; `question_link(tenant)`, `problem_link(tenant)` and `claim_link(tenant)`
+    sign links."""
 
     def __init__(
         self,
@@ -93,11 +95,12 @@ class Process:
         parse_topology: Callable[[str], Topology],
         question_link: Callable[[str], QuestionLink],
         problem_link: Callable[[str], ProblemLink],
+        claim_link: Callable[[str], correcting.ClaimLink],
         rules: Rules = Rules(),
         recorder: Recorder = Recorder(),
     ) -> None:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
-        self._question_link, self._problem_link = question_link, problem_link
+        self._question_link, self._problem_link, self._claim_link = question_link, problem_link, claim_link
         self._topologies, self._books = topologies.Topologies(parse_topology), stepping.Books(parse_playbooks)
         self._portfolios = Portfolios(parse, self._topologies)
         self._as_known = AsKnown(store, measurements, self._portfolios)
@@ -441,6 +444,12 @@ class Process:
             current = self._portfolios.newest(t, tenant)
             links = self._question_link(tenant), self._problem_link(tenant)
             return telling.tell(t, problem_id, current, self._clock.now(), *links)
+
+    def tell_news(self, tenant: str) -> int:
+        """Tells what verdicts have come to, where that was gathered long enough; how many news it looked at."""
+        with self._store.transaction(tenant) as t:
+            current = self._portfolios.newest(t, tenant)
+            return correcting.tell(t, current, self._clock.now(), self._claim_link(tenant))
 
     def outlook(self, tenant: str, case: Case) -> AnyOutlook | None:
         """What is to be expected of the promise that an open case is about; None where it has ended, or is not

@@ -35,6 +35,7 @@ from upheld.cases.decide import Assessed, Command, Join, Observed, Open, Resumed
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import OPEN_STATES, Case
 from upheld.cases.problems import Cause as Shared
+from upheld.correcting import news, news_of_claim
 from upheld.grouping import Reach, end_problem, find_problem, note_restored
 from upheld.in_force import InForce
 from upheld.maintenance.model import GRACE
@@ -238,6 +239,7 @@ class Pulse:
                 if verdict is not None:
                     approver = None if claim.exception is None else claim.claimed_by
                     _tell_billing(t, of_a_claim(tenant, verdict, approver, now))
+                    t.add_news(news_of_claim(verdict, now))
                 t.change_claim(claim, now)
 
         if claims:
@@ -368,6 +370,8 @@ class Pulse:
         if before is not None and before.version != told.verdict.version:
             t.add_outgoing([of_restatement(before, told.verdict, *reason)])
         _tell_billing(t, adjustments(pulse.tenant, before, told.verdict, *reason, _is_claimed(t, before, told.verdict)))
+        if told.rolling_from is None and told.verdict.period_end > pulse.managed_since:
+            t.add_news(news(before, told.verdict, pulse.made.known_at))
 
     def _approver(
         self, t: Transaction, pulse: Round, term: Term, verdict: Verdict, found: Sequence[Cause]

@@ -19,7 +19,7 @@ from upheld.notices.fallback import contact_of, elsewhere, undeliverable
 from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
-from upheld.notices.stages import next_attempt, stop_reason, unsubscribed
+from upheld.notices.stages import next_attempt, stop_reason, unsubscribed, verdicts_told
 from upheld.ports import AgendaEntry, Channels, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
 from upheld.reactions import ARRIVED, outbox_entry
@@ -207,7 +207,8 @@ def _reason_to_stop(t: Transaction, notice: Notice, now: int) -> str | None:
     """Why a notice must not be sent now, by what it is about and by its receiver's wish; None where it may."""
     case = None if notice.case_id is None else t.case(notice.case_id)
     work = None if notice.maintenance_id is None else t.maintenance(notice.maintenance_id)
-    return unsubscribed(_unwanted_since(t, notice)) or stop_reason(notice, case, work, now)
+    verdicts = t.newest(verdicts_told(notice))
+    return unsubscribed(_unwanted_since(t, notice)) or stop_reason(notice, case, work, now, verdicts)
 
 
 def _unwanted_since(t: Transaction, notice: Notice) -> int | None:

@@ -48,6 +48,8 @@ def test_nothing_is_found_in_a_plain_agreement():
 
 CHARGED = "charge: {vpn: {amount: 100, currency: EUR}}\n"
 PEOPLE = "customers: [{id: acme, name: Acme, contacts: {noc: [{email: noc@acme.example}]}}]\n"
+TOLD = "notices: {credit: {within: 1h, to: [customer.noc]}}\n"
+EARNED = "credits: [{below: 99.9 %, share: 25 %}]"
 WEEKDAYS = 'service_hours: {mon-fri: "08:00-18:00"}\n'
 
 CASES = {
@@ -126,8 +128,8 @@ CASES = {
         "promises credits, but nothing is charged for vpn: there is nothing that they are a share of",
     ),
     "claim-before-final": (
-        agreement("credits: [{below: 99.9 %, share: 25 %}]", CHARGED + "claim: {within: 1d}\nlateness: 2d\n"),
-        agreement("credits: [{below: 99.9 %, share: 25 %}]", CHARGED + "claim: {within: 3d}\nlateness: 2d\n"),
+        agreement("credits: [{below: 99.9 %, share: 25 %}]", CHARGED + TOLD + "claim: {within: 1d}\nlateness: 2d\n") + PEOPLE,
+        agreement("credits: [{below: 99.9 %, share: 25 %}]", CHARGED + TOLD + "claim: {within: 3d}\nlateness: 2d\n") + PEOPLE,
         "a credit can be claimed for 1d after its period, but its verdict is final only after 2d",
     ),
     "right-out-of-reach": (
@@ -172,6 +174,21 @@ CASES = {
         agreement(more="notices: {violation: {within: 1h, to: [customer.noc]}}"),
         agreement(more="notices: {violation: {within: 1h, to: [customer.noc]}}") + PEOPLE,
         "notices.violation are for customer.noc, but customer acme is not described: they go nowhere",
+    ),
+    "credit-untold": (
+        agreement(EARNED, CHARGED + "claim: {within: 3d}\n"),
+        agreement(EARNED, CHARGED + TOLD + "claim: {within: 3d}\n") + PEOPLE,
+        "credits must be claimed within 3d, and notices.credit tells no role of the customer that there is one",
+    ),
+    "credit-told-late": (
+        agreement(EARNED, CHARGED + TOLD.replace("1h", "3d") + "claim: {within: 3d}\n") + PEOPLE,
+        agreement(EARNED, CHARGED + TOLD.replace("1h", "2d") + "claim: {within: 3d}\n") + PEOPLE,
+        "notices.credit is due 3d after the verdict is final, when a credit must be claimed within 3d after the period",
+    ),
+    "credit-notice-without-credit": (
+        agreement(more=TOLD) + PEOPLE,
+        agreement(EARNED, CHARGED + TOLD) + PEOPLE,
+        "notices.credit promises to tell of credits, and no objective has any",
     ),
 }  # fmt: skip
 

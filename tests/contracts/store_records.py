@@ -16,7 +16,7 @@ from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.senders import Sender
-from upheld.notices.model import Notice, Owed
+from upheld.notices.model import Notice, Owed, VerdictNews
 from upheld.outgoing.billing import Adjustment
 from upheld.outgoing.claims import Claim
 from upheld.outgoing.model import OutgoingEvent
@@ -136,6 +136,13 @@ def a_brief_case(mark: str = "") -> Case:
 def a_problem(mark: str = "", **changes: object) -> Problem:
     problem = Problem("P-1", "outage", "resource", f"switch{mark}", "open", JUNE + DAY, JUNE + 2 * DAY, "P-0")
     return replace(problem, **changes)  # type: ignore[arg-type]
+
+
+def some_news(mark: str = "", **changes: object) -> VerdictNews:
+    news = VerdictNews(
+        *KEY, 2, "restated", "acme", f"acme{mark}", at=JUNE, not_before=JUNE + 1, told=JUNE + 2, notices=("notice-1",)
+    )
+    return replace(news, **changes)  # type: ignore[arg-type]
 
 
 def an_owed(mark: str = "", **changes: object) -> Owed:

@@ -42,7 +42,7 @@ from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.exclusions import Exclusion
-from upheld.notices.model import Notice, Owed
+from upheld.notices.model import Notice, Owed, VerdictNews
 from upheld.ports import (
     Adoption,
     AgendaEntry,
@@ -156,6 +156,7 @@ def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
         (Event, tables.events),
         (Problem, tables.problems),
         (Owed, tables.owed),
+        (VerdictNews, tables.verdict_news),
         (Action, tables.actions),
         (Ticket, tables.tickets),
         (Notice, tables.notices),

@@ -37,12 +37,14 @@ from store_records import (
     an_exclusion,
     an_outgoing_event,
     an_owed,
+    some_news,
 )
 
 from upheld.actions.model import Action
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case
 from upheld.cases.problems import Happened
+from upheld.notices.model import Notice
 from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
 from upheld.store.transactions import SqlTransaction
@@ -124,6 +126,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda t: t.owed_as_told("P-1", "told", JUNE),
         lambda mark: [an_owed(mark, party="told", told=JUNE)],
     ),
+    "news_of": (lambda t: t.news_of(KEY, "acme"), lambda mark: [some_news(mark)]),
+    "told_of_case": (lambda t: t.told_of_case("case-1"), lambda mark: [a_notice(mark, text="", html="")]),
+    "told_of_problem": (lambda t: t.told_of_problem("P-2", "acme"), lambda mark: [told_of_problem(mark)]),
+    "summaries_told": (lambda t: t.summaries_told("acme-gold", JUNE), lambda mark: [a_summary(mark)]),
     "notices_of": (lambda t: t.notices_of(a_case()), lambda mark: [a_notice(mark)]),
     "notices_promised": (lambda t: t.notices_promised(None, 5), lambda mark: []),
     "agenda_of": (
@@ -213,6 +219,9 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_case(an_ended_case(mark), [an_event(mark, case_id="case-9")])
     t.save_problem(a_problem(mark))
     t.owe([an_owed(mark), an_owed(mark, party="told", told=JUNE)])
+    t.add_news([some_news(mark)])
+    t.save_notice(replace(told_of_problem(mark), text="text"))
+    t.save_notice(replace(a_summary(mark), text="text"))
     t.save_action(an_action(mark))
     t.save_action(a_held_step(mark))
     t.open_ticket(a_ticket(mark))
@@ -248,6 +257,37 @@ def an_ended_case(mark: str) -> Case:
     )
 
 
+def told_of_problem(mark: str) -> Notice:
+    """One to a customer of several cases of a problem, without its texts."""
+    return a_notice(
+        mark,
+        id="notice-2",
+        case_id=None,
+        problem_id="P-2",
+        customer="acme",
+        text="",
+        html="",
+        outside_id="outside-2",
+        together=None,
+    )
+
+
+def a_summary(mark: str) -> Notice:
+    """One of an agreement, without its texts."""
+    name = "summary/acme-gold/2026-06-01T00:00:00Z/customer.noc/0"
+    return a_notice(
+        mark,
+        id=name,
+        kind="credit",
+        case_id=None,
+        problem_id=None,
+        text="",
+        html="",
+        outside_id="outside-3",
+        together=None,
+    )
+
+
 def as_related(case: Case) -> Case:
     return replace(case, verdict={}, periods={}, told={})
 
@@ -280,6 +320,8 @@ def touch_everything(t: Transaction) -> None:
     t.save_problem(a_problem("-touched"))
     t.take_owed("P-1", JUNE, 10)
     t.merge_problem("P-1", a_problem(id="P-2"), JUNE)
+    t.save_news(some_news("-touched"))
+    t.take_news(JUNE + 10**12, 1, 1, 10)
     t.save_action(an_action("-touched"))
     t.note_on_ticket("ticket-1", {"id": "touched", "text": "", "state": None}, "closed")
     t.save_notice(a_notice("-touched"))

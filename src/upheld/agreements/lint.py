@@ -67,6 +67,9 @@ RULES: Mapping[str, str] = {
     "maintenance-counts": "planned work that is announced but not admitted as an exclusion",
     "validity-ended": "an agreement that is no longer valid",
     "nobody-to-tell": "a role without contacts",
+    "credit-untold": "a credit that must be claimed, and no promise to tell the customer of it",
+    "credit-told-late": "a credit that may be told of only when it can no longer be claimed",
+    "credit-notice-without-credit": "a promise to tell of credits where nothing earns any",
 }
 """Every rule with what it finds."""
 
@@ -423,12 +426,37 @@ def _of_agreement(
         if agreement.exclusions is not None and "planned_maintenance" not in agreement.exclusions:
             text = "planned work is announced, but exclusions: do not admit planned_maintenance: it counts as bad"
             yield finding("maintenance-counts", "note", ("exclusions",), text)
+    for rule, severity, path, text in _of_credit_notices(agreement):
+        yield finding(rule, severity, path, text)
     yield from _untold(portfolio, agreement, place)
+
+
+def _of_credit_notices(agreement: Agreement) -> Iterator[tuple[str, Severity, tuple[str | int, ...], str]]:
+    """(rule, severity, field, text)"""
+    told, claim = agreement.notices.credit, agreement.claim
+    earned = any(promise.credits for promise in agreement.promises)
+    if told is not None and not earned:
+        text = "notices.credit promises to tell of credits, and no objective has any"
+        yield "credit-notice-without-credit", "warning", ("notices", "credit"), text
+    if claim is None or not earned:
+        return
+    if told is None or not any(role.startswith("customer.") for role in told.to):
+        text = (
+            f"credits must be claimed within {format_duration(claim.within)}, and notices.credit tells no role of the "
+            f"customer that there is one"
+        )
+        yield "credit-untold", "warning", ("claim",), text
+    elif told.within is not None and told.within >= claim.within:
+        text = (
+            f"notices.credit is due {format_duration(told.within)} after the verdict is final, when a credit must be "
+            f"claimed within {format_duration(claim.within)} after the period"
+        )
+        yield "credit-told-late", "warning", ("notices", "credit", "within"), text
 
 
 def _untold(portfolio: Portfolio, agreement: Agreement, place: tuple[str | int, ...]) -> Iterator[Finding]:
     customer = next((party for party in portfolio.customers if party.id == agreement.customer), None)
-    for name in ("violation", "degradation", "restoration", "maintenance"):
+    for name in ("violation", "degradation", "restoration", "maintenance", "credit"):
         notice = getattr(agreement.notices, name)
         for number, role in enumerate(notice.to if notice is not None else ()):
             of_customer = role.startswith("customer.")

@@ -215,7 +215,7 @@ def _roles_told(agreement: Agreement) -> list[tuple[str, tuple[str, ...]]]:
     notices = agreement.notices
     told = [
         (f"notices.{name}.to", promise.to)
-        for name in ("violation", "degradation", "restoration", "no_data", "maintenance")
+        for name in ("violation", "degradation", "restoration", "no_data", "maintenance", "credit")
         if (promise := getattr(notices, name)) is not None
     ]
     return [

@@ -35,6 +35,8 @@ class Notices(Document):
     no_data: Notice | None = None
     """That a series has fallen silent; where it is not said, the provider's own roles of the others are told."""
     maintenance: MaintenanceNotice | None = None
+    credit: Notice | None = None
+    """That a credit is due or can be claimed; `within` runs from when its verdict is final."""
 
 
 class Handling(Document):

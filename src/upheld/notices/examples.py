@@ -1,22 +1,30 @@
 """An example of every kind of notice, in every language: for previews, for the check of a provider's own texts, and for
 tests. A provider, a customer and an agreement that there are not, and what could happen to them. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from upheld.agreements.contacts import Language
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.parties import Party
 from upheld.agreements.units import DAY, HOUR, parse_instant
+from upheld.assessment.verdict import Credit as Money
+from upheld.assessment.verdict import Verdict
+from upheld.assessment.versions import Cause
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
+from upheld.notices.conclusions import Word as Said
+from upheld.notices.conclusions import of_verdict
 from upheld.notices.digest import digest_of
 from upheld.notices.fallback import undeliverable
 from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
+from upheld.notices.settled import About, Addressee, Correction, What, plan_corrections, plan_credits
+from upheld.notices.settled import Credit as CreditTold
 from upheld.notices.word_of_works import Earlier, Word
 
 PORTFOLIO = Portfolio.model_validate(
@@ -116,6 +124,7 @@ AT = instant("2026-06-01T22:45:00Z")
 RESTORED = instant("2026-06-01T22:44:00Z")
 CLOSED = instant("2026-06-02T07:15:30Z")
 SOLVED = instant("2026-06-02T09:30:00Z")
+SETTLED = instant("2026-07-01T09:00:00Z")
 
 
 def verdict(**changes: Any) -> Mapping[str, Any]:
@@ -290,6 +299,7 @@ def _of_work(
 def _of_problem(kind: NoticeKind, role: str) -> Example:
     """Three services that one problem hits, told to a role."""
     facts: dict[str, Any] = {"status": "violated", "objective": "availability", "asked": 1}
+    facts |= {name: verdict()[name] for name in ("period_start", "version", "final", "attained", "claim_by")}
     facts["answer_by"] = AT + DAY if kind == "question" else None
     facts["credit"] = {"amount": "120.00", "currency": "EUR"} if kind == "violation" else None
     rows = [
@@ -317,6 +327,98 @@ def _of_problem(kind: NoticeKind, role: str) -> Example:
         )[0]
 
     return Example(kind, make)
+
+
+def _settled(**changes: Any) -> Verdict:
+    """June 2026, over and broken: the verdict that `verdict` gives as JSON."""
+    given: dict[str, Any] = {
+        "agreement": "acme-vpn-gold",
+        "objective": "availability",
+        "service": "vpn-0042",
+        "customer": "acme",
+        "period_start": instant("2026-05-31T22:00:00Z"),
+        "period_end": instant("2026-06-30T22:00:00Z"),
+        "status": "violated",
+        "final": True,
+        "attained": "0.998981481481",
+        "good": 43156,
+        "bad": 44,
+        "missing": 0,
+        "excluded": 0,
+        "budget": "43.2",
+        "spent": "44",
+        "at_risk_at": None,
+        "violated_at": None,
+        "credit": Money(Decimal("120.00"), "EUR"),
+        "evidence": (),
+    } | changes
+    return Verdict(**given)
+
+
+_KEPT = {"status": "met", "attained": "0.999953703703", "bad": 2, "spent": "2", "credit": None, "version": 2}
+
+
+def _about(settled: Verdict, of_case: bool) -> About:
+    return About(settled, AGREEMENT, "case-7f3a" if of_case else None, None)
+
+
+def _told(told: Verdict, language: Language) -> Said:
+    """What the NOC was told of a verdict: on 1 July, once it was final."""
+    notice = replace(EXAMPLES["violation"].make(language), state="sent", sent_at=SETTLED if told.final else AT)
+    return Said(notice, of_verdict(told))
+
+
+def _of_credits(credits: Callable[[Language], Sequence[CreditTold]], role: str = "customer.billing") -> Example:
+    def make(language: Language) -> Notice:
+        to, party, provider, party_id = _addressee(role, language)
+        return plan_credits(credits(language), to, party, provider, party_id, SETTLED)
+
+    return Example("credit", make)
+
+
+def _of_corrections(now: Sequence[Verdict], role: str = "customer.noc") -> Example:
+    cause = Cause("exclusion_granted", "force_majeure", ((AT, AT + DAY),))
+
+    def make(language: Language) -> Notice:
+        to, party, provider, party_id = _addressee(role, language)
+        corrections = [
+            Correction(
+                _about(one, len(now) == 1),
+                _told(_settled(service=one.service), language),
+                [cause, Cause("late_data")] if len(now) == 1 else [cause],
+                "Grace Hopper",
+                ("customer.noc", "customer.billing") if party_id else ("account-manager",),
+            )
+            for one in now
+        ]
+        return plan_corrections(corrections, to, party, provider, party_id, SETTLED + 4 * DAY)
+
+    return Example("restatement", make)
+
+
+def _addressee(role: str, language: Language) -> tuple[Addressee, Party, Party, str]:
+    customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+    if not role.startswith("customer."):
+        return Addressee(provider.contacts[role][0], role, 0), provider, provider, ""
+    return Addressee(customer.contacts["noc"][0], role, 0), customer, provider, customer.id
+
+
+def _due(what: What, settled: Verdict, of_case: bool = True) -> Callable[[Language], list[CreditTold]]:
+    def credits(language: Language) -> list[CreditTold]:
+        before = _told(_settled(final=False), language) if what in ("changed", "withdrawn") else None
+        link = "https://sla.north.example/claim/token-of-customer.billing-0" if what == "claim" else None
+        return [CreditTold(_about(settled, of_case), what, before, link)]
+
+    return credits
+
+
+def _several(language: Language) -> list[CreditTold]:
+    other = _settled(service="vpn-0043", credit=Money(Decimal("80.00"), "EUR"))
+    return [*_due("due", _settled(), False)(language), *_due("claim", _claimable(other), False)(language)]
+
+
+def _claimable(settled: Verdict) -> Verdict:
+    return replace(settled, claim_by=instant("2026-07-30T22:00:00Z"))
 
 
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
@@ -363,6 +465,16 @@ EXAMPLES: Mapping[str, Example] = {
         case(kind="no_data", verdict=MET, findings=SILENT, state="closed", closed_at=CLOSED, outcome="resumed"),
     ),
     "withdrawn": _of_case("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
+    "credit": _of_credits(_due("due", _settled())),
+    "credit-to-claim": _of_credits(_due("claim", _claimable(_settled()))),
+    "credit-claimed": _of_credits(_due("claimed", _claimable(_settled()))),
+    "credit-changed": _of_credits(_due("changed", _settled(credit=Money(Decimal("240.00"), "EUR")))),
+    "credit-withdrawn": _of_credits(_due("withdrawn", _settled(**_KEPT | {"version": 1}))),
+    "credit-of-several": _of_credits(_several),
+    "credit-to-account-manager": _of_credits(_due("due", _settled()), "account-manager"),
+    "restatement": _of_corrections([_settled(**_KEPT)]),
+    "restatement-of-several": _of_corrections([_settled(**_KEPT), _settled(**_KEPT | {"service": "vpn-0043"})]),
+    "restatement-to-account-manager": _of_corrections([_settled(**_KEPT)], "account-manager"),
     "undeliverable": _undeliverable("duty@acme.example"),
     "undeliverable-anywhere": _undeliverable(None),
     "digest": _digest(),

@@ -180,6 +180,26 @@ def _parties(
     }
 
 
+def verdict_facts(verdict: Mapping[str, Any], agreement: Agreement | None, reader: Reader) -> dict[str, Any]:
+    """What a text may say of a verdict (as JSON has it): of one that is no longer promised, less. `customer` is its
+    id."""
+    promises = () if agreement is None else agreement.promises
+    objective = next((o for o in promises if o.id == verdict["objective"]), None)
+    return {
+        "agreement": one_line(verdict["agreement"]),
+        "objective": one_line(verdict["objective"]),
+        "service": one_line(verdict["service"]),
+        "customer": one_line(verdict["customer"]),
+        "promise": None if objective is None else promise(objective, reader),
+        "period": None if agreement is None else _period(verdict, agreement, reader),
+        "status": verdict["status"],
+        "attained": None if objective is None else _attained(objective, verdict, reader),
+        "bad": _bad(objective, verdict),
+        "credit": _credit(verdict),
+        "claim_by": _instant(verdict, "claim_by"),
+    }
+
+
 def promise(objective: Objective, reader: Reader) -> dict[str, str | int | None]:
     """The promise by its parts, for a template to put into words: `kind`, `metric`, `aggregate`, `target` (such as
     `99.9 %` or `40`, as the reader writes it), `operator` (of a bound), `calendar` with its `billing_day`, or

@@ -24,6 +24,8 @@ GATHER = 10 * SECOND
 CASES_LISTED = 50
 """Cases that a notice lists at most; it says how many there are."""
 
+_OF_VERDICT = ("period_start", "version", "final", "attained", "credit", "claim_by")
+
 ProblemLink = Callable[[Owed, str], str]
 """(one of the rows, contact) -> the signed link on which that contact answers for all cases of the notice."""
 
@@ -38,7 +40,7 @@ def owed_of(
         "service": case.service,
         "objective": case.objective,
         "status": case.verdict["status"],
-        "credit": case.verdict["credit"],
+        **{name: case.verdict[name] for name in _OF_VERDICT},
         "asked": case.asked,
         "answer_by": answer_by(kind, agreement, at),
     }
@@ -105,5 +107,5 @@ def _by_contact(
 
 
 def _case_data(row: Owed) -> dict[str, Any]:
-    facts = {name: row.facts[name] for name in ("service", "objective", "status", "credit")}
+    facts = {name: row.facts[name] for name in ("service", "objective", "status", *_OF_VERDICT)}
     return {"id": row.case_id, "customer": row.customer, "agreement": row.agreement} | facts

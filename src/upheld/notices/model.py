@@ -25,6 +25,8 @@ NoticeKind = Literal[
     "maintenance_overrun",
     "undeliverable",
     "digest",
+    "credit",
+    "restatement",
 ]
 Channel = Literal["email", "webhook", "page", "none"]
 NoticeState = Literal["recorded", "sent", "failed", "stopped"]
@@ -100,3 +102,30 @@ class Owed:
     facts: Mapping[str, Any] = field(default_factory=dict)
     arrived: int | None = None
     told: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictNews:
+    """That a verdict has come to something that a party may have to be told: a credit, or other figures than it was
+    told before. It is gathered for a moment, and then looked at, no sooner than `not_before`. `party` is a customer, or
+    "" for the provider's own. `occasion`: in the version `version` it was `restated`, or is `final`, or its credit was
+    claimed (`claim`). `at` is when that came to be known, `told` when it was last looked at (None: it is still to be),
+    and `notices` are the ids of those that tell of it."""
+
+    agreement: str
+    objective: str
+    service: str
+    period_start: int
+    version: int
+    occasion: Literal["restated", "final", "claim"]
+    party: str
+    customer: str
+    at: int
+    not_before: int
+    told: int | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """The verdict's."""
+        return self.agreement, self.objective, self.service, self.period_start

@@ -50,7 +50,7 @@ def plan_case_notices(
         key = f"{case.id}/{occasion}/{role}/{number}"
         common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id}
         if contact is None:
-            notices.append(_nobody(key, kind, role, at, due_by, common))
+            notices.append(nobody(key, kind, role, at, due_by, common))
             continue
         link = None
         if kind in ("question", "reminder"):
@@ -103,7 +103,7 @@ def plan_maintenance_notices(
             "maintenance_id": maintenance.id,
         }
         if contact is None:
-            notices.append(_nobody(key, told_as, role, at, due_by, common))
+            notices.append(nobody(key, told_as, role, at, due_by, common))
             continue
         reader = _reader(role, contact, agreement, customer, provider)
         context = maintenance_context(
@@ -300,7 +300,8 @@ def recorded(
     )
 
 
-def _nobody(key: str, kind: NoticeKind, role: str, at: int, due_by: int | None, common: Mapping[str, Any]) -> Notice:
+def nobody(key: str, kind: NoticeKind, role: str, at: int, due_by: int | None, common: Mapping[str, Any]) -> Notice:
+    """A notice that is stopped because its role has no contact."""
     whose = "the customer" if role.startswith(CUSTOMER) else "the provider"
     return Notice(
         id=key,

@@ -3,14 +3,17 @@
 Functions over plain data; what they decide is kept and done by the process. Instants in microseconds UTC.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from upheld.agreements.units import HOUR, SECOND
+from upheld.assessment.verdict import Verdict
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.wording import instant_words
+from upheld.notices.conclusions import Key, holds, of_verdict, said
 from upheld.notices.model import Notice
 
 FIRST_DELAY = 30 * SECOND
@@ -21,13 +24,25 @@ MAX_ATTEMPTS = 20
 Stage = Callable[[Notice, Case | None, Maintenance | None, int], str | None]
 
 
-def stop_reason(notice: Notice, case: Case | None, maintenance: Maintenance | None, now: int) -> str | None:
+def stop_reason(
+    notice: Notice,
+    case: Case | None,
+    maintenance: Maintenance | None,
+    now: int,
+    verdicts: Mapping[Key, Verdict] = MappingProxyType({}),
+) -> str | None:
     """Why the notice must not be sent now, as `stage: reason`; None where it may. `case` and `maintenance` are those
-    that the notice names, as they are now."""
+    that the notice names, and `verdicts` those that it tells of (`verdicts_told`), as they are now."""
     for name, stage in STAGES:
         if (reason := stage(notice, case, maintenance, now)) is not None:
             return f"{name}: {reason}"
-    return None
+    restated = _restated(notice, verdicts, now)
+    return None if restated is None else f"past its point: {restated}"
+
+
+def verdicts_told(notice: Notice) -> list[Key]:
+    """The verdicts that a notice of credits, or a correction, tells of."""
+    return [*said(notice)] if notice.kind in ("credit", "restatement") else []
 
 
 def unsubscribed(since: int | None) -> str | None:
@@ -108,6 +123,23 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
     if sequence is not None and sequence < maintenance.sequence:
         return "the work was planned anew, which is announced instead"
     return None
+
+
+def _restated(notice: Notice, verdicts: Mapping[Key, Verdict], now: int) -> str | None:
+    """Of a notice of several verdicts what still holds is worth telling, and the rest is corrected afterwards."""
+    told = {key: one for key, one in said(notice).items() if key in verdicts} if verdicts else {}
+    if not told:
+        return None
+    if not any(holds(one, of_verdict(verdicts[key])) for key, one in told.items()):
+        return "the verdict was restated since, which is told instead"
+    to_claim = notice.kind == "credit" and all(one["what"] == "claim" for one in _credits(notice))
+    deadlines = [verdicts[key].claim_by or 0 for key in told]
+    return "the credit can no longer be claimed" if to_claim and max(deadlines) < now else None
+
+
+def _credits(notice: Notice) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (notice.payload or {}).get("data", {}).get("credits", ())
+    return found
 
 
 def _data(notice: Notice, name: str) -> Mapping[str, Any]:

@@ -24,9 +24,9 @@ from upheld.actions.model import Action, Ticket
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Happened, Problem, suspect
-from upheld.notices.model import Notice, NoticeState, Owed
+from upheld.notices.model import Notice, NoticeState, Owed, VerdictNews
 from upheld.ports import Conflict
-from upheld.store import problems, related, steps, tables
+from upheld.store import problems, related, steps, tables, verdict_news
 from upheld.store.rows import from_row, to_row
 from upheld.store.tenant_rows import TenantRows
 
@@ -170,6 +170,31 @@ class Casework(TenantRows):
     def is_owed(self, problem_id: str) -> bool:
         self._settle()
         return problems.is_owed(self._connection, self._tenant, problem_id)
+
+    # -- what verdicts have come to
+
+    def add_news(self, news: Sequence[VerdictNews]) -> None:
+        self._add_later(tables.verdict_news, [to_row(one) for one in news])
+
+    def take_news(self, now: int, quiet: int, longest: int, limit: int) -> Sequence[VerdictNews]:
+        self._settle()
+        return verdict_news.take(self._connection, self._tenant, now, quiet, longest, limit)
+
+    def save_news(self, news: VerdictNews) -> None:
+        self._put(tables.verdict_news, to_row(news))
+
+    def news_of(self, key: tuple[str, str, str, int], party: str) -> Sequence[VerdictNews]:
+        self._settle()
+        return verdict_news.of_verdict(self._connection, self._tenant, key, party)
+
+    def told_of_case(self, case_id: str) -> Sequence[Notice]:
+        return verdict_news.told_of_case(self._connection, self._tenant, case_id)
+
+    def told_of_problem(self, problem_id: str, party: str) -> Sequence[Notice]:
+        return verdict_news.told_of_problem(self._connection, self._tenant, problem_id, party)
+
+    def summaries_told(self, agreement: str, since: int) -> Sequence[Notice]:
+        return verdict_news.summaries(self._connection, self._tenant, agreement, since)
 
     # -- actions and tickets
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, Outflow, StoreFailed
 from upheld.recorder import Recorder
-from upheld.store import log, manifest, problems, tables
+from upheld.store import log, manifest, problems, tables, verdict_news
 from upheld.store.appending import Appending
 from upheld.store.census import census
 from upheld.store.claiming import any_due, claiming
@@ -131,6 +131,10 @@ class SqlStore:
     def owing(self, before: int, limit: int) -> Sequence[tuple[str, str]]:
         with self._begin(writing=False) as connection:
             return problems.owing(connection, before, limit)
+
+    def with_news(self, now: int, quiet: int, longest: int) -> Sequence[str]:
+        with self._begin(writing=False) as connection:
+            return verdict_news.tenants(connection, now, quiet, longest)
 
     def leads(self, tenant: str) -> bool:
         return self._leading.leads(tenant)

@@ -351,6 +351,38 @@ owed = Table(
     Index("owed_told", "tenant", "problem", "party", "told"),
 )
 
+# Verdicts that have come to something of which a party may have to be told, gathered for a moment before it is; then
+# what it was told of them.
+verdict_news = Table(
+    "verdict_news",
+    metadata,
+    _column("tenant", Text),
+    _column("agreement", Text),
+    _column("objective", Text),
+    _column("service", Text),
+    _column("period_start", BigInteger),
+    _column("version", Integer),
+    _column("occasion", Text),
+    _column("party", Text),
+    _column("customer", Text),
+    _column("at", BigInteger),
+    _column("not_before", BigInteger),
+    _column("told", BigInteger, optional=True),
+    _column("notices", _DOCUMENT),
+    PrimaryKeyConstraint(
+        *("tenant", "agreement", "objective", "service", "period_start", "version", "occasion", "party")
+    ),
+    Index(
+        "verdict_news_to_tell",
+        "tenant",
+        "party",
+        "at",
+        "not_before",
+        sqlite_where=text("told IS NULL"),
+        postgresql_where=text("told IS NULL"),
+    ),
+)
+
 events = Table(
     "events",
     metadata,

@@ -70,6 +70,8 @@ NOTICE_KIND = {
     "maintenance_reminder": "Reminder",
     "maintenance_cancelled": "Cancellation",
     "update": "Update",
+    "credit": "Credit",
+    "restatement": "Correction",
 }
 NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
 ACTION_STATE = {

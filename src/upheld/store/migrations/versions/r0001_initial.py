@@ -217,6 +217,34 @@ def upgrade() -> None:
     )
     op.create_index("owed_told", "owed", ["tenant", "problem", "party", "told"], unique=False)
     op.create_table(
+        "verdict_news",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("period_start", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("occasion", sa.Text(), nullable=False),
+        sa.Column("party", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.Column("notices", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            *("tenant", "agreement", "objective", "service", "period_start", "version", "occasion", "party"),
+            name="verdict_news_pk",
+        ),
+    )
+    op.create_index(
+        "verdict_news_to_tell",
+        "verdict_news",
+        ["tenant", "party", "at", "not_before"],
+        unique=False,
+        sqlite_where=sa.text("told IS NULL"),
+        postgresql_where=sa.text("told IS NULL"),
+    )
+    op.create_table(
         "alarms",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
