@@ -1,5 +1,6 @@
 """Mapping files, and what they make of labels."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,14 @@ def test_what_becomes_nothing_says_why(labels: dict[str, str], reason: str) -> N
     [
         (('"{instance}"', '"{instance"'), "5: series[0].service", "a label stands in braces, such as {instance}"),
         (('"{instance}"', '"{}"'), "5: series[0].service", "a label stands in braces, such as {instance}"),
-        (('"rtt_(seconds|s)"', '"rtt_("'), "8: series[1].labels.__name__", "is not a regular expression"),
+        (
+            ('"rtt_(seconds|s)"', '"rtt_("'),
+            "8: series[1].labels.__name__",
+            "is not a regular expression of RE2: missing )",
+        ),
+        (('"rtt_(seconds|s)"', '"(a)\\\\1"'), "8: series[1].labels.__name__", "invalid escape sequence: \\1"),
+        (('"rtt_(seconds|s)"', '"(?=a)a"'), "8: series[1].labels.__name__", "invalid perl operator: (?="),
+        (('"rtt_(seconds|s)"', '"(.{900}a.{900}){9}"'), "8: series[1].labels.__name__", "is not a regular expression"),
         (("scale: 1000", "scale: 0"), "11: series[1].scale", "write a number other than 0"),
         (("scale: 1000", "scale: many"), "11: series[1].scale", "write a number"),
         (("scale: 1000", "factor: 1000"), "11: series[1].factor", "unknown field"),
@@ -74,6 +82,31 @@ def test_a_faulty_mapping_names_line_and_field(change: tuple[str, str], place: s
         parse_mapping(MAPPING.replace(*change), "mapping.yaml")
     assert any(f"{f.line}: {f.field}".startswith(place) and message in f.message for f in caught.value.faults), str(
         caught.value
+    )
+
+
+def test_what_is_wrong_inside_a_value_is_all_that_is_said_of_it() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_mapping(MAPPING.replace('"rtt_(seconds|s)"', '"rtt_("'), "mapping.yaml")
+    assert [fault.field for fault in caught.value.faults] == ["series[1].labels.__name__.regex"]
+    with pytest.raises(InputError) as caught:
+        parse_mapping(MAPPING.replace("job: [blackbox, pings]", "job: [blackbox, 7]"), "mapping.yaml")
+    assert [fault.field for fault in caught.value.faults] == ["series[0].labels.job[1]"]
+
+
+def test_no_pattern_takes_more_than_a_time_in_proportion_to_the_label() -> None:
+    """Backtracking would double its time with each letter: this ends in no lifetime, and RE2 is done at once."""
+    mapping = parse_mapping(MAPPING.replace('"rtt_(seconds|s)"', '"(a+)+"'), "mapping.yaml")
+    assert place(mapping, {"__name__": "a" * 2000 + "b", "site": "x", "kind": "y"}) == Unmapped("no rule matches")
+    assert place(mapping, {"__name__": "a" * 2000, "site": "x", "kind": "y"}) == Place("vpn-x", "rtt-y", Decimal(1000))
+
+
+def test_a_label_too_long_for_a_pattern_is_told() -> None:
+    found = became(__name__="rtt_s" + "s" * 2048)
+    assert isinstance(found, Unmapped)
+    assert found.reason == "no rule matches: the label __name__ has more than 2048 characters, and no pattern takes it"
+    assert became(__name__="probe_success", job="pings", instance="x", path="p" * 5000) == Place(
+        "x", "reachable", Decimal(1)
     )
 
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping as Labels
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Self
+from functools import lru_cache
+from typing import Annotated, Any, Self
 
+import re2
 from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Name
@@ -18,6 +20,11 @@ from upheld.measurements.parts import Part, named
 
 TEMPORALITY, DELTA = "__temporality__", "delta"
 """The label of OTLP's sums that tell by how much they rose, and not how much they have come to."""
+MAX_MATCHED = 2048
+"""So many characters of a label's value are compared with a pattern, and no more."""
+_PATTERN_MEMORY = 256 << 10
+"""Bytes that a pattern and its automaton may take: the worst that fits compares the longest value in a tenth of a
+second."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _PROPER = re.compile(r"[^\s*/][^\x00-\x1f]{0,199}")
 
@@ -35,10 +42,21 @@ def _check_pattern(text: object) -> str:
     if not isinstance(text, str):
         raise ValueError("write a regular expression as a text")
     try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+        _compiled(text)
+    except re2.error as error:
+        raise ValueError(f"{text!r} is not a regular expression of RE2: {error.args[0].decode()}") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{text!r} is not a regular expression: it is no Unicode") from None
     return text
+
+
+@lru_cache(1024)
+def _compiled(pattern: str) -> Any:
+    """A pattern by RE2, as in Prometheus: it takes a time in proportion to the text, whatever the pattern. Python's own
+    engine can be kept busy for hours by one pattern and one short text."""
+    options = re2.Options()
+    options.max_mem, options.log_errors = _PATTERN_MEMORY, False
+    return re2.compile(pattern, options)
 
 
 def _check_scale(number: object) -> Decimal:
@@ -55,7 +73,7 @@ Template = Annotated[str, BeforeValidator(_check_template)]
 
 
 class Pattern(Document):
-    """A label's value, all of it, matches a regular expression."""
+    """A label's value, all of it, matches a regular expression in the syntax of RE2."""
 
     regex: Annotated[str, BeforeValidator(_check_pattern)]
 
@@ -104,7 +122,7 @@ class AlarmRule(Matching):
 
 def _has(value: str, wanted: str | tuple[str, ...] | Pattern) -> bool:
     if isinstance(wanted, Pattern):
-        return re.fullmatch(wanted.regex, value) is not None
+        return len(value) <= MAX_MATCHED and _compiled(wanted.regex).fullmatch(value) is not None
     return value in wanted if isinstance(wanted, tuple) else value == wanted
 
 
@@ -163,7 +181,7 @@ def place(mapping: Mapping, labels: Labels[str, str]) -> Place | Unmapped:
                 return found
             metric = found[1] if rule.part is None else named(found[1], rule.part)
             return Place(found[0], metric, rule.scale, counter)
-    return Unmapped("no rule matches")
+    return _unmatched(mapping.series, labels)
 
 
 def alarm_place(mapping: Mapping, labels: Labels[str, str]) -> AlarmPlace | Unmapped:
@@ -181,7 +199,18 @@ def alarm_place(mapping: Mapping, labels: Labels[str, str]) -> AlarmPlace | Unma
             None if rule.metric is None else found[1],
             None if priority is None else rule.priorities.get(priority, priority),
         )
-    return Unmapped("no rule matches")
+    return _unmatched(mapping.alarms, labels)
+
+
+def _unmatched(rules: Sequence[Matching], labels: Labels[str, str]) -> Unmapped:
+    """That no rule matches; and why not, where a label is too long to be compared with a rule's pattern."""
+    compared = {name for rule in rules for name, wanted in rule.labels.items() if isinstance(wanted, Pattern)}
+    longest = next((name for name in sorted(compared) if len(labels.get(name, "")) > MAX_MATCHED), None)
+    if longest is None:
+        return Unmapped("no rule matches")
+    return Unmapped(
+        f"no rule matches: the label {longest} has more than {MAX_MATCHED} characters, and no pattern takes it"
+    )
 
 
 def labels_named(mapping: Mapping) -> frozenset[str]:
@@ -199,7 +228,7 @@ def may_feed(rule: AlarmRule, service: str, metric: str) -> bool:
 
 def _may_be(template: str, name: str) -> bool:
     texts = _PLACE.split(template)[::2]  # between them the labels' names
-    return re.fullmatch(".+".join(map(re.escape, texts)), name) is not None
+    return _compiled(".+".join(map(re2.escape, texts))).fullmatch(name) is not None
 
 
 def _names(

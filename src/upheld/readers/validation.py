@@ -28,7 +28,7 @@ def validate(model: type[Model], source: Source) -> Model:
     try:
         valid = model.model_validate(source.value)
     except ValidationError as error:
-        faults += [_fault(model, source, one) for one in error.errors(include_url=False) if not _follows(one)]
+        faults += _faults(model, source, error.errors(include_url=False))
         valid = None
     if faults:
         raise InputError(sorted(set(faults), key=lambda fault: (fault.line or 0, fault.field)))
@@ -48,13 +48,34 @@ def validate_record(
         ]
 
 
+_OF_A_KIND = {
+    "string_type",
+    "tuple_type",
+    "list_type",
+    "model_type",
+    "model_attributes_type",
+    "mapping_type",
+    "dict_type",
+}
+"""That a value is not text, not a list or not a mapping."""
+
+
+def _faults(model: type[BaseModel], source: Source, errors: Sequence[ErrorDetails]) -> list[Fault]:
+    """The faults of a document. Where a field may be of several kinds, what is wrong inside the value tells which it is
+    meant to be: that it is not of another kind is not told then."""
+    placed = [(_path(source.root, one), one) for one in errors if not _follows(one)]
+    inside = {path[:depth] for path, _ in placed for depth in range(len(path))}
+    return [
+        _fault(model, source, path, one) for path, one in placed if one["type"] not in _OF_A_KIND or path not in inside
+    ]
+
+
 def _follows(error: ErrorDetails) -> bool:
     """Whether an error only follows from others: a list counts as too short where all of its entries are faulty."""
     return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
-def _fault(model: type[BaseModel], source: Source, error: ErrorDetails) -> Fault:
-    path = _path(source.root, error)
+def _fault(model: type[BaseModel], source: Source, path: tuple[str | int, ...], error: ErrorDetails) -> Fault:
     message = _message(model, error, path)
     path, message = _named_field(source, path, message)
     return Fault(source.name, _line(source, path, message), field_text(path), message)
