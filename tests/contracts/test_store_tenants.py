@@ -269,6 +269,7 @@ def told_of_problem(mark: str) -> Notice:
         html="",
         outside_id="outside-2",
         together=None,
+        sent_at=None,
     )
 
 
@@ -285,6 +286,7 @@ def a_summary(mark: str) -> Notice:
         html="",
         outside_id="outside-3",
         together=None,
+        sent_at=None,
     )
 
 
