@@ -33,12 +33,14 @@ from upheld.measurements.model import AHEAD
 from upheld.noticeboard import Noticeboard
 from upheld.notices.links import ClaimQuestion, Links, ProblemQuestion, Question, Receipt, StepQuestion
 from upheld.notices.model import Owed
+from upheld.notices.templating import AS_SHIPPED, put_in_use
 from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
 from upheld.process import Process
 from upheld.pulse import Rules
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
+from upheld.readers.templates import read_templates
 from upheld.readers.topology import parse_topology
 from upheld.recorder import Recorder
 from upheld.replaying import Replays
@@ -120,6 +122,8 @@ class Settings(BaseSettings):
     """Where tickets are opened; without it they go to the built-in list."""
     ticket_secret: SecretStr | None = None
     """The secret that signs what goes to the ticket webhook (Standard Webhooks, whsec_...)."""
+    templates: Path | None = None
+    """A folder of the provider's own texts of notices, in place of those that are shipped."""
     channels: Path | None = None
     """A file that says where playbooks reach outside."""
     allowed_callbacks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -184,6 +188,7 @@ class Application:
     that the settings ask for."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        put_in_use(AS_SHIPPED if settings.templates is None else read_templates(settings.templates))
         self.telemetry = Telemetry(_traces(settings))
         database = open_store(settings.database_url, self.telemetry, settings.log_files)
         self._compactor, self._compacts_at = database.compactor, 0.0

@@ -121,6 +121,12 @@ def test_a_notice_arrives_as_text_and_html(relay: Relay, inbox: Inbox) -> None:
     assert "Söhne" in NOTICE.text
 
 
+def test_answers_go_to_where_the_provider_wants_them(relay: Relay, inbox: Inbox) -> None:
+    mailer(relay()).send(TENANT, replace(NOTICE, reply_to="noc@north.example"))
+    mailer(relay()).send(TENANT, NOTICE)
+    assert [message["Reply-To"] for message in inbox.messages] == ["noc@north.example", None]
+
+
 def test_an_announcement_carries_its_calendar_entry(relay: Relay, inbox: Inbox) -> None:
     notice = announcement()
     mailer(relay()).send(TENANT, notice)

@@ -12,10 +12,9 @@ import pytest
 from jinja2 import meta, nodes
 
 from upheld.agreements.contacts import Language
-from upheld.notices import texts
 from upheld.notices.examples import EXAMPLES, example
 from upheld.notices.formats import LOCALES
-from upheld.notices.texts import TEMPLATES
+from upheld.notices.templating import AS_SHIPPED, TEMPLATES
 
 NEEDS = (
     "a template stands in the folder of every language (src/upheld/notices/templates/en, de, fr, es), with the same "
@@ -24,7 +23,7 @@ NEEDS = (
 )
 OTHERS = [language for language in get_args(Language) if language != "en"]
 NAMES = sorted(path.name for path in (TEMPLATES / "en").iterdir())
-ENVIRONMENT = texts._environment(False)
+ENVIRONMENT = AS_SHIPPED.environment(None, False)
 
 
 def tree(language: str, name: str) -> nodes.Template:

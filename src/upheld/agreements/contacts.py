@@ -20,10 +20,13 @@ Medium = Literal["email", "webhook", "page"]
 """What carries a notice to an address; `page` is SMS, chat or a telephone, by way of Apprise."""
 
 
+Email = Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", max_length=254)]
+
+
 class Address(Document):
     """One place where a notice can be sent to: exactly one of its media."""
 
-    email: Annotated[str, Field(pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", max_length=254)] | None = None
+    email: Email | None = None
     webhook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)] | None = None
     secret: Annotated[str | None, Field(min_length=24, repr=False)] = None
     """The webhook's signing secret (Standard Webhooks, `whsec_...`)."""

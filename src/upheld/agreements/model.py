@@ -168,6 +168,9 @@ class Portfolio(Document):
     def _ids_unique(self) -> Self:
         check_unique("customers", [c.id for c in self.customers])
         check_unique("resources", [r.id for r in self.resources])
+        for number, customer in enumerate(self.customers):
+            if customer.brand is not None:
+                raise ValueError(f"customers.{number}.brand: is the provider's only")
         return self
 
     @model_validator(mode="after")

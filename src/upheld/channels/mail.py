@@ -122,6 +122,8 @@ def compose(tenant: str, notice: Notice, sender: Address, stop_link: StopLink | 
     message = EmailMessage(_POLICY)
     message["From"] = sender
     message["To"] = receiver
+    if notice.reply_to is not None:
+        message["Reply-To"] = _mailbox(notice.reply_to) or sender
     message["Subject"] = notice.subject
     message["Date"] = format_datetime(to_datetime(notice.recorded_at))
     message["Message-ID"] = message_id(tenant, notice, sender.domain)

@@ -14,6 +14,7 @@ from upheld.cli import (
     lint,
     notices,
     playbooks,
+    preview,
     server,
     sources,
     tenants,
@@ -40,6 +41,7 @@ server.maintenance.command("questions")(notices.questions)
 server.maintenance.command("answer", epilog=notices.ANSWER_EXAMPLE)(notices.answer)
 server.maintenance.command("preview", epilog=work_preview.EXAMPLE)(work_preview.preview)
 app.add_typer(server.maintenance, name="maintenance")
+app.add_typer(preview.commands, name="notice")
 app.add_typer(server.key_commands, name="key")
 app.add_typer(tenants.commands, name="tenant")
 app.add_typer(ingest.commands, name="ingest")

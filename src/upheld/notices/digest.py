@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from upheld.agreements.contacts import Contact
 from upheld.agreements.parties import Party
 from upheld.agreements.units import HOUR
+from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.short import first_paragraph
@@ -62,9 +63,11 @@ def digest_of(
     party = customer if first.role.startswith("customer.") else provider
     zone = (contact.time_zone if contact is not None else None) or (party.time_zone if party is not None else None)
     language = contact.language if contact is not None else "en"
+    reader = Reader(language, zone or ZoneInfo("UTC"))
     context: dict[str, Any] = {
-        "reader": Reader(language, zone or ZoneInfo("UTC")),
+        "reader": reader,
         "provider": None if provider is None else one_line(provider.name),
+        "brand": branded(provider, reader),
         "count": len(notices),
         "listed": [(n.recorded_at, one_line(n.subject), one_line(first_paragraph(n))) for n in notices[:LISTED]],
     }
@@ -80,6 +83,8 @@ def digest_of(
         subject=text.subject,
         text=text.text,
         html=text.html,
+        text_version=text.version,
+        reply_to=text.reply_to,
         state="recorded",
         recorded_at=now,
         customer=first.customer,

@@ -205,15 +205,17 @@ def link(contact: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`make` gives the notice as it would be recorded, to a reader of a language."""
+    """`make` gives the notice as it would be recorded, to a reader of a language, from a provider with the name and
+    the brand of the one that is given. `templates`: what it is made of, in each language."""
 
     kind: NoticeKind
-    make: Callable[[Language], Notice]
+    make: Callable[[Language, Party], Notice]
+    templates: tuple[str, ...]
 
 
-def example(name: str, language: Language) -> Notice:
+def example(name: str, language: Language, provider: Party = PROVIDER) -> Notice:
     """The notice of an example, a key of EXAMPLES. Raises KeyError."""
-    return EXAMPLES[name].make(language)
+    return EXAMPLES[name].make(language, provider)
 
 
 def in_language(party: Party, language: Language) -> Party:
@@ -225,42 +227,50 @@ def in_language(party: Party, language: Language) -> Party:
     return party.model_copy(update={"contacts": contacts})
 
 
+def _sender(language: Language, provider: Party) -> Party:
+    named = {"id": provider.id, "name": provider.name, "brand": provider.brand}
+    return in_language(PROVIDER.model_copy(update=named), language)
+
+
 def _of_case(kind: NoticeKind, about: Case, number: int = 0, told: Mapping[str, str] | None = None) -> Example:
     """`number`: the notice of this contact. `told`: what our people told of the case, by language."""
 
-    def make(language: Language) -> Notice:
+    def make(language: Language, provider: Party) -> Notice:
         now = replace(about, told={"at": AT, "text": told[language], "by": "Ada"}) if told else about
-        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         return plan_case_notices(
-            kind, now, AGREEMENT, customer, provider, AT, due_by=None, occasion=f"{kind}-1", links=link
+            kind, now, AGREEMENT, customer, sender, AT, due_by=None, occasion=f"{kind}-1", links=link
         )[number]
 
-    return Example(kind, make)
+    return Example(kind, make, (f"{kind}.jinja",))
 
 
 def _undeliverable(further: str | None) -> Example:
     """To the account manager: what was told a customer came back, and goes to another address or to none."""
 
-    def make(language: Language) -> Notice:
-        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
-        notice = EXAMPLES["violation"].make(language)
+    def make(language: Language, provider: Party) -> Notice:
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
+        notice = EXAMPLES["violation"].make(language, provider)
         elsewhere = None if further is None else replace(notice, address=further)
         why = "it came back: 5.1.1 550 5.1.1 no such user"
-        return undeliverable(notice, why, elsewhere, customer, provider, AT)[0]
+        return undeliverable(notice, why, elsewhere, customer, sender, AT)[0]
 
-    return Example("undeliverable", make)
+    return Example("undeliverable", make, ("undeliverable.jinja",))
 
 
 def _digest() -> Example:
     """What may wait, told together in the morning."""
 
-    def make(language: Language) -> Notice:
-        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+    def make(language: Language, provider: Party) -> Notice:
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         kinds = ("update", "restoration", "closed")
-        waiting = [replace(EXAMPLES[kind].make(language), together="digest/1/email/noc@acme.example") for kind in kinds]
-        return digest_of(waiting, customer.contacts["noc"][0], customer, provider, AT)
+        waiting = [
+            replace(EXAMPLES[kind].make(language, provider), together="digest/1/email/noc@acme.example")
+            for kind in kinds
+        ]
+        return digest_of(waiting, customer.contacts["noc"][0], customer, sender, AT)
 
-    return Example("digest", make)
+    return Example("digest", make, ("digest.jinja",))
 
 
 def _of_work(
@@ -273,9 +283,9 @@ def _of_work(
 ) -> Example:
     """`was`: what the reader had been told of the work before, of the first service alone."""
 
-    def make(language: Language) -> Notice:
+    def make(language: Language, provider: Party) -> Notice:
         planned = replace(about, title=TITLE[language], description=DESCRIPTION[language])
-        customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         said = Word(planned.title, planned.description, was.spans, was.services[:1], 0) if was is not None else None
         places = [contact.place[1] for contact in customer.contacts["noc"]]
         return plan_maintenance_notices(
@@ -283,7 +293,7 @@ def _of_work(
             planned,
             AGREEMENT,
             customer,
-            provider,
+            sender,
             planned.services,
             at,
             due_by=None,
@@ -293,7 +303,7 @@ def _of_work(
             roles=roles,
         )[0]
 
-    return Example(kind, make)
+    return Example(kind, make, (f"{kind}.jinja", "calendar.jinja"))
 
 
 def _of_problem(kind: NoticeKind, role: str) -> Example:
@@ -319,14 +329,18 @@ def _of_problem(kind: NoticeKind, role: str) -> Example:
     ]
     problem = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
 
-    def make(language: Language) -> Notice:
+    def make(language: Language, provider: Party) -> Notice:
         customers = {CUSTOMER.id: in_language(CUSTOMER, language)}
-        provider = in_language(PROVIDER, language)
         return gathered_notices(
-            problem, rows, customers, provider, AT, lambda row, contact: link(f"{row.problem}/{contact}")
+            problem,
+            rows,
+            customers,
+            _sender(language, provider),
+            AT,
+            lambda row, contact: link(f"{row.problem}/{contact}"),
         )[0]
 
-    return Example(kind, make)
+    return Example(kind, make, ("problem.jinja",))
 
 
 def _settled(**changes: Any) -> Verdict:
@@ -364,23 +378,25 @@ def _about(settled: Verdict, of_case: bool) -> About:
 
 def _told(told: Verdict, language: Language) -> Said:
     """What the NOC was told of a verdict: on 1 July, once it was final."""
-    notice = replace(EXAMPLES["violation"].make(language), state="sent", sent_at=SETTLED if told.final else AT)
+    notice = replace(
+        EXAMPLES["violation"].make(language, PROVIDER), state="sent", sent_at=SETTLED if told.final else AT
+    )
     return Said(notice, of_verdict(told))
 
 
 def _of_credits(credits: Callable[[Language], Sequence[CreditTold]], role: str = "customer.billing") -> Example:
-    def make(language: Language) -> Notice:
-        to, party, provider, party_id = _addressee(role, language)
-        return plan_credits(credits(language), to, party, provider, party_id, SETTLED)
+    def make(language: Language, provider: Party) -> Notice:
+        to, party, sender, party_id = _addressee(role, language, provider)
+        return plan_credits(credits(language), to, party, sender, party_id, SETTLED)
 
-    return Example("credit", make)
+    return Example("credit", make, ("credit.jinja",))
 
 
 def _of_corrections(now: Sequence[Verdict], role: str = "customer.noc") -> Example:
     cause = Cause("exclusion_granted", "force_majeure", ((AT, AT + DAY),))
 
-    def make(language: Language) -> Notice:
-        to, party, provider, party_id = _addressee(role, language)
+    def make(language: Language, provider: Party) -> Notice:
+        to, party, sender, party_id = _addressee(role, language, provider)
         corrections = [
             Correction(
                 _about(one, len(now) == 1),
@@ -391,16 +407,16 @@ def _of_corrections(now: Sequence[Verdict], role: str = "customer.noc") -> Examp
             )
             for one in now
         ]
-        return plan_corrections(corrections, to, party, provider, party_id, SETTLED + 4 * DAY)
+        return plan_corrections(corrections, to, party, sender, party_id, SETTLED + 4 * DAY)
 
-    return Example("restatement", make)
+    return Example("restatement", make, ("restatement.jinja",))
 
 
-def _addressee(role: str, language: Language) -> tuple[Addressee, Party, Party, str]:
-    customer, provider = in_language(CUSTOMER, language), in_language(PROVIDER, language)
+def _addressee(role: str, language: Language, provider: Party) -> tuple[Addressee, Party, Party, str]:
+    customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
     if not role.startswith("customer."):
-        return Addressee(provider.contacts[role][0], role, 0), provider, provider, ""
-    return Addressee(customer.contacts["noc"][0], role, 0), customer, provider, customer.id
+        return Addressee(sender.contacts[role][0], role, 0), sender, sender, ""
+    return Addressee(customer.contacts["noc"][0], role, 0), customer, sender, customer.id
 
 
 def _due(what: What, settled: Verdict, of_case: bool = True) -> Callable[[Language], list[CreditTold]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import Brand, Party
 from upheld.agreements.units import Bound, format_share, parse_instant
 from upheld.cases.clocks import fixed_by, fixing_since, informed_at
 from upheld.cases.model import Case
@@ -17,6 +17,25 @@ from upheld.maintenance.model import Maintenance
 from upheld.notices.formats import Reader, days, figure, one_line, percent
 from upheld.notices.model import Owed
 from upheld.notices.word_of_works import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Branded:
+    """Whose notice it is, and how it looks: `provider` is its id, `color` is of what can be pressed and of what is
+    neither good nor bad, `signature` the lines below the text in the reader's language."""
+
+    provider: str | None
+    color: str
+    signature: tuple[str, ...]
+    reply_to: str | None
+
+
+def branded(provider: Party | None, reader: Reader) -> Branded:
+    brand = provider.brand if provider is not None and provider.brand is not None else Brand()
+    written = next((text for language, text in brand.signature.items() if language == reader.language), "")
+    lines = (one_line(line) for line in written.splitlines())
+    signature = tuple(line for line in lines if line)
+    return Branded(provider.id if provider is not None else None, brand.color, signature, brand.reply_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ def problem_context(
         "cause": None if to_customer else one_line(problem.named),
         "customers": names,
         "provider": one_line(provider.name) if provider else None,
+        "brand": branded(provider, reader),
         "to_customer": to_customer,
         "services": len({row.facts["service"] for row in rows}),
         "cases": len(rows),
@@ -176,6 +196,7 @@ def _parties(
         "agreement": one_line(agreement.id),
         "customer": one_line(customer.name if customer else agreement.customer),
         "provider": one_line(provider.name) if provider else None,
+        "brand": branded(provider, reader),
         "to_customer": role.startswith("customer."),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from upheld.agreements.contacts import Address, Contact
 from upheld.agreements.parties import Party
+from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
 from upheld.notices.planning import CUSTOMER, contacts_at, recorded
@@ -106,6 +107,7 @@ def _context(
         "reference": notice.case_id or notice.problem_id or notice.maintenance_id or notice.id,
         "customer": one_line(name),
         "provider": one_line(provider.name),
+        "brand": branded(provider, reader),
         "told": one_line(notice.subject),
         "told_role": one_line(notice.role),
         "address": one_line(notice.address),

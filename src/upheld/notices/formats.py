@@ -89,16 +89,20 @@ class Reader:
 
 def one_line(text: str) -> str:
     """`text` without control characters, line ends and characters that reorder what follows; blanks squeezed."""
+    if text.isprintable():
+        return " ".join(text.split())
     visible = (" " if unicodedata.category(c) in _INVISIBLE else c for c in _BIDI.sub("", text))
     return " ".join("".join(visible).split())
 
 
+@lru_cache(4096)
 def moment(instant: int, reader: Reader) -> str:
     """`1 June 2026, 14:03 CEST (UTC+02:00)`; seconds only where there are some."""
     local = _local(instant, reader)
     return f"{_day_and_time(local, reader)} {_zone_name(local, reader)}"
 
 
+@lru_cache(4096)
 def span(interval: tuple[int, int], reader: Reader) -> str:
     """`1 June 2026, 22:00 to 23:30 CEST (UTC+02:00)`, with the day of the end, or its offset, where it is another."""
     start, end = interval
@@ -202,7 +206,7 @@ def _long_day(day: date, locale: str) -> str:
 
 
 def _time(local: datetime) -> str:
-    return local.strftime("%H:%M:%S" if local.second else "%H:%M")
+    return f"{local:%H:%M:%S}" if local.second else f"{local.hour:02}:{local.minute:02}"
 
 
 def _zone_name(local: datetime, reader: Reader) -> str:

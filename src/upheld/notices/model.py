@@ -41,7 +41,8 @@ class Notice:
     """`id` is the idempotency key under which it is sent once. `role` is the agreement's word for whom (such as
     `customer.noc`). `due_by` is until when it was promised. `reason` says why it was stopped or has failed.
     One of a problem tells of several of its `cases` at once. `calendar` is an iCalendar text to attach. `payload` is
-    the body of a webhook. A contact's secret is never here.
+    the body of a webhook. `text_version`: which text it was written with, and a hash of that. A contact's secret is
+    never here.
 
     `not_before`: it waits for the end of the contact's quiet hours. `instead_of`: the address that it would have gone
     to, where it goes to who stands in for it, or to another one of the same contact. `outside_id`: what the receiving
@@ -71,6 +72,8 @@ class Notice:
     sent_at: int | None = None
     attempts: int = 0
     reason: str | None = None
+    text_version: str | None = None
+    reply_to: str | None = None
     not_before: int | None = None
     instead_of: str | None = None
     outside_id: str | None = None

@@ -289,6 +289,8 @@ def recorded(
         subject=text.subject,
         text=text.text,
         html=text.html,
+        text_version=text.version,
+        reply_to=text.reply_to,
         state="recorded",
         recorded_at=at,
         payload={"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},

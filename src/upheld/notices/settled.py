@@ -18,7 +18,7 @@ from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.assessment.versions import Cause
 from upheld.notices.conclusions import Conclusion, Key, Word, key_of, last_sent
-from upheld.notices.facts import verdict_facts
+from upheld.notices.facts import branded, verdict_facts
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.gathering import CASES_LISTED
 from upheld.notices.model import Notice, NoticeKind
@@ -168,6 +168,7 @@ def _context(
         "reader": reader,
         "role": one_line(to.role),
         "provider": one_line(provider.name) if provider else None,
+        "brand": branded(provider, reader),
         "to_customer": to_customer,
         "customer": one_line(party.name) if to_customer else None,
         "customers": len({about.verdict.customer for about in abouts}),

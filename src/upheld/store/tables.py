@@ -467,6 +467,8 @@ notices = Table(
     _column("sent_at", BigInteger, optional=True),
     _column("attempts", Integer),
     _column("reason", Text, optional=True),
+    _column("text_version", Text, optional=True),
+    _column("reply_to", Text, optional=True),
     _column("not_before", BigInteger, optional=True),
     _column("instead_of", Text, optional=True),
     _column("outside_id", Text, optional=True),

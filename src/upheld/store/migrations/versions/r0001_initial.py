@@ -483,6 +483,8 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("text_version", sa.Text(), nullable=True),
+        sa.Column("reply_to", sa.Text(), nullable=True),
         sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("instead_of", sa.Text(), nullable=True),
         sa.Column("outside_id", sa.Text(), nullable=True),
