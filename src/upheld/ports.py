@@ -610,6 +610,9 @@ class Transaction(Protocol):
     def noticed_windows(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWindow]:
         """Newest first; those that wait, oldest first."""
 
+    def count_waiting_notices(self) -> int:
+        """How many windows of notices wait for a person."""
+
     def change_noticed(self, window: NoticedWindow) -> bool:
         """Replaces the row of one that waits; False, and nothing changes, where it waits no more."""
 

@@ -176,6 +176,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "noticed_of": (lambda t: t.noticed_of(("lumen", "42", "CHG-1")), lambda mark: [a_noticed_window(mark)]),
     "noticed_about": (lambda t: t.noticed_about("work-1"), lambda mark: [a_noticed_window(mark)]),
     "noticed_windows": (lambda t: t.noticed_windows("waiting"), lambda mark: [a_noticed_window(mark)]),
+    "count_waiting_notices": (lambda t: t.count_waiting_notices(), lambda mark: 1),
     "said_circuits": (lambda t: t.said_circuits("lumen"), lambda mark: {"abc": (f"fibre{mark}",)}),
     "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
     "alarms_numbered": (lambda t: t.alarms_numbered("17"), lambda mark: [an_alarm(mark, id=3)]),

@@ -193,6 +193,8 @@ class World:
         self.plan(DEFAULT_TENANT, "MW-SOON", "Firmware of agg-switch-3", 2, ("vpn-0042", "vpn-0043"))
         self.plan(DEFAULT_TENANT, "MW-LATER", "Power supply in Frankfurt", 9, ("vpn-0042", "web-riverbank"))
         self.plan(RIVAL, "MW-HIDDEN", "Hidden work", 3, ("hidden-line",))
+        self.notice(DEFAULT_TENANT, "lumen", "vpn-0042", "XY/9-<b>")
+        self.notice(RIVAL, "hidden-supplier", "hidden-line")
         self.deliver_badly(DEFAULT_TENANT, "<b>vpn-0099")
         self.deliver_badly(RIVAL, "hidden-other")
         self.run()
@@ -204,6 +206,21 @@ class World:
         form, ingestion = "application/x-ndjson", self.application.ingestion
         batch = ingestion.read_measurements(tenant, form, row.encode(), self.clock.at)
         ingestion.set_rows_aside(tenant, form, row.encode(), batch, self.clock.at, "collector")
+
+    def notice(self, tenant: str, provider: str, *circuits: str) -> None:
+        """A supplier's notice of work, which waits for a person."""
+        lines = [
+            "DTSTART:20260618T210000Z",
+            "DTEND:20260618T230000Z",
+            "DTSTAMP:20260601T050000Z",
+            f"SUMMARY:Splice <i>{provider}</i>",
+            f"X-MAINTNOTE-PROVIDER:{provider}",
+            "X-MAINTNOTE-MAINTENANCE-ID:CHG-7",
+            *(f"X-MAINTNOTE-OBJECT-ID:{circuit}" for circuit in circuits),
+            "X-MAINTNOTE-STATUS:CONFIRMED",
+        ]
+        body = "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR", ""])
+        self.application.noticeboard.take(tenant, body.encode(), "calendar lumen")
 
     def plan(self, tenant: str, work_id: str, title: str, days: int, services: tuple[str, ...]) -> None:
         start = parse_instant("2026-06-01T22:00:00Z") + (days - 1) * 24 * HOUR

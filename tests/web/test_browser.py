@@ -252,6 +252,7 @@ PAGES = [
     "/cases/{case}",
     "/agreements/acme-vpn-gold",
     "/maintenance",
+    "/maintenance/notices",
     "/tickets",
     "/promises",
     "/performance",

@@ -504,6 +504,7 @@ def test_a_dead_letter_is_shown_with_its_faults_and_replayed_or_discarded(world:
         "/cases",
         "/agreements/acme-vpn-gold",
         "/maintenance",
+        "/maintenance/notices",
         "/tickets",
         "/dead-letters",
         "/mailbox",
@@ -522,7 +523,16 @@ def test_the_other_tenant_sees_its_own_and_nothing_else(morning: World) -> None:
     assert "hidden-line" in client.get("/").text
     assert "Hidden work" in client.get("/maintenance").text
     assert client.get(f"/cases/{own.id}").status_code == 200
-    for path in ("/", "/cases", f"/cases/{own.id}", "/maintenance", "/tickets", "/dead-letters", "/mailbox"):
+    for path in (
+        "/",
+        "/cases",
+        f"/cases/{own.id}",
+        "/maintenance",
+        "/maintenance/notices",
+        "/tickets",
+        "/dead-letters",
+        "/mailbox",
+    ):
         assert not any(word in client.get(path).text for word in ("vpn-0042", "acme", "Acme", "northern")), path
     for path in (f"/cases/{foreign.id}", "/agreements/acme-vpn-gold"):
         assert client.get(path).status_code == 404
@@ -568,6 +578,7 @@ def test_an_unknown_address_is_answered_with_a_page(morning: World) -> None:
         "/cases/{case}",
         "/agreements/acme-vpn-gold",
         "/maintenance",
+        "/maintenance/notices",
         "/tickets",
         "/dead-letters",
         "/mailbox",

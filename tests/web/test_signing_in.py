@@ -12,6 +12,7 @@ PAGES = [
     "/cases/C-1",
     "/agreements/acme-vpn-gold",
     "/maintenance",
+    "/maintenance/notices",
     "/tickets",
     "/promises",
     "/performance",

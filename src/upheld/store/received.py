@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
 from upheld.store import log, tables
@@ -56,6 +56,11 @@ class ReceivedNotices(TenantRows):
         wanted = [] if state is None else [t.state == state]
         by = [t.place, t.id] if state == "waiting" else [t.place.desc(), t.id]
         return self._list(NoticedWindow, tables.noticed_windows, *wanted, by=by, limit=limit)
+
+    def count_waiting_notices(self) -> int:
+        t = tables.noticed_windows
+        waiting = select(func.count()).select_from(t).where(self._where(t, t.c.state == "waiting"))
+        return self._connection.execute(waiting).scalar_one()
 
     def change_noticed(self, window: NoticedWindow) -> bool:
         t = tables.noticed_windows

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from upheld.access import open_sessions
 from upheld.app import Application
-from upheld.web import claims, confirming, console, promises, receiving, set_aside, signing_in, steps
+from upheld.web import claims, confirming, console, noticed, promises, receiving, set_aside, signing_in, steps
 from upheld.web.site import STATIC_FILES, Site, open_site, page_route
 
 ErrorPage = Callable[[Request, int], HTMLResponse]
@@ -23,6 +23,7 @@ def router(application: Application) -> APIRouter:
     confirming.add_pages(routes, site)
     claims.add_pages(routes, site)
     receiving.add_pages(routes, site)
+    noticed.add_pages(routes, site)
     console.add_pages(routes, site)
     promises.add_pages(routes, site)
     set_aside.add_pages(routes, site)

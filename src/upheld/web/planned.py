@@ -122,7 +122,7 @@ def read_form(
     description = "\n".join(values["description"].splitlines())
     if len(description) > LONGEST_TEXT or not description.replace("\n", "").isprintable():
         faults["description"] = f"Use at most {LONGEST_TEXT:,} printable characters."
-    start, end = _instant(values, "start", faults), _instant(values, "end", faults)
+    start, end = instant_of(values, "start", faults), instant_of(values, "end", faults)
     if start is not None and end is not None and end <= start:
         typed = f"{values['end']} is not after {values['start']}".replace("T", " ")
         faults["end"] = f"The end must be later than the start: {typed}."
@@ -157,7 +157,7 @@ def form_for(work: Maintenance) -> Form:
     return Form({**values, "id": work.id, "start": start, "end": end, "zone": "UTC"}, work.services)
 
 
-def _instant(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:
+def instant_of(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:
     """A field's local time in the chosen zone. A local time that a clock change skips or repeats is a fault."""
     if values["zone"] not in available_timezones():
         faults["zone"] = "Choose a time zone."

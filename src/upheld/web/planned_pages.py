@@ -45,6 +45,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         topology = site.application.process.topology(visitor.tenant)
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
             coming, past = planned.works(t, topology, site.now())
+            waiting = t.count_waiting_notices()
         return site.page(
             request,
             "maintenance.html",
@@ -52,6 +53,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
             status,
             coming=coming,
             past=past,
+            waiting=waiting,
             form=form,
             new_id=planned.new_id(),
             done=next((work for work in [*coming, *past] if work.maintenance.id == done), None),
