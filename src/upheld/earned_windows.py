@@ -122,7 +122,9 @@ def _decisions(
     for agreement, services in hit_by(work, portfolio, topology, only):
         hit.add(agreement.id)
         own = told(notices.get(agreement.id, ()))
-        yield earned(work, agreement, services, _addresses(agreement, parties), own, now), services
+        addresses = addresses_of(agreement, parties, work.emergency)
+        taken = _taken(t, work, agreement)
+        yield earned(work, agreement, services, addresses, own, now, taken), services
     for decision in before.values():
         if decision.agreement not in hit:
             yield _unearned(decision, "the work hits no service of the agreement any more", now), ()
@@ -162,11 +164,27 @@ def _unearned(decision: Announcement, reason: str, now: int) -> Announcement:
     return replace(decision, earned=False, services=(), parts=(), reason=reason, decided_at=now)
 
 
-def _addresses(agreement: Agreement, parties: Parties) -> dict[str, list[str]]:
+def _taken(t: Transaction, work: Maintenance, agreement: Agreement) -> list[int]:
+    """The starts of the windows that other works have earned under an agreement that allows so many a month."""
+    promise = agreement.notices.maintenance
+    if promise is None or promise.terms_for(work.emergency).per_month is None:
+        return []
+    found = []
+    for decision in t.announcements_of(agreement.id):
+        other = (
+            t.maintenance(decision.maintenance_id) if decision.parts and decision.maintenance_id != work.id else None
+        )
+        if other is not None and other.emergency == work.emergency:
+            parts = [(start, end) for _, start, end in decision.parts]
+            found += [window[0] for window in other.spans if overlap([window], parts)]
+    return found
+
+
+def addresses_of(agreement: Agreement, parties: Parties, emergency: bool) -> dict[str, list[str]]:
     """The addresses of each role that the agreement wants told of planned work."""
     customer, provider = parties.of(agreement)
     promise = agreement.notices.maintenance
     return {
         role: [contact.place[1] for contact in contacts_of(role, customer, provider)]
-        for role in (promise.to if promise is not None else ())
+        for role in (promise.terms_for(emergency).to if promise is not None else ())
     }

@@ -119,7 +119,7 @@ def would_earn(
     customer, provider = current.customers.get(agreement.customer), current.portfolio.provider
     contacts = {
         role: [contact.place[1] for contact in contacts_of(role, customer, provider)]
-        for role in (promise.to if promise is not None else ())
+        for role in (promise.terms_for(work.emergency).to if promise is not None else ())
     }
     told = [
         Told(role, contact, work.spans, frozenset(services), now, sequence=work.sequence)

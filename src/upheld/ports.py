@@ -545,6 +545,9 @@ class Transaction(Protocol):
         """By start, earliest first."""
 
     def save_announcement(self, announcement: Announcement) -> None: ...
+    def announcements_of(self, agreement: str) -> Sequence[Announcement]:
+        """What was decided under an agreement, of every work."""
+
     def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]: ...
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;

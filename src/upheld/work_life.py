@@ -115,7 +115,7 @@ def _tell(
     warned = False
     for agreement, services in hit_by(work, portfolio, topology):
         own = earlier.get(agreement.id, [])
-        roles = _roles(agreement, turn, own)
+        roles = _roles(agreement, work.emergency, turn, own)
         if turn == "overrun" and not warned and parties.of(agreement)[1] is not None:
             roles, warned = (*roles, PROVIDER_ROLE), True  # once, however many agreements there are
         occasion = occasion_of(kind, [n for n in own if n.kind == kind])
@@ -123,11 +123,11 @@ def _tell(
     return told
 
 
-def _roles(agreement: Agreement, turn: Turn, own: list[Notice]) -> tuple[str, ...]:
+def _roles(agreement: Agreement, emergency: bool, turn: Turn, own: list[Notice]) -> tuple[str, ...]:
     promise = agreement.notices.maintenance
     if promise is None or not _is_wanted(promise, turn, own):
         return ()
-    return tuple(dict.fromkeys(promise.to))
+    return tuple(dict.fromkeys(promise.terms_for(emergency).to))
 
 
 def _is_wanted(promise: MaintenanceNotice, turn: Turn, own: list[Notice]) -> bool:

@@ -158,6 +158,16 @@ CASES = {
         + PEOPLE,
         "work is to be announced 365d before, and the agreement is valid for 365d: no work can earn its exclusion",
     ),
+    "emergency-no-shorter": (
+        agreement(more="notices: {maintenance: {lead_time: 10d, to: [customer.noc], emergency: {lead_time: 10d}}}") + PEOPLE,
+        agreement(more="notices: {maintenance: {lead_time: 10d, to: [customer.noc], emergency: {lead_time: 4h}}}") + PEOPLE,
+        "emergency work is to be announced 10d before, and other work 10d: an emergency is judged no easier",
+    ),
+    "no-window-a-month": (
+        agreement(more="notices: {maintenance: {lead_time: 10d, to: [customer.noc], per_month: 0}}") + PEOPLE,
+        agreement(more="notices: {maintenance: {lead_time: 10d, to: [customer.noc], per_month: 1}}") + PEOPLE,
+        "allows no window in a month: no work can earn its exclusion",
+    ),
     "maintenance-counts": (
         agreement(more="notices: {maintenance: {lead_time: 10d, to: [customer.noc]}}\nexclusions: [force_majeure]")
         + PEOPLE,

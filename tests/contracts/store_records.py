@@ -244,7 +244,9 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
         "work-1", f"Router{mark}", JUNE, JUNE + DAY, ("vpn-1", "vpn-2"), "Ada", JUNE - DAY, "swap", "cancelled", 3
     )
     nights = ((maintenance.start, maintenance.start + 1), (maintenance.end - 1, maintenance.end))
-    maintenance = replace(maintenance, windows=nights, started_at=JUNE, ended_at=JUNE + 2, overrun_at=JUNE + 1)
+    maintenance = replace(
+        maintenance, windows=nights, started_at=JUNE, ended_at=JUNE + 2, overrun_at=JUNE + 1, emergency=True
+    )
     return replace(maintenance, **changes)  # type: ignore[arg-type]
 
 

@@ -157,6 +157,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
     "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),
+    "announcements_of": (lambda t: t.announcements_of("acme-gold"), lambda mark: [an_announcement(mark)]),
     "announcements": (lambda t: t.announcements("work-1"), lambda mark: [an_announcement(mark)]),
     "exclusion": (lambda t: t.exclusion("exclusion-1"), an_exclusion),
     "exclusions": (lambda t: t.exclusions(), lambda mark: [an_exclusion(mark)]),

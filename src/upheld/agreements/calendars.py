@@ -14,6 +14,7 @@ from upheld.agreements.units import DAY, MINUTE, local_midnight, to_datetime, to
 
 Interval = tuple[int, int]
 LOOK_AHEAD = 32 * DAY
+SATURDAY = 5
 """By so much at a time service hours are looked for: every region has some in it."""
 
 
@@ -119,6 +120,18 @@ def after_service_time(hours: ServiceHours | None, zone: ZoneInfo, start: int, d
                 return max(opens, begins) + left
             left -= max(counted, 0)
         begins = ends
+
+
+def working_days_before(instant: int, days: int, region: str | None, zone: ZoneInfo) -> int:
+    """The same time of day so many working days earlier, in local time: days from Monday to Friday without the public
+    holidays of `region` (None: with them)."""
+    closed_days = _holidays(region)
+    local = to_datetime(instant).astimezone(zone)
+    day, left = local.date(), days
+    while left:
+        day -= timedelta(days=1)
+        left -= day.weekday() < SATURDAY and day not in closed_days
+    return to_microseconds(local.replace(year=day.year, month=day.month, day=day.day, fold=0))
 
 
 def _open_intervals(hours: ServiceHours, zone: ZoneInfo, start: int, end: int) -> Iterator[Interval]:

@@ -48,6 +48,14 @@ def parse_service_hours(value: object) -> ServiceHours | None:
     return ServiceHours(hours=tuple(hours), holidays=_parse_holidays(value.get("holidays")))
 
 
+NO_HOLIDAYS = "no holidays"
+
+
+def parse_working_days(region: str | None) -> str | None:
+    """Whose public holidays are no working days: a country or subdivision, or `no holidays`."""
+    return region if region == NO_HOLIDAYS else _parse_holidays(region)
+
+
 def _parse_holidays(region: object) -> str | None:
     if region is None:
         return None

@@ -64,6 +64,8 @@ RULES: Mapping[str, str] = {
     "notice-before-slot": "a notice that is due sooner than a slot lasts",
     "reminder-before-announcement": "a reminder of planned work that is due before its announcement",
     "lead-time-beyond-validity": "planned work that has to be announced longer before than the agreement is valid",
+    "emergency-no-shorter": "emergency work is to be announced no later than other work",
+    "no-window-a-month": "planned work may take no window in a month",
     "maintenance-counts": "planned work that is announced but not admitted as an exclusion",
     "validity-ended": "an agreement that is no longer valid",
     "nobody-to-tell": "a role without contacts",
@@ -423,6 +425,16 @@ def _of_agreement(
                 f"{format_duration(end - start)}: no work can earn its exclusion"
             )
             yield finding("lead-time-beyond-validity", "warning", (*field, "lead_time"), text)
+        if planned.emergency is not None and planned.emergency.lead_time >= planned.lead_time:
+            text = (
+                f"emergency work is to be announced {format_duration(planned.emergency.lead_time)} before, and other "
+                f"work {format_duration(planned.lead_time)}: an emergency is judged no easier"
+            )
+            yield finding("emergency-no-shorter", "warning", (*field, "emergency", "lead_time"), text)
+        for name, terms in (("per_month", planned), ("emergency", planned.emergency)):
+            if terms is not None and terms.per_month == 0:
+                text = "allows no window in a month: no work can earn its exclusion"
+                yield finding("no-window-a-month", "warning", (*field, name), text)
         if agreement.exclusions is not None and "planned_maintenance" not in agreement.exclusions:
             text = "planned work is announced, but exclusions: do not admit planned_maintenance: it counts as bad"
             yield finding("maintenance-counts", "note", ("exclusions",), text)

@@ -1,10 +1,13 @@
 """What an agreement promises to tell, whom, and how soon; and how it asks whether a problem is solved."""
 
-from typing import Self
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from upheld.agreements.calendars import working_days_before
 from upheld.agreements.fields import Document, Duration, Name
+from upheld.agreements.hours import NO_HOLIDAYS, parse_working_days
 from upheld.agreements.units import DAY
 
 
@@ -15,15 +18,46 @@ class Notice(Document):
     to: tuple[Name, ...]
 
 
-class MaintenanceNotice(Document):
-    """A promise to announce planned work: `lead_time` before its start, with an optional reminder before it. `started`
-    and `over` say that these are told of its turns too; that it runs over its window is told in any case."""
+class WorkTerms(Document):
+    """When and to whom a planned work is to be announced, for its windows not to count. `working_days`: `lead_time` is
+    of days from Monday to Friday without the public holidays of that country (or subdivision, as `DE-BY`), or with `no
+    holidays`. `per_month`: so many windows may begin in a month of the agreement's zone."""
 
     lead_time: Duration
+    working_days: Annotated[str | None, AfterValidator(parse_working_days)] = None
+    per_month: Annotated[int | None, Field(ge=0)] = None
+    to: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        if self.working_days is not None and self.lead_time % DAY:
+            raise ValueError("lead_time: working days are whole days, such as 10d")
+        return self
+
+    def latest(self, start: int, zone: ZoneInfo) -> int:
+        """Until when a window that begins at `start` is to be announced (microseconds UTC)."""
+        if self.working_days is None:
+            return start - self.lead_time
+        region = None if self.working_days == NO_HOLIDAYS else self.working_days
+        return working_days_before(start, self.lead_time // DAY, region, zone)
+
+
+class MaintenanceNotice(WorkTerms):
+    """A promise to announce planned work, with an optional reminder before it. `started` and `over` say that these are
+    told of its turns too; that it runs over its window is told in any case. `emergency`: terms of their own for
+    emergency work; nobody named means the same as for other work."""
+
     reminder: Duration | None = None
     to: tuple[Name, ...]
     started: bool = False
     over: bool = False
+    emergency: WorkTerms | None = None
+
+    def terms_for(self, emergency: bool) -> WorkTerms:
+        """What holds for a work: where nothing is agreed for an emergency, what holds for all."""
+        if not emergency or self.emergency is None:
+            return self
+        return self.emergency.model_copy(update={"to": self.emergency.to or self.to})
 
 
 class Notices(Document):

@@ -25,6 +25,7 @@ class MaintenanceInput(Window):
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     approved_by: Name
     description: Text = ""
+    emergency: bool = False
     id: Name | None = None
 
 
@@ -192,4 +193,5 @@ def _work(wanted: MaintenanceInput, now: int) -> Maintenance:
         approved_by=wanted.approved_by,
         planned_at=now,
         description=wanted.description,
+        emergency=wanted.emergency,
     )

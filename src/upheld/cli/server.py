@@ -170,6 +170,7 @@ def add_maintenance(
     approved_by: Annotated[str, typer.Option(help="Who let the work happen.")],
     key: ServerKey,
     description: Annotated[str, typer.Option(help="What the customer may notice.")] = "",
+    emergency: Annotated[bool, typer.Option("--emergency", help="It cannot wait: terms for emergency work.")] = False,
     work_id: Annotated[
         str | None, typer.Option("--id", help="An id of your own; the same id again changes nothing.")
     ] = None,
@@ -183,6 +184,7 @@ def add_maintenance(
         "services": service,
         "approved_by": approved_by,
         "description": description,
+        **({"emergency": True} if emergency else {}),
         **({"id": work_id} if work_id else {}),
     }
     answer = ask("POST", url, key, "/v1/maintenance", json=work)

@@ -1,10 +1,13 @@
 """Whether announcing a planned work met an agreement, so that its windows earn their exclusion. DESIGN rule 13."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from upheld.agreements.model import Agreement
-from upheld.agreements.notice_terms import MaintenanceNotice
+from upheld.agreements.notice_terms import WorkTerms
+from upheld.agreements.units import DAY, to_datetime
 from upheld.maintenance.model import Announcement, Maintenance, Window
 from upheld.maintenance.window import joined, overlap, without
 from upheld.maintenance.wording import duration_words, instant_words
@@ -44,9 +47,11 @@ def earned(
     contacts: Mapping[str, Sequence[str]],
     told: Sequence[Told],
     now: int,
+    taken: Sequence[int] = (),
 ) -> Announcement:
     """For which of its services, and which parts of its windows, `agreement` lets the work count as planned
-    maintenance, and why. `contacts` holds the addresses that each role has now.
+    maintenance, and why. `contacts` holds the addresses that each role has now; `taken` are the starts of the windows
+    that other works have earned under it, on the same terms.
 
     A part is earned for a service where the agreement promises a lead time, and every contact of every role that it
     names had been told of it for this service, the last of them at least the lead time before the part begins, and was
@@ -57,7 +62,10 @@ def earned(
     An agreement without `notices.maintenance` earns nothing: rule 13 excludes a window where that customer's notice met
     the agreement, and without terms there is nothing that a notice could meet. Where such an agreement lets planned
     work count nevertheless, someone grants an exclusion by hand and answers for it by name."""
-    judged = {s: _judged(maintenance, agreement.notices.maintenance, s, contacts, told) for s in services_hit}
+    promise = agreement.notices.maintenance
+    terms = None if promise is None else promise.terms_for(maintenance.emergency)
+    allowed = _within_quota(maintenance, terms, agreement.time_zone, taken)
+    judged = {s: _judged(maintenance, terms, agreement.time_zone, s, contacts, told, allowed) for s in services_hit}
     parts = tuple((service, *window) for service, (windows, _) in judged.items() for window in windows)
     whole = all(windows == joined(maintenance.spans) for windows, _ in judged.values())
     reason = _together({service: reason for service, (_, reason) in judged.items()})
@@ -75,10 +83,12 @@ def earned(
 
 def _judged(
     maintenance: Maintenance,
-    promise: MaintenanceNotice | None,
+    promise: WorkTerms | None,
+    zone: ZoneInfo,
     service: str,
     contacts: Mapping[str, Sequence[str]],
     told: Sequence[Told],
+    allowed: Sequence[Window],
 ) -> tuple[tuple[Window, ...], str]:
     """What is earned for a service, and why."""
     if maintenance.state == "cancelled":
@@ -96,8 +106,9 @@ def _judged(
             not_told = f"{role} was not told: {_why_not(role, contact, service, told)}"
             parts = [one for part in parts for one in _cut(part, since, not_told)]
     parts = list(_alike_together(parts))
-    won = joined((p.start, p.end) for p in parts if p.since is not None and p.start - p.since >= promise.lead_time)
-    reasons = [_reason(part, promise) for part in parts]
+    in_time = [p for p in parts if p.since is not None and p.since <= promise.latest(p.start, zone)]
+    won = overlap(joined((p.start, p.end) for p in in_time), allowed)
+    reasons = [_reason(part, promise, allowed) for part in parts]
     if len(set(reasons)) == 1:
         return won, reasons[0]
     spans = (f"{instant_words(part.start)} to {instant_words(part.end)}" for part in parts)
@@ -153,12 +164,43 @@ def _alike_together(parts: Sequence[_Part]) -> Iterator[_Part]:
         yield held
 
 
-def _reason(part: _Part, promise: MaintenanceNotice) -> str:
+def _within_quota(
+    maintenance: Maintenance, terms: WorkTerms | None, zone: ZoneInfo, taken: Sequence[int]
+) -> tuple[Window, ...]:
+    """The windows that a quota per month leaves room for, the first ones first."""
+    windows = joined(maintenance.spans)
+    if terms is None or terms.per_month is None:
+        return windows
+    used = Counter(_month(start, zone) for start in taken)
+    allowed = []
+    for start, end in windows:
+        used[_month(start, zone)] += 1
+        if used[_month(start, zone)] <= terms.per_month:
+            allowed.append((start, end))
+    return tuple(allowed)
+
+
+def _month(instant: int, zone: ZoneInfo) -> tuple[int, int]:
+    local = to_datetime(instant).astimezone(zone)
+    return local.year, local.month
+
+
+def _reason(part: _Part, promise: WorkTerms, allowed: Sequence[Window]) -> str:
     if part.since is None:
         return part.failure
+    if not overlap([(part.start, part.end)], allowed):
+        windows = "window" if promise.per_month == 1 else "windows"
+        return f"the agreement allows {promise.per_month} {windows} a month, and others have taken them"
     lead = part.start - part.since
     distance = duration_words(abs(lead)) + (" before the start" if lead >= 0 else " after the start")
-    return f"announced {instant_words(part.since)}, {distance}; the agreement wants {duration_words(promise.lead_time)}"
+    return f"announced {instant_words(part.since)}, {distance}; the agreement wants {_lead(promise)}"
+
+
+def _lead(promise: WorkTerms) -> str:
+    if promise.working_days is None:
+        return duration_words(promise.lead_time)
+    days = promise.lead_time // DAY
+    return f"{days} working day{'' if days == 1 else 's'}"
 
 
 def _why_not(role: str, contact: str, service: str, told: Sequence[Told]) -> str:

@@ -34,6 +34,7 @@ class Maintenance:
     started_at: int | None = None
     ended_at: int | None = None
     overrun_at: int | None = None
+    emergency: bool = False
 
     @property
     def spans(self) -> tuple[Window, ...]:

@@ -90,7 +90,8 @@ def plan_maintenance_notices(
     contact that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that
     takes place is cancelled for these, whom it does not hit any more."""
     promise = agreement.notices.maintenance
-    named = roles if roles is not None else promise.to if promise is not None else ()
+    terms = promise.terms_for(maintenance.emergency) if promise is not None else None
+    named = roles if roles is not None else terms.to if terms is not None else ()
     entries: dict[str, str] = {}
     notices: list[Notice] = []
     for role, number, contact, wanted in contacts_at(named, customer, provider, at):
@@ -167,8 +168,9 @@ def maintenance_promised_by(kind: NoticeKind, maintenance: Maintenance, agreemen
     promise = agreement.notices.maintenance
     if promise is None or kind not in ("maintenance", "maintenance_changed", "maintenance_reminder"):
         return None
-    lead = promise.reminder if kind == "maintenance_reminder" else promise.lead_time
-    return None if lead is None else maintenance.start - lead
+    if kind == "maintenance_reminder":
+        return None if promise.reminder is None else maintenance.start - promise.reminder
+    return promise.terms_for(maintenance.emergency).latest(maintenance.start, agreement.time_zone)
 
 
 def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tuple[Contact, ...]:

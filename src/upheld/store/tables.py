@@ -525,6 +525,7 @@ maintenances = Table(
     _column("started_at", BigInteger, optional=True),
     _column("ended_at", BigInteger, optional=True),
     _column("overrun_at", BigInteger, optional=True),
+    _column("emergency", Boolean),
     PrimaryKeyConstraint("tenant", "id"),
     Index("maintenances_by_end", "tenant", "end"),
 )
@@ -543,6 +544,7 @@ announcements = Table(
     _column("parts", _DOCUMENT),
     _column("settled", _DOCUMENT),
     PrimaryKeyConstraint("tenant", "maintenance_id", "agreement"),
+    Index("announcements_by_agreement", "tenant", "agreement"),
     # Checked at the end of the transaction, so that the two may be saved in either order.
     ForeignKeyConstraint(
         ["tenant", "maintenance_id"],

@@ -46,6 +46,10 @@ class Works(TenantRows):
             Announcement, tables.announcements, t.maintenance_id == maintenance_id, *one, by=[t.agreement]
         )
 
+    def announcements_of(self, agreement: str) -> Sequence[Announcement]:
+        t = tables.announcements.c
+        return self._list(Announcement, tables.announcements, t.agreement == agreement, by=[t.maintenance_id])
+
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         t = tables.exclusions
         grants = select(func.coalesce(func.max(t.c.granted), 0)).where(self._where(t, t.c.id == exclusion_id))

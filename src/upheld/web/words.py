@@ -16,7 +16,7 @@ from upheld.agreements.credits import AnyTier, AttainedTier, DayTier
 from upheld.agreements.hours import ServiceHours
 from upheld.agreements.indicators import Aggregate, Availability, Commitments, Ratio
 from upheld.agreements.model import Agreement
-from upheld.agreements.notice_terms import Notice
+from upheld.agreements.notice_terms import Notice, WorkTerms
 from upheld.agreements.objectives import Chronic, Group, Objective, Period
 from upheld.agreements.units import (
     DAY,
@@ -458,13 +458,22 @@ def notice_terms(agreement: Agreement) -> list[str]:
     work = notices.maintenance
     if work is not None:
         reminder = f", with a reminder {span(work.reminder)} before" if work.reminder else ""
-        terms.append(f"Planned work: {_people(work.to)} at least {span(work.lead_time)} before it starts{reminder}.")
+        terms.append(f"Planned work: {_work_terms(work)}{reminder}.")
+        if work.emergency is not None:
+            terms.append(f"Emergency work: {_work_terms(work.terms_for(True))}.")
     asked = agreement.confirmation
     terms.append(
         f"Once restored: {_people(asked.to)}, with the question whether the problem is solved and a reminder after "
         f"{span(asked.remind_after)}. Without an answer the case is closed after {span(asked.close_after)}."
     )
     return terms
+
+
+def _work_terms(terms: WorkTerms) -> str:
+    days = terms.lead_time // DAY
+    lead = span(terms.lead_time) if terms.working_days is None else f"{days} working day{'' if days == 1 else 's'}"
+    quota = "" if terms.per_month is None else f", at most {terms.per_month} a month"
+    return f"{_people(terms.to)} at least {lead} before it starts{quota}"
 
 
 def _told(notice: Notice) -> str:

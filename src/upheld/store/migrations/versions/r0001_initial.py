@@ -406,6 +406,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("overrun_at", sa.BigInteger(), nullable=True),
+        sa.Column("emergency", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="maintenances_pk"),
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
@@ -765,6 +766,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant", "maintenance_id", "agreement", name="announcements_pk"),
     )
+    op.create_index("announcements_by_agreement", "announcements", ["tenant", "agreement"], unique=False)
     op.create_table(
         "events",
         sa.Column("tenant", sa.Text(), nullable=False),
