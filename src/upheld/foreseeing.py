@@ -1,14 +1,14 @@
 """A planned work before it is announced: what it would do, read through the store. Nothing is kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from upheld.agreements.calendars import Interval
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
 from upheld.analysis.findings import is_outage
-from upheld.analysis.foreseen_work import DRAWS, FEW_DRAWS, MANY, Affected, Preview
+from upheld.analysis.foreseen_work import Affected, Hit, Preview
 from upheld.analysis.foreseen_work import affected as foreseen
 from upheld.analysis.planned_impact import Frozen, Night, freezes, in_freeze, pairs_taken, same_night
 from upheld.analysis.topology import Topology
@@ -46,7 +46,9 @@ def preview(t: Transaction, work: Maintenance, current: InForce | None, topology
     nights: Sequence[Night] = ()
     frozen: Sequence[Frozen] = ()
     if current is not None:
-        told = list(_foreseen(t, work, current, hit, as_of, now))
+        hits = _hits(t, work, current, hit, now)
+        known = _known(t, [term for one in hits for term in one.terms], as_of)
+        told = list(foreseen(hits, known, as_of, _spans(work)))
         agreements = [agreement for agreement, _ in hit]
         nights = same_night(work, agreements, [(one, _hit_by(one, current.portfolio, topology)) for one in near])
         frozen = in_freeze(freezes(current.portfolio, agreements), work.start, work.end)
@@ -87,24 +89,19 @@ def _down_now(t: Transaction) -> dict[str, str]:
 # -- what the agreements come to ------------------------------------------------------------------------------------
 
 
-def _foreseen(
-    t: Transaction,
-    work: Maintenance,
-    current: InForce,
-    hit: Sequence[tuple[Agreement, tuple[str, ...]]],
-    as_of: int,
-    now: int,
-) -> Iterator[Affected]:
+def _hits(
+    t: Transaction, work: Maintenance, current: InForce, hit: Sequence[tuple[Agreement, tuple[str, ...]]], now: int
+) -> list[Hit]:
     terms = _terms(current, hit)
-    known = _known(t, [term for some in terms.values() for term in some], as_of)
     concerning = _by_service(t, work)
-    draws = DRAWS if sum(map(len, terms.values())) <= MANY else FEW_DRAWS
+    found = []
     for agreement, services in hit:
         own = terms[agreement.id]
         subjects = {EVERY_SERVICE, *(name for term in own for name in term.subjects)}
         exclusions = [x for name in subjects for x in concerning.get(name, ()) if x.agreement in (None, agreement.id)]
         judged = would_earn(work, agreement, services, current, now)
-        yield foreseen(agreement, services, judged, own, known, exclusions, as_of, _spans(work), draws)
+        found.append(Hit(agreement, services, own, exclusions, judged))
+    return found
 
 
 def _spans(work: Maintenance) -> Sequence[Interval]:

@@ -1,7 +1,7 @@
 """What a planned work would do to the agreements that it hits: the budgets, the breaches and the credits, if its
 windows count as excluded and if they do not. Pure; instants in microseconds UTC."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -24,6 +24,20 @@ Known = Mapping[tuple[str, str, str], Sequence[Verdict]]
 """Verdicts by (agreement, objective, service)."""
 DRAWS, FEW_DRAWS, MANY = 2000, 400, 200
 """Of more than so many promises fewer futures are drawn."""
+AT_ONCE = 500
+"""Agreements whose futures are drawn at one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An agreement with those of its services that windows take down, the promises about them, the exclusions that
+    concern it, but for those of the windows, and whether announcing them now would be earned."""
+
+    agreement: Agreement
+    services: tuple[str, ...]
+    terms: Sequence[Term]
+    exclusions: Sequence[Exclusion]
+    announcement: Announcement
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,51 +105,64 @@ class Preview:
     now: int
 
 
-def affected(
-    agreement: Agreement,
-    services: tuple[str, ...],
-    announcement: Announcement,
-    terms: Sequence[Term],
-    known: Known,
-    exclusions: Sequence[Exclusion],
-    as_of: int,
-    spans: Sequence[Interval],
-    draws: int = DRAWS,
-) -> Affected:
-    """What windows do to an agreement whose `services` they take down. `known`: of each of its `terms` the verdicts of
-    this period and of earlier ones, up to `as_of`, of a rolling one its newest. `exclusions`: all that concern it, but
-    for those of the windows."""
-    stakes, not_told = [], []
-    for term in terms:
-        why = why_not_told(term)
-        if why is None:
-            verdicts = {v.period_start: v for v in known.get(term.key, ())}
-            stakes += stakes_of(term, services, verdicts, exclusions, as_of, spans)
-        elif set(services) & set(term.services):
-            not_told.append((term, why))
-    others = _others(stakes, known)
-    endings = [_endings(stakes, others, known, as_of, draws, earned=earned) for earned in (True, False)]
-    pasts = [_past(stake, known, as_of) for stake in stakes]
-    won = frozenset(announcement.services)
+def affected(hits: Sequence[Hit], known: Known, as_of: int, spans: Sequence[Interval]) -> Iterator[Affected]:
+    """What windows do to agreements some of whose services they take down. `known`: of each of their promises the
+    verdicts of this period and of earlier ones, up to `as_of`, of a rolling one its newest."""
+    draws = DRAWS if sum(len(hit.terms) for hit in hits) <= MANY else FEW_DRAWS
+    for first in range(0, len(hits), AT_ONCE):
+        some = hits[first : first + AT_ONCE]
+        stakes = [_stakes(hit, known, as_of, spans) for hit in some]
+        flat = [stake for own in stakes for stake in own]
+        pasts = [_past(stake, known, as_of) for stake in flat]
+        slots = [stake.term.indicator.slot for stake in flat]
+        whole = iter(drawn(pasts, [stake.to_come for stake in flat], slots, draws))
+        before = iter(drawn(pasts, [stake.before for stake in flat], slots, draws))
+        rest = iter(pasts)
+        for hit, own in zip(some, stakes, strict=True):
+            futures = [_Future(next(rest), next(before), next(whole)) for _ in own]
+            yield _affected(hit, own, futures, _others(own, known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Future:
+    """What a promise has done, and how many slots are bad besides the windows until they begin, and until the end."""
+
+    past: Past
+    before: Numbers
+    whole: Numbers
+
+
+def _stakes(hit: Hit, known: Known, as_of: int, spans: Sequence[Interval]) -> list[Stake]:
+    found = []
+    for term in hit.terms:
+        verdicts = {v.period_start: v for v in known.get(term.key, ())}
+        found += stakes_of(term, hit.services, verdicts, hit.exclusions, as_of, spans)
+    return found
+
+
+def _affected(hit: Hit, stakes: Sequence[Stake], futures: Sequence[_Future], others: Sequence[Earned]) -> Affected:
+    if_earned, if_not = (_endings(stakes, futures, others, earned=earned) for earned in (True, False))
+    won = frozenset(hit.announcement.services)
     promises = tuple(
         Foreseen(
             stake=stake,
-            earns=won.issuperset(set(services) & set(stake.term.services)),
-            if_earned=if_earned,
-            if_not=if_not,
-            left_then=_left_then(stake, drawn(past, stake.before, stake.term.indicator.slot, draws)),
-            outages=len(past.lengths) + (past.running > 0),
-            good=past.good,
+            earns=won.issuperset(set(hit.services) & set(stake.term.services)),
+            if_earned=if_earned[i],
+            if_not=if_not[i],
+            left_then=_left_then(stake, futures[i].before),
+            outages=len(futures[i].past.lengths) + (futures[i].past.running > 0),
+            good=futures[i].past.good,
         )
-        for stake, past, if_earned, if_not in zip(stakes, pasts, *endings, strict=True)
+        for i, stake in enumerate(stakes)
     )
+    told = ((term, why_not_told(term)) for term in hit.terms)
     currencies = [stake.term.charging.currency for stake in stakes if stake.term.charging is not None]
     return Affected(
-        agreement=agreement,
-        services=services,
-        announcement=announcement,
+        agreement=hit.agreement,
+        services=hit.services,
+        announcement=hit.announcement,
         promises=promises,
-        not_told=tuple(not_told),
+        not_told=tuple((term, why) for term, why in told if why is not None),
         currency=currencies[0] if currencies else None,
         expected_if_earned=within_caps([(one.stake, one.if_earned.likely.credit) for one in promises]),
         expected_if_not=within_caps([(one.stake, one.if_not.likely.credit) for one in promises]),
@@ -160,23 +187,13 @@ def _others(stakes: Sequence[Stake], known: Known) -> list[Earned]:
 
 
 def _endings(
-    stakes: Sequence[Stake],
-    others: Sequence[Earned],
-    known: Known,
-    as_of: int,
-    draws: int,
-    *,
-    earned: bool,
+    stakes: Sequence[Stake], futures: Sequence[_Future], others: Sequence[Earned], *, earned: bool
 ) -> list[Ending]:
     outcomes = [outcome(stake, earned=earned) for stake in stakes]
+    owed = credits_of(outcomes, others)
     return [
-        Ending(found, credit, likely(stake, _drawn(stake, known, as_of, draws), earned=earned))
-        for stake, found, credit in zip(stakes, outcomes, credits_of(outcomes, others), strict=True)
+        Ending(outcomes[i], owed[i], likely(stake, futures[i].whole, earned=earned)) for i, stake in enumerate(stakes)
     ]
-
-
-def _drawn(stake: Stake, known: Known, as_of: int, draws: int) -> Numbers:
-    return drawn(_past(stake, known, as_of), stake.to_come, stake.term.indicator.slot, draws)
 
 
 def _past(stake: Stake, known: Known, as_of: int) -> Past:

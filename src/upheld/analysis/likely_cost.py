@@ -1,8 +1,8 @@
 """How likely a promise is to be broken once a planned work has been, and what credit is to be expected. Pure.
 
-What else goes wrong until the period ends is drawn from the service's own past (`outlook.paths`), the same draws
-whether the window counts or not, and wherever it lies: so that what differs between two windows is the windows. A
-credit grows in steps with the slots that are bad; what is expected is each step by the share of the draws that reach
+What else goes wrong until the period ends is drawn from the service's own past (`outages.paths_of_many`), the same
+draws whether the window counts or not, and wherever it lies: so that what differs between two windows is the windows.
+A credit grows in steps with the slots that are bad; what is expected is each step by the share of the draws that reach
 it.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from upheld.agreements.credits import AnyTier, credit_share
 from upheld.agreements.terms import Charging, Term
-from upheld.analysis.outages import Past, paths
+from upheld.analysis.outages import Past, paths_of_many
 from upheld.analysis.window_cost import Stake
 from upheld.assessment.credit import Pot, payable, pot_of
 from upheld.assessment.exact import Numbers
@@ -32,11 +32,11 @@ class Likely:
     credit: Fraction
 
 
-@lru_cache(maxsize=4096)
-def drawn(past: Past, to_come: int, slot: int, count: int) -> Numbers:
-    """How many slots are bad of the next `to_come` (width `slot` in microseconds), in `count` draws, ascending."""
-    bad, _ = paths(past, to_come, NO_LIMIT, slot, count)
-    return np.sort(bad.astype(np.int64))
+def drawn(pasts: Sequence[Past], to_come: Sequence[int], slots: Sequence[int], count: int) -> Numbers:
+    """How many slots (of a width in microseconds) are bad of the next ones of each past, a row each of `count` draws,
+    ascending."""
+    bad, _ = paths_of_many(pasts, to_come, [NO_LIMIT] * len(pasts), slots, count)
+    return np.sort(bad.astype(np.int64), axis=1)
 
 
 def likely(stake: Stake, draws: Numbers, *, earned: bool) -> Likely:

@@ -10,7 +10,7 @@ The paths into the future are drawn from a fixed seed: the same past gives the s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -64,21 +64,34 @@ def past_of(verdicts: Sequence[Verdict], slot: int, as_of: int) -> Past:
 def paths(past: Past, to_come: int, left: int, slot: int, count: int = PATHS) -> tuple[Floats, Floats]:
     """`count` ways in which the next `to_come` slots may go: how many of them are bad, and after how many slots more
     than `left` of them were (infinite where that does not come about)."""
-    draw = np.random.default_rng(SEED)
-    rate = _rates(draw, past, slot, count)
-    at, bad, overspent = np.zeros(count), np.zeros(count), np.full(count, np.inf)
-    length = _remaining(draw, past, slot, count)
+    bad, overspent = paths_of_many([past], [to_come], [left], [slot], count)
+    return bad[0], overspent[0]
+
+
+def paths_of_many(
+    pasts: Sequence[Past], to_come: Sequence[int], left: Sequence[int], slots: Sequence[int], count: int
+) -> tuple[Floats, Floats]:
+    """As `paths`, of many at once, in a row each: only those paths are gone on with that have not come to their end."""
+    draw, many = np.random.default_rng(SEED), _Pasts(pasts, slots)
+    rows = np.repeat(np.arange(len(pasts)), count)
+    ends, most = np.array(to_come, np.float64), np.array(left, np.float64)
+    rate = many.rates(draw, rows)
+    at, bad, overspent = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), np.inf)
+    going, length = np.arange(len(rows)), many.remaining(draw, rows)
     for _ in range(MOST_OUTAGES):
-        length = np.minimum(length, to_come - at)
-        crosses = (bad <= left) & (bad + length > left)
-        overspent[crosses] = (at + (left + 1 - bad))[crosses]
-        bad += length
-        at += length + np.ceil(draw.exponential(1 / rate))
-        if not (at < to_come).any():
+        of = rows[going]
+        length = np.minimum(length, ends[of] - at[going])
+        crosses = (bad[going] <= most[of]) & (bad[going] + length > most[of])
+        over = going[crosses]
+        overspent[over] = at[over] + (most[rows[over]] + 1 - bad[over])
+        bad[going] += length
+        at[going] += length + np.ceil(draw.standard_exponential(len(going)) / rate[going])
+        going = going[at[going] < ends[of]]
+        if not len(going):
             break
-        length = np.where(at < to_come, _lengths(draw, past, slot, count), 0)
-        at = np.minimum(at, to_come)
-    return bad, overspent
+        length = many.lengths(draw, rows[going])
+    shape = len(pasts), count
+    return bad.reshape(shape), overspent.reshape(shape)
 
 
 def window_paths(past: Past, still_in: Numbers, allowed: int, slot: int, count: int = PATHS) -> tuple[Floats, Floats]:
@@ -86,12 +99,12 @@ def window_paths(past: Past, still_in: Numbers, allowed: int, slot: int, count: 
     are bad, and after how many no more than that, each infinite where that does not come about. Of those that are bad
     in it now, `still_in[i]` are after i more slots; as far as that goes is looked. A way is told of the first where
     the budget is not overspent now, and of the second where it is."""
-    draw = np.random.default_rng(SEED)
-    rate, reach = _rates(draw, past, slot, count), len(still_in) - 1
+    draw, own, row = np.random.default_rng(SEED), _Pasts([past], [slot]), np.zeros(count, np.int64)
+    rate, reach = own.rates(draw, row), len(still_in) - 1
     at, new = np.zeros(count), np.zeros(count)
     over, back = np.full(count, np.inf), np.full(count, np.inf)
     in_outage = still_in + np.arange(reach + 1)  # what leaves is made up for by what comes: it never falls
-    length = _remaining(draw, past, slot, count)
+    length = own.remaining(draw, row)
     for _ in range(MOST_OUTAGES):
         length = np.minimum(length, reach - at)
         crosses = np.maximum(np.searchsorted(in_outage, allowed - new + at, "right"), at + 1)
@@ -104,42 +117,61 @@ def window_paths(past: Past, still_in: Numbers, allowed: int, slot: int, count: 
         at = begins
         if not (at < reach).any():
             break
-        length = np.where(at < reach, _lengths(draw, past, slot, count), 0)
+        length = np.where(at < reach, own.lengths(draw, row), 0)
     return over, back
 
 
-def _rates(draw: np.random.Generator, past: Past, slot: int, count: int) -> Floats:
-    """How many outages begin in a good slot."""
-    seen = len(past.lengths) + (past.running > 0)
-    shape, span = USUAL_RATE + TRUST * seen, USUAL_SPAN / slot + TRUST * past.good
-    return np.asarray(np.maximum(draw.gamma(shape, 1 / span, count), 1e-12), np.float64)
+class _Pasts:
+    """Pasts in columns. `_shape` and `_span` are those of the rate's Gamma distribution; `_usual` is the length that half
+    of the outages exceed which are not like any that was seen."""
 
+    def __init__(self, pasts: Sequence[Past], slots: Sequence[int]) -> None:
+        seen = np.array([len(past.lengths) for past in pasts], np.float64)
+        self._running = np.array([past.running for past in pasts], np.float64)
+        width = np.array(slots, np.float64)
+        good = np.array([past.good for past in pasts], np.float64)
+        self._shape = USUAL_RATE + TRUST * (seen + (self._running > 0))
+        self._span = USUAL_SPAN / width + TRUST * good
+        usual = np.log(np.maximum(USUAL_LENGTH / width, 1.0))
+        logs = np.array([np.log(past.lengths).sum() if past.lengths else 0.0 for past in pasts])
+        self._usual: Floats = np.exp((2 * usual + logs) / (2 + seen))
+        self._lengths = _Ragged([past.lengths for past in pasts])
+        self._longer = _Ragged([[n for n in past.lengths if n > past.running] for past in pasts])
 
-def _usual(past: Past, slot: int) -> float:
-    """The length that half of the outages exceed which are not like any that was seen."""
-    logs = np.log(np.array([max(USUAL_LENGTH / slot, 1.0)] * 2 + list(past.lengths)))
-    return float(np.exp(logs.mean()))
+    def rates(self, draw: np.random.Generator, rows: Numbers) -> Floats:
+        """How many outages begin in a good slot."""
+        return np.asarray(np.maximum(draw.standard_gamma(self._shape[rows]) / self._span[rows], 1e-12), np.float64)
 
+    def lengths(self, draw: np.random.Generator, rows: Numbers) -> Floats:
+        """How long new outages are, in whole slots."""
+        usual, seen = self._usual[rows], self._lengths.counts[rows]
+        new = usual / np.maximum(draw.random(len(rows)), 1e-9) - usual
+        like = self._lengths.any_of(draw, rows) * np.exp(BLUR * draw.standard_normal(len(rows)))
+        new = np.where(draw.random(len(rows)) < OTHERWISE / (OTHERWISE + seen), new, like)
+        return np.asarray(np.maximum(np.ceil(new), 1), np.float64)
 
-def _lengths(draw: np.random.Generator, past: Past, slot: int, count: int) -> Floats:
-    """How long new outages are, in whole slots."""
-    usual, seen = _usual(past, slot), np.array(past.lengths, np.float64)
-    new = usual / np.maximum(draw.random(count), 1e-9) - usual
-    if len(seen):
-        like = seen[draw.integers(len(seen), size=count)] * np.exp(BLUR * draw.standard_normal(count))
-        new = np.where(draw.random(count) < OTHERWISE / (OTHERWISE + len(seen)), new, like)
-    return np.asarray(np.maximum(np.ceil(new), 1), np.float64)
-
-
-def _remaining(draw: np.random.Generator, past: Past, slot: int, count: int) -> Floats:
-    """How much longer the outage lasts that goes on; nothing where none does."""
-    if not past.running:
-        return np.zeros(count)
-    usual, running = _usual(past, slot), past.running
-    longer = np.array([length for length in past.lengths if length > running], np.float64)
-    whole = (usual + running) / np.maximum(draw.random(count), 1e-9) - usual
-    if len(longer):
-        like = longer[draw.integers(len(longer), size=count)]
+    def remaining(self, draw: np.random.Generator, rows: Numbers) -> Floats:
+        """How much longer the outage lasts that goes on; nothing where none does."""
+        left = np.zeros(len(rows))
+        on = np.flatnonzero(self._running[rows])
+        rows = rows[on]
+        usual, running, longer = self._usual[rows], self._running[rows], self._longer.counts[rows]
+        whole = (usual + running) / np.maximum(draw.random(len(rows)), 1e-9) - usual
+        like = self._longer.any_of(draw, rows)
         unlike = OTHERWISE * usual / (usual + running)
-        whole = np.where(draw.random(count) < unlike / (unlike + len(longer)), whole, like)
-    return np.asarray(np.maximum(np.ceil(whole - running), 1), np.float64)
+        whole = np.where(draw.random(len(rows)) < unlike / (unlike + longer), whole, like)
+        left[on] = np.maximum(np.ceil(whole - running), 1)
+        return left
+
+
+class _Ragged:
+    """Numbers of figures, of which one is drawn; of a row without any, nothing that counts."""
+
+    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
+        self.counts = np.array([len(row) for row in rows], np.int64)
+        self._first = np.cumsum(self.counts) - self.counts
+        self._flat = np.array([*chain.from_iterable(rows), 1], np.float64)
+
+    def any_of(self, draw: np.random.Generator, rows: Numbers) -> Floats:
+        found: Floats = self._flat[self._first[rows] + (draw.random(len(rows)) * self.counts[rows]).astype(np.int64)]
+        return found
