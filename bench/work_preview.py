@@ -15,6 +15,7 @@ from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.parties import Resource
 from upheld.agreements.terms import Term, compile_terms
 from upheld.agreements.units import DAY, HOUR, parse_instant
+from upheld.analysis.better_slot import Wanted
 from upheld.analysis.topology import joined
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.windows import windows
@@ -118,12 +119,14 @@ def main() -> None:
             t.put_verdicts(told, NOW)
         start = NOW + 12 * DAY
         work = Maintenance("", "", start, start + 4 * HOUR, ("switch",), "", NOW)
-        for _ in range(2):
+        for wanted in (None, Wanted(work.end - work.start, NOW, start + 28 * DAY)):
             began = time.process_time()
             with store.transaction("bench", writing=False) as t:
-                found = preview(t, work, current, topology, NOW)
+                found = preview(t, work, current, topology, NOW, wanted)
             took = time.process_time() - began
-            print(f"{len(found.agreements):,} agreements: {took:.1f} s of CPU")
+            print(
+                f"{len(found.agreements):,} agreements{', with better windows' if wanted else ''}: {took:.1f} s of CPU"
+            )
         print(preview_document(found, 0)["total"])
 
 

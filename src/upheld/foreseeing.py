@@ -1,17 +1,20 @@
 """A planned work before it is announced: what it would do, read through the store. Nothing is kept."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from upheld.agreements.calendars import Interval
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
+from upheld.analysis.better_slot import Candidate, Surroundings, Wanted, candidates, spread
 from upheld.analysis.findings import is_outage
-from upheld.analysis.foreseen_work import Affected, Hit, Preview
+from upheld.analysis.foreseen_work import Hit, Known
 from upheld.analysis.foreseen_work import affected as foreseen
-from upheld.analysis.planned_impact import Frozen, Night, freezes, in_freeze, pairs_taken, same_night
+from upheld.analysis.planned_impact import freezes, in_freeze, pairs_taken, same_night
 from upheld.analysis.topology import Topology
+from upheld.analysis.work_preview import Preview
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.windows import windows
 from upheld.cases.model import State
@@ -29,41 +32,107 @@ UNWELL: tuple[State, ...] = ("detected", "analysed", "acting", "reopened")
 """States of a case whose service is not known to be good again."""
 AT_MOST = 5_000
 """Raised alarms, and open cases, that are looked at for what is down now."""
-NEAR = DAY
-"""Works that are so near may fall into the same night."""
+WORKS = 200
+"""Other planned works, the next ones, that are looked at for whom they hit."""
+PROPOSED = 5
+"""Better windows that are told."""
 
 
-def preview(t: Transaction, work: Maintenance, current: InForce | None, topology: Topology, now: int) -> Preview:
-    """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any."""
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a preview rests on: the agreements that the work hits, other planned works with those that they hit, and up
+    to when verdicts are known."""
+
+    work: Maintenance
+    current: InForce
+    topology: Topology
+    hits: Sequence[Hit]
+    known: Known
+    others: Sequence[tuple[Maintenance, Sequence[Agreement]]]
+    as_of: int
+    now: int
+
+
+def preview(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce | None,
+    topology: Topology,
+    now: int,
+    wanted: Wanted | None = None,
+) -> Preview:
+    """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any.
+    `wanted`: where a better window is looked for; None: nowhere."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
-    hit = [] if current is None else affected(work, current.portfolio.agreements, impact.hit)
     others = [one for one in t.maintenances(ending_after=now) if one.state == "planned" and one.id != work.id]
-    down = _down_now(t) if topology.has_redundancy else {}
-    near = [one for one in others if one.start < work.end + NEAR and work.start < one.end + NEAR]
-    told: Sequence[Affected] = ()
-    nights: Sequence[Night] = ()
-    frozen: Sequence[Frozen] = ()
-    if current is not None:
-        hits = _hits(t, work, current, hit, now)
-        known = _known(t, [term for one in hits for term in one.terms], as_of)
-        told = list(foreseen(hits, known, as_of, _spans(work)))
-        agreements = [agreement for agreement, _ in hit]
-        nights = same_night(work, agreements, [(one, _hit_by(one, current.portfolio, topology)) for one in near])
-        frozen = in_freeze(freezes(current.portfolio, agreements), work.start, work.end)
-    return Preview(
+    found = Preview(
         work=work,
         topology=topology,
         impact=impact,
-        agreements=tuple(told),
-        pairs=tuple(pairs_taken(topology, work, others, down)),
-        nights=tuple(nights),
-        frozen=tuple(frozen),
+        pairs=tuple(pairs_taken(topology, work, others, _down_now(t) if topology.has_redundancy else {})),
         titles={one.id: one.title for one in others},
         as_of=as_of,
         now=now,
     )
+    if current is None:
+        return found
+    hit = affected(work, current.portfolio.agreements, impact.hit)
+    hits = _hits(t, work, current, hit, now)
+    known = _known(t, [term for one in hits for term in one.terms], as_of)
+    theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others[:WORKS]]
+    ground = _Ground(work, current, topology, hits, known, theirs, as_of, now)
+    agreements = [agreement for agreement, _ in hit]
+    ranked, asked = ([], None) if wanted is None or not hits else _better(ground, wanted)
+    return replace(
+        found,
+        agreements=tuple(foreseen(hits, known, as_of, work.spans)),
+        nights=tuple(same_night(work, agreements, theirs)),
+        frozen=tuple(in_freeze(freezes(current.portfolio, agreements), work.start, work.end)),
+        better=tuple(ranked),
+        asked=asked,
+        wanted=wanted,
+    )
+
+
+def _better(ground: _Ground, wanted: Wanted) -> tuple[list[Candidate], Candidate | None]:
+    """Windows that are better than the work's own, the best first, and its own, judged likewise."""
+    work, others = ground.work, ground.others
+    known_from: dict[Hashable, int | None] = {}
+
+    def in_time_from(hit: Hit, starts: Sequence[int]) -> int | None:
+        own = hit.agreement.customer if hit.agreement.customer in ground.current.customers else None
+        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key
+        if key not in known_from:
+            known_from[key] = _first_earned(ground, hit, starts)
+        return known_from[key]
+
+    around = Surroundings(
+        frozen=freezes(ground.current.portfolio, [hit.agreement for hit in ground.hits]),
+        apart=[(one.start, one.end) for one, _ in others if _takes_pairs(ground.topology, work, one)],
+        others=[(one.start, one.end, frozenset(a.customer for a in theirs)) for one, theirs in others],
+    )
+    ranked, asked = candidates(wanted, work.start, ground.hits, in_time_from, ground.known, ground.as_of, around)
+    return spread(ranked, PROPOSED), asked
+
+
+def _first_earned(ground: _Ground, hit: Hit, starts: Sequence[int]) -> int | None:
+    """The first of the starts at which an announcement made now would be earned: none that is later is too late."""
+    duration = ground.work.end - ground.work.start
+
+    def is_earned(start: int) -> bool:
+        moved = replace(ground.work, start=start, end=start + duration, windows=())
+        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now).earned
+
+    place = bisect_left(starts, True, key=is_earned)
+    return starts[place] if place < len(starts) else None
+
+
+def _takes_pairs(topology: Topology, work: Maintenance, other: Maintenance) -> bool:
+    """Whether the work takes both of a pair with another one if they go on at the same time."""
+    moved = replace(work, start=other.start, end=other.end, windows=())
+    return any(pair.work == other.id for pair in pairs_taken(topology, moved, [other], {}))
 
 
 def _hit_by(work: Maintenance, portfolio: Portfolio, topology: Topology) -> list[Agreement]:
@@ -102,10 +171,6 @@ def _hits(
         judged = would_earn(work, agreement, services, current, now)
         found.append(Hit(agreement, services, own, exclusions, judged))
     return found
-
-
-def _spans(work: Maintenance) -> Sequence[Interval]:
-    return work.spans
 
 
 def would_earn(

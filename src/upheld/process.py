@@ -36,10 +36,11 @@ from upheld.actions.runs import Verb
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import Report
-from upheld.analysis.foreseen_work import Preview
+from upheld.analysis.better_slot import Wanted
 from upheld.analysis.model import Change
 from upheld.analysis.outlook import AnyOutlook
 from upheld.analysis.topology import Topology
+from upheld.analysis.work_preview import Preview
 from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
@@ -297,11 +298,11 @@ class Process:
 
         settled(self._store, tenant, take)
 
-    def preview_maintenance(self, tenant: str, maintenance: Maintenance) -> Preview:
-        """What a work would do if it was planned now; nothing is kept."""
+    def preview_maintenance(self, tenant: str, maintenance: Maintenance, wanted: Wanted | None = None) -> Preview:
+        """What a work would do if it was planned now, and where a better window is, as `wanted`; nothing is kept."""
         with self._store.transaction(tenant, writing=False) as t:
             current, topology = self._portfolios.newest(t, tenant), self._ground(t, tenant)[1]
-            return foreseeing.preview(t, maintenance, current, topology, self._clock.now())
+            return foreseeing.preview(t, maintenance, current, topology, self._clock.now(), wanted)
 
     def cancel_maintenance(self, tenant: str, maintenance_id: str) -> Sequence[Notice]:
         """Cancels a work: who had been told is told, and what it had excluded counts again. Raises KeyError."""

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from process.conftest import PORTFOLIO, START, World
-from upheld.agreements.units import DAY, HOUR, MINUTE
+from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
+from upheld.analysis.better_slot import Wanted
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
 from upheld.measurements.model import Measurement
@@ -85,6 +86,19 @@ def test_announced_too_late_the_window_would_count(world: World) -> None:
     assert soon["total"]["as_announced"]["credit"] == {"EUR": "120.00"}
     assert float(later["total"]["as_announced"]["credit"]["EUR"]) < 20
     assert later["total"]["if_not_earned"]["credit"] == soon["total"]["if_not_earned"]["credit"]
+
+
+def test_a_late_work_is_proposed_at_night_and_in_time(world: World) -> None:
+    start = START + DAY + 12 * HOUR  # noon in Berlin
+    wanted = Wanted(HOUR, world.clock.at, world.clock.at + 10 * DAY)
+    found = preview_document(world.process.preview_maintenance(DEFAULT_TENANT, work(start), wanted), 10)["better"]
+    assert found["asked"]["late"] == found["asked"]["off_hours"] == 1
+    assert len(found["slots"]) == 5
+    for slot in found["slots"]:
+        begins = parse_instant(slot["start"])
+        assert begins - world.clock.at >= 2 * DAY
+        assert (begins - START) % DAY in range(22 * HOUR, 24 * HOUR) or (begins - START) % DAY <= 5 * HOUR
+        assert any(reason.startswith("announced now, it would count under 0 of 1") for reason in slot["reasons"])
 
 
 def test_a_freeze_period_is_warned_of(world: World) -> None:

@@ -11,13 +11,11 @@ from upheld.agreements.terms import Term
 from upheld.analysis.likely_cost import Likely, drawn, likely, within_caps
 from upheld.analysis.outages import Past, past_of
 from upheld.analysis.outlook import HIGH, LOW, MIDDLE
-from upheld.analysis.planned_impact import Frozen, Night, Pair
-from upheld.analysis.topology import Impact, Topology
 from upheld.analysis.window_cost import Outcome, Stake, credits_of, earned_of, outcome, stakes_of, why_not_told
 from upheld.assessment.credit import Earned, pot_of
 from upheld.assessment.exact import Numbers
 from upheld.assessment.verdict import Credit, Verdict
-from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.model import Announcement
 from upheld.measurements.exclusions import Exclusion
 
 Known = Mapping[tuple[str, str, str], Sequence[Verdict]]
@@ -87,33 +85,17 @@ class Affected:
     expected: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a work would do. `impact` as the topology tells it; `agreements` those that it hits, in the order of the
-    portfolio; `titles` of other planned works by their ids; `as_of` is up to when the verdicts are known that it rests
-    on."""
-
-    work: Maintenance
-    topology: Topology
-    impact: Impact
-    agreements: tuple[Affected, ...]
-    pairs: tuple[Pair, ...]
-    nights: tuple[Night, ...]
-    frozen: tuple[Frozen, ...]
-    titles: Mapping[str, str]
-    as_of: int
-    now: int
-
-
-def affected(hits: Sequence[Hit], known: Known, as_of: int, spans: Sequence[Interval]) -> Iterator[Affected]:
+def affected(
+    hits: Sequence[Hit], known: Known, as_of: int, spans: Sequence[Interval], draws: int | None = None
+) -> Iterator[Affected]:
     """What windows do to agreements some of whose services they take down. `known`: of each of their promises the
     verdicts of this period and of earlier ones, up to `as_of`, of a rolling one its newest."""
-    draws = DRAWS if sum(len(hit.terms) for hit in hits) <= MANY else FEW_DRAWS
+    draws = draws or (DRAWS if sum(len(hit.terms) for hit in hits) <= MANY else FEW_DRAWS)
     for first in range(0, len(hits), AT_ONCE):
         some = hits[first : first + AT_ONCE]
         stakes = [_stakes(hit, known, as_of, spans) for hit in some]
         flat = [stake for own in stakes for stake in own]
-        pasts = [_past(stake, known, as_of) for stake in flat]
+        pasts = [past_before(stake, known, as_of) for stake in flat]
         slots = [stake.term.indicator.slot for stake in flat]
         whole = iter(drawn(pasts, [stake.to_come for stake in flat], slots, draws))
         before = iter(drawn(pasts, [stake.before for stake in flat], slots, draws))
@@ -196,7 +178,7 @@ def _endings(
     ]
 
 
-def _past(stake: Stake, known: Known, as_of: int) -> Past:
+def past_before(stake: Stake, known: Known, as_of: int) -> Past:
     """What the service has done. An outage that goes on now is over when a period begins that is yet to come."""
     past = past_of(known.get(stake.term.key, ()), stake.term.indicator.slot, as_of)
     if stake.window.start > as_of and past.running:

@@ -63,26 +63,37 @@ def steps_of(term: Term, period: tuple[int, int], eligible: int) -> Sequence[tup
     return _steps(term.tiers, term.charging, pot_of(term, period), term.indicator.slot, eligible)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65_536)
 def _steps(
     tiers: tuple[AnyTier, ...], charging: Charging, pot: Pot, slot: int, eligible: int
 ) -> Sequence[tuple[int, Fraction]]:
-    def owed(bad: int) -> Fraction:
-        share = credit_share(tiers, Fraction(eligible - bad, eligible), bad * slot, pot.days)
-        return Fraction(payable(charging.amount * pot.charges * share, charging, pot))
+    found, before = [], Fraction(0)
+    for at, share in _shares(tiers, pot.days, slot, eligible):
+        owed = Fraction(payable(charging.amount * pot.charges * share, charging, pot))
+        found.append((at, owed - before))
+        before = owed
+    return tuple(found)
+
+
+@lru_cache(maxsize=8192)
+def _shares(tiers: tuple[AnyTier, ...], days: int, slot: int, eligible: int) -> Sequence[tuple[int, Fraction]]:
+    """(slots that are bad, the share of the charge that is owed from then on), ascending: a share never falls."""
+
+    def share(bad: int) -> Fraction:
+        return credit_share(tiers, Fraction(eligible - bad, eligible), bad * slot, days)
 
     def rises(low: int, high: int, at_low: Fraction, at_high: Fraction) -> Iterator[tuple[int, Fraction]]:
         if at_low == at_high:
             return
         if high - low == 1:
-            yield high, at_high - at_low
+            yield high, at_high
             return
         middle = (low + high) // 2
-        at_middle = owed(middle)
+        at_middle = share(middle)
         yield from rises(low, middle, at_low, at_middle)
         yield from rises(middle, high, at_middle, at_high)
 
-    return tuple(rises(-1, eligible, Fraction(0), owed(eligible)))
+    return tuple(rises(-1, eligible, Fraction(0), share(eligible)))
 
 
 def within_caps(expected: Sequence[tuple[Stake, Fraction]]) -> Fraction:

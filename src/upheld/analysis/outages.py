@@ -122,8 +122,8 @@ def window_paths(past: Past, still_in: Numbers, allowed: int, slot: int, count: 
 
 
 class _Pasts:
-    """Pasts in columns. `_shape` and `_span` are those of the rate's Gamma distribution; `_usual` is the length that half
-    of the outages exceed which are not like any that was seen."""
+    """Pasts in columns. `_shape` and `_span` are those of the rate's Gamma distribution; `_usual` is the length that
+    half of the outages exceed which are not like any that was seen."""
 
     def __init__(self, pasts: Sequence[Past], slots: Sequence[int]) -> None:
         seen = np.array([len(past.lengths) for past in pasts], np.float64)

@@ -10,7 +10,7 @@ covers whole slots (DESIGN rule 4). A run of bad slots (`consecutive`) is taken 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 
@@ -170,6 +170,38 @@ def stakes_of(
     return found
 
 
+def without_work(
+    term: Term, known: Mapping[int, Verdict], exclusions: Iterable[Exclusion], as_of: int, start: int, end: int
+) -> list[Stake]:
+    """Each calendar period of `term` that overlaps [start, end), as it stands if nothing is worked on. The rest as in
+    `stakes_of`."""
+    near, found = list(exclusions), []
+    for period in windows(term, start, end):
+        known_to, eligible, spent = _so_far(term, known, period, as_of)
+        to_come = _eligible(term, near, known_to, period.last)
+        nothing = Fraction(0)
+        found.append(Stake(term, period, eligible + to_come, to_come, to_come, spent, nothing, nothing, 0))
+    return found
+
+
+def in_one_slot(term: Term, down: Collection[str]) -> tuple[Fraction, Fraction, int]:
+    """What a slot that would count spends where the services `down` are bad in it: if it counts, and if its exclusion
+    is earned; and how many slots less count then (one or none)."""
+    plain = replace(term, service_hours=None)
+    width = term.indicator.slot
+    own = [Exclusion(name, 0, width, PLANNED_MAINTENANCE, "the window") for name in term.services if name in down]
+    counted, spared = (_Slots(plain, some, 0, 1, down, as_run=False) for some in ([], own))
+    return counted.spent(0, 1), spared.spent(0, 1), counted.eligible(0, 1) - spared.eligible(0, 1)
+
+
+def eligible_until(term: Term, exclusions: Iterable[Exclusion], first: int, last: int) -> Numbers:
+    """How many of the slots [first, last) that are to come count before each of them, and before `last`; of a group
+    those that are not excluded for all of it."""
+    width = term.indicator.slot
+    granted = grants(term, exclusions, first * width, last * width)
+    return np.concatenate([[0], np.cumsum(~_excluded(granted.covered, first, last, width))])
+
+
 def _slots_touched(term: Term, spans: Sequence[Interval]) -> list[Interval]:
     """The slots [first, last) of the term that each window touches, in order and disjoint."""
     width, valid_to = term.indicator.slot, term.valid_to
@@ -248,10 +280,17 @@ def _so_far_of_rolling(
 
 class _Slots:
     """The slots [first, last) in which the services `down` are bad and all others good: of each whether it counts, and
-    what it spends."""
+    what it spends. `as_run`: only where they make a run that is long enough."""
 
     def __init__(
-        self, term: Term, exclusions: Sequence[Exclusion], first: int, last: int, down: Collection[str]
+        self,
+        term: Term,
+        exclusions: Sequence[Exclusion],
+        first: int,
+        last: int,
+        down: Collection[str],
+        *,
+        as_run: bool = True,
     ) -> None:
         width = term.indicator.slot
         self._first = first
@@ -260,7 +299,7 @@ class _Slots:
         )
         assert isinstance(term.indicator, Availability)
         is_weighed = term.members is not None and term.members.rule == "mean"
-        if not is_weighed and self.spent(first, last) < term.indicator.consecutive:
+        if as_run and not is_weighed and self.spent(first, last) < term.indicator.consecutive:
             self._table = [(counts, Fraction(0)) for counts, _ in self._table]
 
     def eligible(self, first: int, last: int) -> int:

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from upheld import work_life
+from upheld.agreements.units import DAY
+from upheld.analysis.better_slot import Wanted
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
-from upheld.maintenance.window import change_fault, window_fault
+from upheld.maintenance.window import FURTHEST, change_fault, window_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
 from upheld.reports.work_preview import preview_document
@@ -29,13 +31,35 @@ class MaintenanceInput(Window):
     id: Name | None = None
 
 
+class SearchInput(Input):
+    """Where a better window is looked for: from `earliest` (now) to `latest` (four weeks after the window asked for).
+    `hours` are preferred for work, in each agreement's zone."""
+
+    earliest: Instant | None = None
+    latest: Instant | None = None
+    hours: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = "22:00-06:00"
+
+    def wanted(self, start: int, end: int, now: int) -> Wanted:
+        """Raises Problem where no window of that length has room."""
+        earliest = max(self.earliest or now, now)
+        latest = self.latest or max(end, now) + 28 * DAY
+        if latest - earliest < end - start:
+            raise field_problem("search.latest", "a window of this length has no room between earliest and latest")
+        if latest - now > FURTHEST:
+            raise field_problem("search.latest", "this is more than five years away: is the year right?")
+        opens, closes = (int(text[:2]) * 60 + int(text[3:]) for text in self.hours.split("-"))
+        return Wanted(end - start, earliest, latest, (opens, closes))
+
+
 class PreviewInput(Window):
     """A work that is thought of: with the `id` of one that is planned, as if that was planned anew. `limit`: how many
-    agreements, and customers, are listed, the dearest first; the sums are of all."""
+    agreements, and customers, are listed, the dearest first; the sums are of all. `search: null` looks for no better
+    window."""
 
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     id: Name | None = None
     limit: Annotated[int, Field(ge=0, le=10_000)] = 100
+    search: SearchInput | None = SearchInput()
 
 
 class MaintenanceChange(Input):
@@ -105,14 +129,15 @@ def router(application: Application) -> APIRouter:
     def preview(caller: Asking, wanted: PreviewInput) -> dict[str, Any]:
         """What a work would do, before it is announced: what it takes down and leaves without redundancy, what there is
         to be warned of, and for each agreement the budget, the likelihood of a breach and the credit, if the window is
-        earned and if it is not. Nothing is kept, and nobody is told."""
+        earned and if it is not; and better windows. Nothing is kept, and nobody is told."""
         check_touched(process.topology(caller.tenant), wanted.services)
         now = application.clock.now()
         if (fault := window_fault(wanted.start, wanted.end, now)) is not None:
             raise field_problem(*fault)
         services = tuple(dict.fromkeys(wanted.services))
         work = Maintenance(wanted.id or "", "", wanted.start, wanted.end, services, "", now)
-        return preview_document(process.preview_maintenance(caller.tenant, work), wanted.limit)
+        search = None if wanted.search is None else wanted.search.wanted(work.start, work.end, now)
+        return preview_document(process.preview_maintenance(caller.tenant, work, search), wanted.limit)
 
     @routes.get("")
     def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:

@@ -23,16 +23,29 @@ def preview(
     end: Annotated[str, typer.Option(help="End of the window, RFC 3339 with its zone.")],
     service: Annotated[list[str], typer.Option(help="An affected service or resource; may be given several times.")],
     key: ServerKey,
+    earliest: Annotated[
+        str | None,
+        typer.Option(help="Look for a better window from this instant on [default: now].", show_default=False),
+    ] = None,
+    latest: Annotated[
+        str | None,
+        typer.Option(help="... that ends by this instant [default: four weeks after END].", show_default=False),
+    ] = None,
+    hours: Annotated[str, typer.Option(help="Hours preferred for work, in each agreement's zone.")] = "22:00-06:00",
     limit: Annotated[int, typer.Option(help="How many agreements are listed, the dearest first.", min=0)] = 100,
     output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
     url: ServerUrl = DEFAULT_URL,
 ) -> None:
-    """Say what a planned work would do, before it is announced: what it takes down, what there is to be warned of, and
-    what it would cost under each agreement if its window counts as excluded and if it does not. Nobody is told.
+    """Say what a planned work would do, before it is announced: what it takes down, what there is to be warned of,
+    what it would cost under each agreement if its window counts as excluded and if it does not, and which windows would
+    be better. Nobody is told.
     """
     instant("--start", start)
     instant("--end", end)
-    wanted = {"start": start, "end": end, "services": service, "limit": limit}
+    instant("--earliest", earliest)
+    instant("--latest", latest)
+    search = {"earliest": earliest, "latest": latest, "hours": hours}
+    wanted = {"start": start, "end": end, "services": service, "limit": limit, "search": search}
     answer = ask("POST", url, key, "/v1/maintenance/preview", json=wanted)
     if output_format is Format.JSON:
         import json

@@ -1,14 +1,16 @@
 """What a planned work would do, as JSON has it: instants as RFC 3339, money as {amount, currency}, rounded half-up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from upheld.agreements.credits import to_minor_unit
 from upheld.agreements.units import decimal_text, format_instant
-from upheld.analysis.foreseen_work import Affected, Ending, Foreseen, Preview
+from upheld.analysis.better_slot import ALIKE, Candidate, Wanted
+from upheld.analysis.foreseen_work import Affected, Ending, Foreseen
 from upheld.analysis.planned_impact import Frozen, Pair
-from upheld.maintenance.wording import instant_words
+from upheld.analysis.work_preview import Preview
+from upheld.maintenance.wording import duration_words, instant_words
 from upheld.reports.topology import NAMED, reach_document
 
 PLACES = 6
@@ -29,6 +31,7 @@ def preview_document(preview: Preview, limit: int) -> dict[str, Any]:
         "customers": customer_sums(preview.agreements)[:limit],
         "agreements_count": len(preview.agreements),
         "agreements": [agreement_document(one) for one in by_cost[:limit]],
+        "better": None if preview.wanted is None else _better(preview, preview.wanted),
     }
 
 
@@ -97,6 +100,77 @@ def _ending(ending: Ending, found: Foreseen) -> dict[str, Any]:
 def money(amount: Fraction, currency: str | None) -> dict[str, str] | None:
     """None where nothing is charged for."""
     return None if currency is None else {"amount": str(to_minor_unit(amount, currency)), "currency": currency}
+
+
+# -- better windows -------------------------------------------------------------------------------------------------
+
+
+def _better(preview: Preview, wanted: Wanted) -> dict[str, Any]:
+    asked = preview.asked
+    return {
+        "earliest": format_instant(wanted.earliest),
+        "latest": format_instant(wanted.latest),
+        "hours": hours_text(wanted.hours),
+        "asked": None if asked is None else _candidate(asked),
+        "slots": [
+            {**_candidate(one), "reasons": [] if asked is None else list(why_better(one, asked, preview, wanted))}
+            for one in preview.better
+        ],
+    }
+
+
+def hours_text(hours: tuple[int, int]) -> str:
+    """`22:00-06:00`."""
+    return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in hours)
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {
+        "start": format_instant(one.start),
+        "end": format_instant(one.end),
+        "adds": {
+            "as_announced": {"credit": _amounts(one.adds), "breaches": round(one.breaches, 2)},
+            "if_not_earned": {"credit": _amounts(one.adds_if_not), "breaches": round(one.breaches_if_not, 2)},
+        },
+        "late": one.late,
+        "off_hours": one.off_hours,
+        "same_night": one.same_night,
+        "frozen": one.frozen,
+        "both_paths": one.apart,
+        "counting_seconds": one.counting // 1_000_000,
+    }
+
+
+def _amounts(amounts: Mapping[str, float]) -> dict[str, str]:
+    return {c: str(to_minor_unit(Fraction(max(amount, 0.0)), c)) for c, amount in sorted(amounts.items())}
+
+
+def why_better(one: Candidate, asked: Candidate, preview: Preview, wanted: Wanted) -> Iterator[str]:
+    """Why a window is better than that which was asked for, a sentence each with its figures."""
+    count = len(preview.agreements)
+    if asked.frozen:
+        yield "in no freeze period"
+    if asked.apart:
+        yield "takes no pair together with another work"
+    for said, before, after in (
+        ("adds {} to the credits to be expected instead of {}", asked.adds, one.adds),
+        ("if no exclusion is earned it adds {} instead of {}", asked.adds_if_not, one.adds_if_not),
+    ):
+        told = [c for c, amount in before.items() if amount - after.get(c, 0) > ALIKE * asked.adds_if_not.get(c, 0)]
+        if told:
+            now, then = _amounts(after), _amounts(before)
+            yield said.format(*(", ".join(f"{of.get(c, '0')} {c}" for c in told) for of in (now, then)))
+    preferred = f"outside of {hours_text(wanted.hours)} local time"
+    for said, earlier, later in (
+        ("announced now, it would count under {} of {} agreements instead of {}", asked.late, one.late),
+        (preferred + " for {} of {} agreements instead of {}", asked.off_hours, one.off_hours),
+        ("another work in the same night for {} of {} agreements instead of {}", asked.same_night, one.same_night),
+    ):
+        if later < earlier:
+            yield said.format(f"{later:,}", f"{count:,}", f"{earlier:,}")
+    if one.counting < asked.counting:
+        less_time, more_time = (duration_words(time) for time in (one.counting, asked.counting))
+        yield f"{less_time if one.counting else 'nothing'} counts against promises, summed up, instead of {more_time}"
 
 
 # -- sums -----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,20 @@ def preview_report(found: Mapping[str, Any]) -> RenderableType:
         parts.append(
             Text.assemble(("█", "red"), " spent by now  ", ("▓", "yellow"), " the window  ░ left", style="dim")
         )
+    if found["better"]:
+        parts += ["", *_better(found["better"])]
     return Group(*parts)
+
+
+def _better(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if not found["slots"]:
+        yield Text(f"No better window between {found['earliest']} and {found['latest']}.")
+        return
+    yield Text("Better windows", "bold")
+    for number, slot in enumerate(found["slots"], 1):
+        yield Text.assemble((f" {number}. {slot['start']} to {slot['end']}", "green"))
+        for reason in slot["reasons"]:
+            yield Text(f"    {reason}", "dim")
 
 
 def _headline(found: Mapping[str, Any]) -> str:
