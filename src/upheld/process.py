@@ -50,7 +50,7 @@ from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.grouping import note_examined
 from upheld.in_force import InForce, Portfolios, agreement_versions
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, is_same_plan
 from upheld.maintenance.notified import WorkNotice
 from upheld.maintenance.received import NoticedWindow, Received
 from upheld.measurements.events import ServiceEvent
@@ -292,7 +292,7 @@ class Process:
         def take(t: Transaction) -> None:
             for work in works:
                 known = t.maintenance(work.id)
-                if known is not None and known != replace(work, planned_at=known.planned_at):
+                if known is not None and not is_same_plan(known, work):
                     raise Differs(work.id, known.state)
                 announcing.plan(t, work, *self._ground(t, tenant), self._clock.now())
 

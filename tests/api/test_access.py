@@ -329,6 +329,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
         "position": position,
         "problem_id": problem.id,
         "maintenance_id": maintenance,
+        "request_id": maintenance,
         "received_id": received,
         "case_id": case["id"],
         "letter_id": letter["id"],

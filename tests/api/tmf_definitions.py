@@ -13,8 +13,8 @@ def _definitions(name: str) -> Mapping[str, Any]:
     return found
 
 
-TMF628, TMF638, TMF639, TMF642, TMF688 = (
-    _definitions(name) for name in ("tmf628", "tmf638", "tmf639", "tmf642", "tmf688")
+TMF628, TMF638, TMF639, TMF642, TMF655, TMF688 = (
+    _definitions(name) for name in ("tmf628", "tmf638", "tmf639", "tmf642", "tmf655", "tmf688")
 )
 TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,

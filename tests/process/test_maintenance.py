@@ -11,6 +11,7 @@ from upheld.app import DEFAULT_TENANT
 from upheld.demo.mail import start_mail_catcher
 from upheld.maintenance.model import Maintenance
 from upheld.ports import VerdictFilter
+from upheld.process import Differs
 from upheld.readers.portfolio import parse_portfolio
 from upheld.topologies import over
 
@@ -313,3 +314,14 @@ def test_an_announcement_that_was_on_its_way_is_followed_by_the_cancellation_onc
         world.run()
     assert notices(world, "maintenance_cancelled") == [("noc@acme.example", "sent")]
     assert excluded(world) == []
+
+
+def test_a_work_that_has_begun_can_be_handed_in_again(world) -> None:
+    """Whoever hands in their plans every day hands in those that are running too."""
+    work = plan(world, 3 * DAY)
+    world.pass_time(3 * DAY + MINUTE)
+    with world.transaction() as t:
+        assert t.maintenance(work.id).started_at is not None
+    world.process.plan_maintenances(DEFAULT_TENANT, [work])
+    with pytest.raises(Differs, match="is another work"):
+        world.process.plan_maintenances(DEFAULT_TENANT, [replace(work, title="Another")])

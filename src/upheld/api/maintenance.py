@@ -13,7 +13,7 @@ from upheld.analysis.better_slot import Wanted
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, is_same_plan
 from upheld.maintenance.window import FURTHEST, change_fault, window_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
@@ -111,7 +111,7 @@ def router(application: Application) -> APIRouter:
         with store.transaction(caller.tenant, writing=False) as t:
             known = t.maintenance(work.id)
         if known is not None:
-            if known != replace(work, planned_at=known.planned_at):
+            if not is_same_plan(known, work):
                 what = "was cancelled" if known.state == "cancelled" else "is another work"
                 raise Problem(409, f"id: {work.id!r} {what}; give a new id")
             response.status_code = 200

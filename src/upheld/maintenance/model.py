@@ -60,6 +60,14 @@ class Maintenance:
         )
 
 
+_PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows")
+
+
+def is_same_plan(known: Maintenance, wanted: Maintenance) -> bool:
+    """Whether a work that is there is planned as `wanted` says, whatever has become of it since."""
+    return known.state == "planned" and all(getattr(known, name) == getattr(wanted, name) for name in _PLANNED)
+
+
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """Whether one agreement's announcement of a maintenance earned its exclusion, and why. DESIGN rule 13.
