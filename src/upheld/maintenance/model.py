@@ -60,7 +60,7 @@ class Maintenance:
         )
 
 
-_PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows")
+_PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows", "emergency")
 
 
 def is_same_plan(known: Maintenance, wanted: Maintenance) -> bool:
