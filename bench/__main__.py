@@ -10,7 +10,7 @@ from rich.table import Table
 from bench.measuring import in_words
 from bench.running import Ran, measure
 
-BARS = tuple(f"B{n}" for n in range(1, 11))
+BARS = tuple(f"B{n}" for n in range(1, 12))
 
 
 def main(arguments: Sequence[str]) -> int:
