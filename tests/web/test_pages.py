@@ -3,13 +3,15 @@
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from a_morning import RIVAL, RIVAL_PORTFOLIO, START, World, csrf, text_of
 from fastapi.testclient import TestClient
 
-from upheld.agreements.units import DAY, HOUR, MINUTE
+from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.model import Event
 from upheld.maintenance.model import Announcement
@@ -302,6 +304,28 @@ def test_a_role_keeps_its_own_letters(world: World) -> None:
     with world.store.transaction(DEFAULT_TENANT) as t:
         t.save_announcement(decided)
     assert f"Counts acme-vpn-gold {reason}" in text_of(world.operator().get("/maintenance").text)
+
+
+def test_the_form_shows_what_a_work_would_do_and_a_better_window_is_taken_over(morning: World) -> None:
+    client = morning.operator()
+    token = csrf(client.get("/maintenance").text)
+    day = {**FORM, "title": "", "start": "2026-06-02T10:00", "end": "2026-06-02T12:30", "csrf": token}
+    html = client.post("/maintenance/preview", data=day).text
+    words = text_of(html)
+    assert "2 services of 2 customers: vpn-0042, web-riverbank" in words
+    assert "the window costs 2 h 30 min if it counts" in words
+    assert "Nothing is planned yet" not in words
+    use = re.search(r'name="use" value="([^"]+)"', html)
+    assert use, words
+    again = client.post("/maintenance/preview", data={**day, "use": use[1]})
+    start = re.search(r'name="start"[^>]* value="([^"]+)"', again.text)
+    local = datetime.fromisoformat(use[1].split("/")[0]).astimezone(ZoneInfo("Europe/Berlin"))
+    assert start
+    assert start[1] == f"{local:%Y-%m-%dT%H:%M}"
+    wrong = client.post("/maintenance/preview", data={**day, "end": day["start"]})
+    assert (wrong.status_code, "The end must be later than the start" in text_of(wrong.text)) == (422, True)
+    with morning.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        assert not [one for one in t.maintenances() if one.start == parse_instant("2026-06-02T08:00:00Z")]
 
 
 def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from upheld.agreements.model import Portfolio
-from upheld.agreements.units import to_datetime, to_microseconds
+from upheld.agreements.units import parse_instant, to_datetime, to_microseconds
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.window import change_fault, window_fault
@@ -155,6 +155,23 @@ def form_for(work: Maintenance) -> Form:
     start, end = (to_datetime(instant).strftime("%Y-%m-%dT%H:%M") for instant in (work.start, work.end))
     values = {"title": work.title, "description": work.description, "approved_by": work.approved_by}
     return Form({**values, "id": work.id, "start": start, "end": end, "zone": "UTC"}, work.services)
+
+
+def in_window(values: Mapping[str, str], window: str) -> dict[str, str]:
+    """The form with another window, `START/END` in RFC 3339, in its own zone; where the form cannot say it, in UTC."""
+    try:
+        instants = [parse_instant(text) for text in window.split("/", 1)]
+    except ValueError:
+        return dict(values)
+    for zone in (values["zone"], "UTC"):
+        if zone in available_timezones():
+            local = (to_datetime(at).astimezone(ZoneInfo(zone)) for at in instants)
+            texts = [at.strftime("%Y-%m-%dT%H:%M") for at in local]
+            found = {**values, "zone": zone, **dict(zip(("start", "end"), texts, strict=False))}
+            faults: dict[str, str] = {}
+            if [instant_of(found, name, faults) for name in ("start", "end")] == instants:
+                return found
+    return dict(values)
 
 
 def instant_of(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:

@@ -8,10 +8,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upheld import work_life
 from upheld.agreements.model import Portfolio
+from upheld.agreements.units import DAY
+from upheld.analysis.better_slot import Wanted
 from upheld.maintenance.model import Maintenance
-from upheld.web import planned
+from upheld.web import planned, previewed
 from upheld.web.site import Site, Visitor, form_of, signed_in
 from upheld.web.words import sentence
+
+AHEAD = 28 * DAY
+"""So long after a window a better one is looked for."""
 
 
 def add_works(routes: APIRouter, site: Site) -> None:
@@ -41,7 +46,14 @@ Services = Annotated[tuple[str, ...], Form()]
 def _add_planning(routes: APIRouter, site: Site) -> None:
     visit, submit = signed_in(site), form_of(site)
 
-    def show(request: Request, visitor: Visitor, form: planned.Form, status: int = 200, done: str = "") -> HTMLResponse:
+    def show(
+        request: Request,
+        visitor: Visitor,
+        form: planned.Form,
+        status: int = 200,
+        done: str = "",
+        preview: previewed.Previewed | None = None,
+    ) -> HTMLResponse:
         topology = site.application.process.topology(visitor.tenant)
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
             coming, past = planned.works(t, topology, site.now())
@@ -55,6 +67,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
             past=past,
             waiting=waiting,
             form=form,
+            preview=preview,
             new_id=planned.new_id(),
             done=next((work for work in [*coming, *past] if work.maintenance.id == done), None),
             **_choices(site, visitor),
@@ -74,6 +87,26 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
             return show(request, visitor, read, 422)
         site.application.process.plan_maintenance(visitor.tenant, read)
         return _done(read.id)
+
+    @routes.post("/maintenance/preview")
+    def preview(
+        request: Request,
+        visitor: Annotated[Visitor, Depends(submit)],
+        filled: Filled,
+        services: Services = (),
+        use: Annotated[str, Form()] = "",
+    ) -> Response:
+        """What the work of the form would do; with `use`, in another window. Nothing is kept."""
+        process, now = site.application.process, site.now()
+        filled = planned.in_window(filled, use) if use else filled
+        nameless = {**filled, "title": filled["title"] or "–", "approved_by": filled["approved_by"] or "–"}
+        read = planned.read_form(nameless, services, process.topology(visitor.tenant), now)
+        form = planned.Form(filled, tuple(sorted(set(services))), {} if isinstance(read, Maintenance) else read.faults)
+        if not isinstance(read, Maintenance):
+            return show(request, visitor, form, 200 if request.headers.get("HX-Request") else 422)
+        wanted = Wanted(read.end - read.start, now, max(read.end, now) + AHEAD)
+        found = process.preview_maintenance(visitor.tenant, read, wanted)
+        return show(request, visitor, form, preview=previewed.previewed(found))
 
     @routes.post("/maintenance/{maintenance_id:path}/say")
     def say(
