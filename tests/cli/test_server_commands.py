@@ -105,6 +105,50 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     assert upheld(place, "maintenance", "cancel", "work-2").returncode == 2
 
 
+NOTICE = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+DTSTART:20300701T220000Z
+DTEND:20300702T020000Z
+DTSTAMP:20300601T220000Z
+SUMMARY:Splice
+X-MAINTNOTE-PROVIDER:lumen
+X-MAINTNOTE-MAINTENANCE-ID:CHG-1
+X-MAINTNOTE-OBJECT-ID:ABC=1
+X-MAINTNOTE-STATUS:CONFIRMED
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_notices_and_works_are_handed_in_and_answered(place):
+    directory, _ = place
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    (directory / "notice.ics").write_text(NOTICE)
+    taken = upheld(place, "maintenance", "take", "notice.ics")
+    question = re.findall(r"N-[0-9A-F]{20}-1", taken.stdout)[0]
+    what = f"{question}  waiting  plan  lumen CHG-1, 2030-07-01T22:00:00Z to 2030-07-02T02:00:00Z"
+    assert (taken.stdout, taken.returncode) == (f"notice.ics: {what}\n", 1), taken.stderr
+    assert upheld(place, "maintenance", "questions").stdout.splitlines() == [
+        what,
+        "  ABC=1 (OUTAGE) is not known",
+        "  ? nothing in the topology is known by the supplier's name ABC=1",
+    ]
+    refused = upheld(place, "maintenance", "answer", question, "--accept", "--circuit", "ABC=1=line-9")
+    assert (refused.returncode, "names line-9" in refused.stderr) == (2, True)
+    said = ["--circuit", "ABC=1=line-1", "--zone", "Europe/Berlin", "--title", "Splice"]
+    answered = upheld(place, "maintenance", "answer", question, "--accept", *said)
+    assert answered.stdout.startswith(f"{question}  taken  plan  "), answered.stderr
+    assert (
+        "2030-07-01T20:00:00Z to 2030-07-02T00:00:00Z  planned  Splice" in upheld(place, "maintenance", "list").stdout
+    )
+    line = "W-7,Swap,2030-08-01T22:00:00Z,2030-08-02T00:00:00Z,line-1,Ada"
+    (directory / "works.csv").write_text(f"id,title,start,end,services,approved_by\n{line}\n")
+    planned = upheld(place, "maintenance", "take", "works.csv")
+    assert planned.stdout == "works.csv: W-7 is planned, 2030-08-01T22:00:00Z to 2030-08-02T00:00:00Z\n", planned.stderr
+    (directory / "works.csv").write_text(f"id,title,start,end,services,approved_by\n{line},x\n")
+    assert upheld(place, "maintenance", "take", "works.csv").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("state", "decided_at", "notice", "earned", "services", "said"),
     [

@@ -20,6 +20,7 @@ from fuzz.valid import (
     AGREEMENTS,
     ALARM,
     CALENDAR,
+    CHANGE_REQUEST,
     EVENTS,
     FILES_READY,
     JOB,
@@ -29,6 +30,7 @@ from fuzz.valid import (
     NOW,
     SAMPLE_LINES,
     WEBHOOK,
+    WORKS,
     csv,
     otlp,
     otlp_json,
@@ -36,12 +38,13 @@ from fuzz.valid import (
     requests_2,
     table,
 )
-from upheld.readers import tmf628
+from upheld.maintenance.received import cleaned, key_of, questions, step_of
+from upheld.readers import tmf628, tmf655
 from upheld.readers.alertmanager import read_webhook
 from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, MalformedBody, read_body
 from upheld.readers.events import read_event_lines
 from upheld.readers.faults import InputError
-from upheld.readers.maintnote import Unreadable, read_maintnote
+from upheld.readers.maintnote import Unreadable, events_apart, read_maintnote
 from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder, from_json
 from upheld.readers.portfolio import parse_portfolio
@@ -50,6 +53,7 @@ from upheld.readers.remote_write_2 import Decoder2
 from upheld.readers.sample_lines import SampleLines
 from upheld.readers.tmf642 import read_created, read_event
 from upheld.readers.tmf_bodies import Unfit
+from upheld.readers.work_files import read_works
 from upheld.sources.unpacking import BrokenArchive, LargeArchive, unpacked
 
 RENEWED = 200
@@ -184,6 +188,15 @@ def _text(parse: Callable[[str, str], object]) -> Callable[[bytes], object]:
     return take
 
 
+def _asked_for(body: bytes) -> object:
+    """What a calendar's notices say, and ask for."""
+    found = [cleaned(notice) for notice in read_maintnote(body)]
+    for notice in found:
+        assert all(part.isprintable() for part in key_of(notice)), "it can be kept"
+        list(questions(notice, (), None, step_of(notice, (), None, NOW), NOW))
+    return found
+
+
 def targets() -> Mapping[str, Target]:
     """Every decoder of bytes that come over the network."""
     parquet = [
@@ -210,5 +223,8 @@ def targets() -> Mapping[str, Target]:
         "packed": _of([gzip.compress(csv()), _zipped(csv())], lambda body: unpacked(body, 10_000), 4, words=False),
         "mapping": _of([MAPPING], _text(parse_mapping), 4),
         "agreements": _of([AGREEMENTS], _text(parse_portfolio), 2),
-        "calendar": _of([CALENDAR], read_maintnote, 2),
+        "calendar": _of([CALENDAR], _asked_for, 2),
+        "calendar-feed": _of([CALENDAR], events_apart, 2),
+        "works": _of([WORKS], _text(lambda text, name: read_works(text, name, {"a", "b"}, (), NOW)), 2),
+        "change-request": _of([CHANGE_REQUEST], lambda body: tmf655.read_created(body, {"a"}, "me", NOW), 2),
     }

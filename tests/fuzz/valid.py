@@ -1,5 +1,6 @@
 """Valid bodies, of which the hostile ones are made."""
 
+import json
 import random
 
 import pyarrow as pa
@@ -179,3 +180,22 @@ def csv() -> bytes:
     lines += [f"line-{i % 3},rtt,2026-06-01T00:{i:02}:00Z,{i / 2},," for i in range(8)]
     lines += [f'"line,1",calls,2026-06-01T00:{i:02}:00+02:00,,{i},{i + 1}' for i in range(4)]
     return "\n".join(lines).encode() + b"\n"
+
+
+WORKS = (
+    b"id,title,start,end,services,approved_by\n"
+    b'W-1,"Router, swapped",2026-06-20T22:00:00Z,2026-06-21T02:00:00+02:00,a;b,Ada\n'
+)
+CHANGE_REQUEST = json.dumps(
+    {
+        "description": "Router swap\nNew line cards",
+        "plannedStartTime": "2026-06-20T22:00:00Z",
+        "plannedEndTime": "2026-06-21T02:00:00Z",
+        "priority": "2",
+        "requestType": "Normal",
+        "specification": {"id": "17"},
+        "targetEntity": [{"id": "a", "role": "target", "@referredType": "Service"}],
+        "externalReference": [{"id": "CHG-42"}],
+        "relatedParty": [{"id": "7", "name": "Ada", "role": "approver", "@referredType": "Individual"}],
+    }
+).encode()
