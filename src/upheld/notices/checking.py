@@ -120,7 +120,7 @@ def _example(
     templates: Templates, name: str, one: Example, language: Language, provider: str | None
 ) -> Iterator[TemplateFault]:
     try:
-        notice = one.make(language, PROVIDER.model_copy(update={"id": provider or PROVIDER.id}))
+        notice = one.make(language, PROVIDER.model_copy(update={"id": provider or ""}))
     except Exception as error:
         yield _where(templates, error, f"{name} in {language}")
         return
