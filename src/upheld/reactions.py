@@ -8,7 +8,7 @@ from typing import Any
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import SECOND
-from upheld.cases.clocks import fixed_by, warned_at
+from upheld.cases.clocks import fixed_by, fixing_since, informed_at, warned_at
 from upheld.cases.model import Case, Event
 from upheld.notices.gathering import owed_of
 from upheld.notices.model import Notice, NoticeKind, Owed
@@ -123,7 +123,7 @@ def case_notices(
 
 
 def _timers(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
-    if event.type in ("opened", "reopened", "updated") and case.kind != "no_data":
+    if event.type in ("opened", "reopened", "broke_again", "updated") and case.kind != "no_data":
         return [*_clock(case, event, agreement), *_next_update(case, event, agreement)]
     if event.type != "asked":
         return []
@@ -149,14 +149,17 @@ def _joining(problem: str, at: int) -> AgendaEntry:
 
 
 def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
-    """The instants at which the promise to fix it is to be looked at: close to its deadline, and there."""
-    warning, due = warned_at(agreement, event.at), fixed_by(agreement, event.at)
+    """The instants at which the promise to fix it is to be looked at: close to its deadline, and there. What breaks
+    again was not fixed: it is looked at anew, for what was looked at while it was good counted as fixed."""
+    since = fixing_since(case)
+    warning, due = warned_at(agreement, since), fixed_by(agreement, since)
     if event.type == "updated" or warning is None or due is None:
         return []
-    data = {"case": case.id, "since": event.at, "due": due}
+    data = {"case": case.id, "since": since, "due": due}
     return [
-        AgendaEntry(f"{CLOCK}/{case.id}/{event.seq}/{stage}", CLOCK, at, {**data, "missed": missed})
+        AgendaEntry(f"{CLOCK}/{case.id}/{event.seq}/{stage}", CLOCK, max(at, event.at), {**data, "missed": missed})
         for stage, at, missed in (("warning", warning, False), ("missed", due, True))
+        if missed or at > event.at or event.type != "broke_again"
     ]
 
 
@@ -164,5 +167,6 @@ def _next_update(case: Case, event: Event, agreement: Agreement) -> list[AgendaE
     every = agreement.handling.update_every
     if every is None:
         return []
-    data = {"case": case.id, "since": event.at}
-    return [AgendaEntry(f"{UPDATE}/{case.id}/{event.seq}", UPDATE, event.at + every, data)]
+    since = informed_at(case)
+    data = {"case": case.id, "since": since}
+    return [AgendaEntry(f"{UPDATE}/{case.id}/{event.seq}", UPDATE, max(since + every, event.at), data)]

@@ -55,8 +55,11 @@ START = parse_instant("2026-06-01T00:00:00+02:00")  # a day of Berlin begins
 @dataclass
 class HandClock:
     at: int
+    ticks: int = 0
+    """By how much it goes on at each look (microseconds), as a real clock does."""
 
     def now(self) -> int:
+        self.at += self.ticks
         return self.at
 
 

@@ -29,6 +29,7 @@ def handled(world):
         "    exclusions: [planned_maintenance]\n    handling: {fixed_within: 2h, update_every: 1h}\n",
     )
     world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    world.clock.ticks = 1  # an event is a little later than what it tells of
     return world
 
 
@@ -97,6 +98,28 @@ def test_the_customer_hears_how_far_it_is_every_hour_until_it_is_good(handled) -
     assert len(updates(handled)) == 2
 
 
+def test_what_breaks_again_is_told_of_and_was_not_fixed(handled) -> None:
+    broken(handled)
+    handled.deliver(*[1] * 6)
+    assert handled.case().state == "confirming"
+    handled.pass_time(90 * MINUTE)
+    assert len(updates(handled)) == 0
+    handled.deliver(0)
+    assert handled.case().state == "acting"
+    stay_bad(handled, 70 * MINUTE)
+    assert handled.event_types().count("clock_missed") == 1
+    assert len(updates(handled)) == 2, "one when it broke again, after an hour of silence, and one an hour later"
+
+
+def test_a_deadline_is_missed_once_however_often_it_breaks(handled) -> None:
+    broken(handled)
+    handled.deliver(*[1] * 6)
+    handled.deliver(0)
+    stay_bad(handled, 3 * HOUR)
+    assert handled.event_types().count("clock_missed") == 1
+    assert handled.case().level == 1
+
+
 def test_what_a_person_writes_takes_the_place_of_the_next_update(handled) -> None:
     case = broken(handled)
     stay_bad(handled, 50 * MINUTE)
@@ -136,6 +159,7 @@ def test_what_it_was_and_how_satisfied_the_customer_is_stay_with_the_case(handle
 
 
 def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
+    handled.clock.ticks = 0
     case = broken(handled)
     handled.process.command(DEFAULT_TENANT, case.id, Update("A card is | being replaced.", "Ada"))
     handled.deliver(*[1] * 6)

@@ -30,6 +30,8 @@ GOOD, BAD = [1.0], [0.0]
 def told(world, make_world) -> dict[str, OutgoingEvent]:
     """Of each type the first that is told, in four days with everything in them, and of problems in another world."""
     of_problems = _problems(make_world())
+    source = world.source.replace("    exclusions:", "    handling: {fixed_within: 4h}\n    exclusions:")
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
     first_day = world.clock.at
     start = first_day + 5 * DAY
     work = Maintenance("CHG-4711", "Replace a line card", start, start + HOUR, ("switch-1",), "change board", first_day)

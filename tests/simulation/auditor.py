@@ -8,9 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from upheld.agreements.units import HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
 
 Row = sqlite3.Row
+FIXED_WITHIN, UPDATE_EVERY, SLACK = 4 * HOUR, HOUR, 30 * MINUTE
+"""What the simulated agreements promise, and how late anything may be said after a jump of the clock."""
 
 
 def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[str, int], kills: int) -> list[str]:
@@ -22,6 +25,7 @@ def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[s
     return [
         *_cases(rows),
         *_violations(rows),
+        *_clocks(rows, now),
         *_told(rows, mails, kills),
         *_steps(rows, tickets, kills),
         *_problems(rows),
@@ -62,6 +66,35 @@ def _violations(rows: Mapping[str, list[Row]]) -> Iterator[str]:
         standing = [case for case in dealt[key[:3]] if case["state"] != "withdrawn"]
         if not any("violated" in json.loads(case["periods"]).values() for case in standing):
             yield f"{key} is violated, and no case deals with it"
+
+
+def _clocks(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
+    """What was not fixed in its time was said to be late, and what took long was told of in between."""
+    happened: dict[str, list[Row]] = defaultdict(list)
+    for event in sorted(rows["events"], key=lambda e: e["seq"]):
+        happened[event["case_id"]].append(event)
+    for case in rows["cases"]:
+        for events, lasted in _rounds(happened[case["id"]], now) if not case["is_silence"] else ():
+            types = Counter(event["type"] for event in events)
+            if lasted > FIXED_WITHIN + SLACK and not (types["clock_warned"] and types["clock_missed"]):
+                yield f"{case['id']}: not fixed in time, and nobody was told so"
+            if lasted > UPDATE_EVERY + SLACK and not types["updated"]:
+                yield f"{case['id']}: {lasted // MINUTE} minutes, and the customer was never told how far it is"
+
+
+def _rounds(events: list[Row], now: int) -> Iterator[tuple[list[Row], int]]:
+    """What happened from each opening, or no, until it was good, and how long that took."""
+    begun: int | None = None
+    inside: list[Row] = []
+    for event in events:
+        inside.append(event)
+        if event["type"] in ("opened", "reopened"):
+            begun, inside = event["at"], []
+        elif event["type"] in ("restored", "closed", "withdrawn") and begun is not None:
+            yield inside, event["at"] - begun
+            begun = None
+    if begun is not None:
+        yield inside, now - begun
 
 
 def _told(rows: Mapping[str, list[Row]], mails: Mapping[str, int], kills: int) -> Iterator[str]:

@@ -35,9 +35,12 @@ class Killed(BaseException):
 @dataclass
 class HandClock:
     at: int
+    looks: int = 0
 
     def now(self) -> int:
-        return self.at
+        """A little later at each look, as it is of a real clock."""
+        self.looks += 1
+        return self.at + self.looks % MINUTE
 
 
 @dataclass

@@ -22,6 +22,8 @@ Trigger = Literal[
     "broke_again",
     "reopened",
     "escalated",
+    "clock_warned",
+    "clock_missed",
     "closed",
     "withdrawn",
     "resumed",

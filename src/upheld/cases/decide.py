@@ -370,7 +370,7 @@ def _ask_again(steps: _Steps, command: AskAgain) -> None:
 
 def _clock_runs(steps: _Steps, command: ClockRuns) -> None:
     case = steps.case
-    if case.state not in UNSOLVED or command.since != fixing_since(case):
+    if case.state not in UNSOLVED or command.since != fixing_since(case) or command.due == case.missed:
         return
     steps.add("clock_missed" if command.missed else "clock_warned", due=command.due)
     if command.missed:

@@ -75,6 +75,8 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, reopened_at=event.at, restored_at=None)
         case "escalated":
             return replace(case, level=data["level"])
+        case "clock_missed":
+            return replace(case, missed=data["due"])
         case "updated":
             return replace(case, told={"at": event.at, **data})
         case "resolved":

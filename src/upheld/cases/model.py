@@ -22,14 +22,14 @@ class Case:
     """One case as its events leave it. There is at most one open case for an objective of a service,
     and one more of kind `no_data`.
 
-    `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`); `periods`
-    holds the status of each period that it deals with, by the period's start, or under `ROLLING`;
-    `findings` what the analysis attached; `restored_at` is when the service had
-    last been bad; `asked` counts the rounds of asking the customer; `level` is the level of
-    escalation, 0 at first; `problem` is the one that it shares with others of the same cause (see `cases.problems`);
-    `told` is the last word on it that was sent to the customer (`at`, `text`, `by`); `resolution` what it was and what
-    was done, as a person has put it (`cause`, `done`, `by`, `at`); `score` how satisfied the customer was, from 1 to 5;
-    `seq` is the number of its last event."""
+    `verdict` is the document of the verdict that it was last told of (see `assessment.verdict.to_document`);
+    `periods` holds the status of each period that it deals with, by the period's start, or under `ROLLING`;
+    `findings` what the analysis attached; `restored_at` is when the service had last been bad; `asked` counts the
+    rounds of asking the customer; `missed` is the last deadline for fixing it that was; `level` is the level of
+    escalation, 0 at first; `problem` is the one that it shares with others of the same cause (see
+    `cases.problems`); `told` is the last word on it that was sent to the customer (`at`, `text`, `by`);
+    `resolution` what it was and what was done, as a person has put it (`cause`, `done`, `by`, `at`); `score` how
+    satisfied the customer was, from 1 to 5; `seq` is the number of its last event."""
 
     id: str
     kind: Kind
@@ -45,6 +45,7 @@ class Case:
     findings: Mapping[str, Any] = field(default_factory=dict)
     restored_at: int | None = None
     reopened_at: int | None = None
+    missed: int | None = None
     asked: int = 0
     level: int = 0
     problem: str | None = None

@@ -227,6 +227,7 @@ cases = Table(
     _column("findings", _DOCUMENT),
     _column("restored_at", BigInteger, optional=True),
     _column("reopened_at", BigInteger, optional=True),
+    _column("missed", BigInteger, optional=True),
     _column("asked", Integer),
     _column("level", Integer),
     _column("problem", Text, optional=True),

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("findings", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("restored_at", sa.BigInteger(), nullable=True),
         sa.Column("reopened_at", sa.BigInteger(), nullable=True),
+        sa.Column("missed", sa.BigInteger(), nullable=True),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
