@@ -244,4 +244,4 @@ class Automation(System):
             signed = Webhook(SECRET).sign(headers["webhook-id"], at, self.text.decode())
             assert headers["webhook-signature"] == signed
         self.calls[headers.get("webhook-id", str(len(self.calls)))] = body
-        return 202, {"id": "job-7", "outcome": "begun"}
+        return 202, {"id": "job-7\0", "outcome": "begun"}  # the NUL is nothing to fail for

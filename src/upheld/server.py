@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from upheld.access import open_sessions
 from upheld.api import problems
 from upheld.api.admitting import Admitting
-from upheld.api.edge import BodyLimit, Protection, Traced, Witness
+from upheld.api.edge import Addresses, BodyLimit, Protection, Traced, Witness
 from upheld.api.gate import Gate
 from upheld.api.noting import Noting
 from upheld.api.routers import routers
@@ -43,6 +43,7 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(Noting, senders=application.senders, clock=application.clock)
     app.add_middleware(Traced, recorder=application.telemetry)
     app.add_middleware(Gate, store=application.store, sessions=open_sessions(application.store))
+    app.add_middleware(Addresses)
     app.add_middleware(BodyLimit, limit=application.settings.max_body)
     app.add_middleware(Witness, recorder=application.telemetry)
     app.add_middleware(TmfErrors)

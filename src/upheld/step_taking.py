@@ -182,7 +182,7 @@ class StepTaker:
         return self._channels.tickets[channel or TICKETS]
 
     def _open(self, tenant: str, action: Action) -> Taken:
-        return Taken("done", self._system(tenant, action.channel).open(tenant, action.id, action.detail))
+        return Taken("done", _kept(self._system(tenant, action.channel).open(tenant, action.id, action.detail)))
 
     def _update(self, tenant: str, action: Action) -> Taken:
         system = self._system(tenant, action.channel)
@@ -290,4 +290,9 @@ def _told(answer: str) -> tuple[str | None, str | None]:
     if not isinstance(document, dict):
         return None, None
     reference, outcome = document.get("id"), document.get("outcome")
-    return (None if reference is None else str(reference)[:200]), (None if outcome is None else str(outcome)[:2000])
+    return _kept(reference), _kept(outcome, 2000)
+
+
+def _kept(answered: object, most: int = 200) -> str | None:
+    """What another system answered, as it can be kept: what was done there was done, whatever it calls it."""
+    return None if answered is None else str(answered).replace("\0", "")[:most]

@@ -6,7 +6,9 @@ import json
 import pytest
 import structlog
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
+from upheld.access import new_key
 from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT, configure_logging
 from upheld.measurements.model import Measurement
@@ -57,7 +59,7 @@ def test_variables_are_not_logged(written):
 
 
 @pytest.mark.parametrize(
-    "text",
+    "said",
     [
         WEBHOOK_SECRET,
         f"Bearer {API_KEY}",
@@ -65,10 +67,10 @@ def test_variables_are_not_logged(written):
         f"postgresql+psycopg://upheld:{PASSWORD}@db.example/upheld",
     ],
 )
-def test_a_message_that_quotes_a_secret_is_blotted(written, text):
+def test_a_message_that_quotes_a_secret_is_blotted(written, said):
     try:
         try:
-            quote(text)
+            quote(said)
         except ValueError as fault:
             raise RuntimeError("it cannot be done") from fault
     except RuntimeError as fault:
@@ -86,7 +88,7 @@ def test_a_failure_with_a_contact_at_hand_does_not_log_its_secret(written, world
         source = t.portfolio()[1].replace("noc: [{email: noc@acme.example}]", contact)
     portfolio = parse_portfolio(source, "portfolio.yaml")
     world.process.adopt_portfolio(DEFAULT_TENANT, source, portfolio)
-    world.application.performer._webhooks = None  # what nobody has thought of
+    world.application.notices._webhooks = None  # what nobody has thought of
     for minute in range(9):
         at = world.clock.at
         world.take(Measurement("vpn-0042", "reachable", at, 0.0 if minute < 8 else 1.0, known_at=at))
@@ -96,6 +98,22 @@ def test_a_failure_with_a_contact_at_hand_does_not_log_its_secret(written, world
     assert "entry of the agenda failed" in logged
     assert "hooks.acme.example" in logged  # the portfolio is there, without the secret
     assert WEBHOOK_SECRET[6:] not in logged
+
+
+@pytest.mark.parametrize("written", [io.StringIO], indirect=True, ids=["json"])
+def test_a_failed_request_names_the_places_in_our_own_code(written, world):
+    secret, key = new_key(DEFAULT_TENANT, "test", "operator", 0)
+    world.application.store.add_key(key)
+    with world.application.store._engine.begin() as connection:
+        connection.execute(text("ALTER TABLE cases RENAME TO lost"))
+    client = TestClient(create_app(world.application), headers={"Authorization": f"Bearer {secret}"})
+    assert client.get("/v1/cases").status_code == 500
+    (line,) = lines(written, "request failed")
+    *own, innermost = line["places"]
+    assert all("/upheld/" in place for place in own)
+    assert "/store/" in own[-1]
+    assert any("/api/cases.py" in place for place in own)
+    assert "sqlalchemy" in innermost
 
 
 def lines(written, event):

@@ -113,7 +113,7 @@ def parse_instant(text: object) -> int:
     on one outside of the years 1970 to 2261."""
     if isinstance(text, datetime):
         moment = text
-    elif isinstance(text, str):
+    elif isinstance(text, str) and "\0" not in text:  # Python reads over one at the end
         try:
             moment = datetime.fromisoformat(text.strip())
         except ValueError:

@@ -5,22 +5,26 @@ import re
 import secrets
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+import upheld
 from upheld.access import Caller
 from upheld.api.gate import is_public
 from upheld.api.problems import Problem, problem
+from upheld.readers.kept import NUL
 from upheld.recorder import Recorder
 
 log = structlog.get_logger("upheld.http")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_OURS = Path(upheld.__file__).parent
 PUBLIC_LIMIT = 64 * 1024
 """Bytes that a form may have where nobody has to show a key."""
 
@@ -33,6 +37,31 @@ _PROTECTION = {
     # Links carry tokens: no other site learns from which page a visitor came.
     "Referrer-Policy": "no-referrer",
 }
+
+
+class Addresses:
+    """ASGI middleware: refuses an address with a NUL character, for nothing that is kept can have one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (field := _with_nul(scope)) is not None:
+            errors = [{"in": "query" if field else "path", "field": field, "message": NUL}]
+            refused = problem(422, f"{field or 'the address'}: {NUL}", {"errors": errors})
+            await refused(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+def _with_nul(scope: Scope) -> str | None:
+    """The parameter that has a NUL character; empty where the path has one, None where nothing has."""
+    if "\0" in scope["path"]:
+        return ""
+    if b"%00" not in scope["query_string"]:
+        return None
+    sent = QueryParams(scope["query_string"]).multi_items()
+    return next((name.replace("\0", "") for name, text in sent if "\0" in name + text), None)
 
 
 class Protection:
@@ -140,7 +169,11 @@ def _request(scope: Scope) -> dict[str, Any]:
 
 
 def _places(error: BaseException) -> list[str]:
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+    """Where it failed: the eight innermost places of our own code, and the innermost of all where that is another's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_OURS)][-8:]
+    told = [*own, *(frame for frame in frames[-1:] if frame not in own)]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in told]
 
 
 class BodyLimit:

@@ -12,6 +12,8 @@ from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.topology import Topology
 from upheld.api.problems import Problem, field_problem
 from upheld.readers.bodies import WrongContentType, media_type
+from upheld.readers.kept import NUL, nul_at
+from upheld.readers.yaml_source import field_text
 
 Instant = Annotated[int, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 """RFC 3339 with its zone -> microseconds UTC; a naive time is an error."""
@@ -22,7 +24,7 @@ Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
 
 class Input(BaseModel):
     """A body, or a set of query parameters. A field that it does not know is an error: one that is misspelt must not
-    be passed over."""
+    be passed over; and so is a text that no database keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +32,10 @@ class Input(BaseModel):
     @classmethod
     def _nothing_unknown(cls, data: Any) -> Any:
         known = [field.alias or name for name, field in cls.model_fields.items()]
+        if data is None or isinstance(data, list | str | int | float):
+            raise PydanticCustomError("no_object", f"is not an object of JSON; its fields: {', '.join(known)}")
+        if (place := nul_at(data)) is not None:
+            raise PydanticCustomError("nul", NUL, {"field": field_text(place)})
         unknown = sorted(set(data) - set(known)) if isinstance(data, dict) else []
         if unknown:
             allowed = ", ".join(known)

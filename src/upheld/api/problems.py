@@ -108,7 +108,8 @@ async def _answer_validation(_: Request, error: Exception) -> Response:
     if any(one["type"] == "json_invalid" for one in found):
         return problem(400, "the body is not valid JSON")
     errors = [_named(one) for one in found]
-    return problem(422, "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3]), {"errors": errors})
+    said = (f"{e['field'] or 'the ' + e['in']}{':' if e['field'] else ''} {e['message']}" for e in errors[:3])
+    return problem(422, "; ".join(said), {"errors": errors})
 
 
 def _named(error: Mapping[str, Any]) -> dict[str, str]:

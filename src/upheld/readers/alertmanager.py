@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.alarms import Report
 from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.kept import NUL, nul_at
 from upheld.readers.yaml_source import field_text
 
 SOURCE = "alertmanager"
@@ -65,6 +66,8 @@ def webhook_of(body: bytes, rows: Collection[int]) -> bytes:
 
 
 def _report(row: int, entry: object, latest: int) -> Report | list[RowFault]:
+    if (place := nul_at(entry)) is not None:
+        return [RowFault(row, field_text(place), NUL)]
     try:
         alert = Alert.model_validate(entry)
     except ValidationError as error:

@@ -7,6 +7,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.kept import NUL
 from upheld.readers.yaml_source import field_text
 
 M = TypeVar("M", bound=BaseModel)
@@ -52,7 +53,7 @@ def check_kept(value: object, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise MalformedBody(f"the body is nested more than {MAX_DEPTH} deep")
     if isinstance(value, str) and "\0" in value:
-        raise MalformedBody("a text in the body has a NUL character")
+        raise MalformedBody(f"a text in the body {NUL}")
     if isinstance(value, int) and abs(value) >= MAX_NUMBER:
         raise MalformedBody("a number in the body has more than 18 digits")
     if isinstance(value, Mapping):

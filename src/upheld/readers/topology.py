@@ -12,9 +12,10 @@ import msgspec
 
 from upheld.analysis.topology import Node, Topology
 from upheld.readers.faults import Fault, Findings, InputError, one_of
+from upheld.readers.kept import NUL, nul_at
 from upheld.readers.topology_entries import Stated, of_csv, of_value, of_yaml
 from upheld.readers.topology_tmf import of_inventory
-from upheld.readers.yaml_source import read_text
+from upheld.readers.yaml_source import field_text, read_text
 
 Form = Literal["yaml", "json", "csv"]
 SUFFIXES: Mapping[str, Form] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".csv": "csv"}
@@ -49,6 +50,8 @@ def _form(path: Path) -> Form:
 
 
 def _stated(form: Form, text: str, name: str) -> Stated:
+    if "\0" in text:
+        raise InputError([Fault(name, text.count("\n", 0, text.index("\0")) + 1, "", NUL)])
     if form == "csv":
         return of_csv(text, name)
     if form == "yaml":
@@ -57,6 +60,8 @@ def _stated(form: Form, text: str, name: str) -> Stated:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError([Fault(name, None, "", f"is not JSON: {error}")]) from None
+    if (place := nul_at(value)) is not None:
+        raise InputError([Fault(name, None, field_text(place), NUL)])
     is_inventory = isinstance(value, list) or (isinstance(value, dict) and "id" in value)
     return of_inventory(value, name) if is_inventory else of_value(value, name)
 

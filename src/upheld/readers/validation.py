@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from upheld.readers.faults import Fault, InputError, did_you_mean, one_of
+from upheld.readers.kept import NUL, nul_at
 from upheld.readers.yaml_source import Node, Source, child, field_text
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,6 +41,8 @@ def validate_record(
     model: type[Model], record: Mapping[str, Any], fault: Callable[[str, str], Fault]
 ) -> Model | list[Fault]:
     """One flat record, such as a CSV line, as a `model`, or its faults, each made by `fault(field, message)`."""
+    if (place := nul_at(record)) is not None:
+        return [fault(field_text(place), NUL)]
     try:
         return model.model_validate(record)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from upheld.readers.faults import Fault, InputError
+from upheld.readers.kept import NUL
 
 MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_DEPTH = 64
@@ -145,8 +146,8 @@ class _Composer:
             raise self.refusal(after, "a file holds one document; a second one begins here")
         return root
 
-    def refusal(self, event: Any, message: str) -> InputError:
-        return InputError([*self.faults, Fault(self.name, _line_of(event), "", message)])
+    def refusal(self, event: Any, message: str, path: FieldPath = ()) -> InputError:
+        return InputError([*self.faults, Fault(self.name, _line_of(event), field_text(path), message)])
 
     def node(self, event: Any, events: Iterator[Any], path: FieldPath) -> Node:
         if len(path) > MAX_DEPTH:
@@ -159,6 +160,8 @@ class _Composer:
             self.anchors[event.anchor] = None
         line = _line_of(event)
         if isinstance(event, yaml.ScalarEvent):
+            if "\0" in event.value:
+                raise self.refusal(event, NUL, path)
             plain = event.implicit[0] and event.tag is None
             node = Node(_scalar(event.value) if plain else event.value, line)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -191,6 +194,8 @@ class _Composer:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.refusal(event, "a key is plain text")
+            if "\0" in event.value:
+                raise self.refusal(event, f"the name of a field {NUL}")
             key, key_line = event.value, _line_of(event)
             node = self.node(next(events), events, (*path, key))
             if key in children:

@@ -19,6 +19,7 @@ from upheld.access import SESSION_COOKIE, Caller, Sessions
 from upheld.agreements.units import format_instant, format_share, parse_instant
 from upheld.app import Application
 from upheld.clock import SystemClock
+from upheld.readers.kept import NUL, nul_at
 from upheld.web import words
 from upheld.web.standing import credit_so_far
 
@@ -132,6 +133,8 @@ def page_route(site: Site) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 try:
+                    if request.method == "POST" and nul_at((await request.form()).multi_items()) is not None:
+                        return site.error(request, 400, f"What was sent {NUL}.")
                     return await answer(request)
                 except SignInNeeded:
                     return _to_sign_in(request)
