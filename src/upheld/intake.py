@@ -108,7 +108,10 @@ def take(
                 "note",
                 to_document(notice),
             )
-            _take_window(t, window, newest.get(part), ground, approval, missing, now)
+            if any(one.part == part and _same(window, one) for one in known if one.state == "refused"):
+                t.save_noticed(replace(window, state="superseded", reason="the same was refused", decided_at=now))
+            else:
+                _take_window(t, window, newest.get(part), ground, approval, missing, now)
     return t.noticed_in(received.id)
 
 
@@ -125,7 +128,10 @@ def answer(
     if not said.accept:
         if not said.reason:
             raise Unanswerable("reason", "is missing: why is the notice not followed?")
-        return "taken" if t.change_noticed(replace(decided, state="refused")) else "too_late"
+        if not t.change_noticed(replace(decided, state="refused")):
+            return "too_late"
+        _look_again(t, decided, ground, now)
+        return "taken"
     decided = _corrected(t, decided, said, ground, now)
     return "taken" if t.change_noticed(_done(t, decided, said, ground, by, now)) else "too_late"
 
@@ -167,6 +173,17 @@ def _take_window(
     by = f"{window.provider}, by its notice"
     decided = replace(window, decided_at=now, decided_by=by)
     t.save_noticed(_done(t, decided, Answer(True), ground, by, now))
+
+
+def _look_again(t: Transaction, refused: NoticedWindow, ground: Ground, now: int) -> None:
+    """What a notice had taken the place of, or had let look old, is looked at again once it is refused: whoever refuses
+    a false notice must not lose the true ones."""
+    known = t.noticed_of((refused.provider, refused.account, refused.maintenance_id)) if refused.said else ()
+    for window in known:
+        if window.part == refused.part and window.state == "superseded" and refused.id in window.reason.split():
+            newest = _newest(t.noticed_of((window.provider, window.account, window.maintenance_id)))
+            again = replace(window, state="waiting", reason="", decided_at=None)
+            _take_window(t, again, newest.get(window.part), ground, "always", (), now)
 
 
 def _corrected(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, now: int) -> NoticedWindow:
@@ -256,8 +273,12 @@ def _by_key(read: Sequence[WorkNotice]) -> dict[Key, list[int]]:
 
 
 def _newest(known: Sequence[NoticedWindow]) -> dict[int, NoticedWindow]:
-    """The newest word of each window."""
-    return {window.part: window for window in known if window.state != "superseded"}
+    """The newest word of each window that was not refused."""
+    return {window.part: window for window in known if window.state in ("taken", "waiting")}
+
+
+def _same(one: NoticedWindow, other: NoticedWindow) -> bool:
+    return age_of(of_document(one.said), of_document(other.said)) == "same"
 
 
 def _uids(newest: Mapping[int, NoticedWindow]) -> dict[str, int]:
@@ -282,7 +303,7 @@ def _nodes(t: Transaction, provider: str, notice: WorkNotice, topology: Topology
     for circuit in notice.circuits:
         name = same_circuit(circuit.circuit_id)
         nodes: Any = said.get(name)
-        if nodes is None:
+        if nodes is None or not set(nodes) <= topology.nodes.keys():
             nodes = topology.called(provider, circuit.circuit_id) or None
         if nodes is not None:
             found[name] = nodes

@@ -4,8 +4,10 @@ import pytest
 
 from process.desk import START, Desk, event
 from upheld.agreements.units import DAY, HOUR
+from upheld.app import DEFAULT_TENANT
 from upheld.intake import Answer, Unanswerable
 from upheld.noticeboard import MAX_BYTES, TooLarge
+from upheld.readers.topology import parse_topology
 
 
 @pytest.fixture
@@ -181,6 +183,29 @@ def test_a_refusal_has_a_reason_and_plans_nothing(desk) -> None:
     after = desk.window(window.id)
     assert (after.state, after.reason, after.decided_by) == ("refused", "not our supplier", "Ada")
     assert desk.planned() == []
+
+
+def test_a_false_notice_that_is_refused_hides_no_true_one(world) -> None:
+    desk = Desk(world, "always")
+    (before,) = desk.take(event(START, "ABC/123", sequence=1))
+    (false,) = desk.take(event(START + 9 * DAY, "ABC/123", sequence=99_999))
+    (after,) = desk.take(event(START + DAY, "ABC/123", sequence=2))
+    assert [desk.window(one.id).state for one in (before, false, after)] == ["superseded", "waiting", "superseded"]
+    assert desk.answer(false, Answer(False, "nobody there has sent this")) == "taken"
+    assert [desk.window(one.id).state for one in (before, false, after)] == ["superseded", "refused", "waiting"]
+    desk.answer(after, Answer(True))
+    assert [start for start, *_ in desk.spans()] == [START + DAY]
+    (again,) = desk.take(event(START + 9 * DAY, "ABC/123", sequence=99_999, uid="another"))
+    assert (again.state, again.reason) == ("superseded", "the same was refused")
+
+
+def test_a_circuit_whose_resource_is_gone_is_asked_about_again(desk) -> None:
+    (window,) = desk.take(event(START, "XY-9"))
+    desk.answer(window, Answer(True, circuits={"XY-9": ["fibre-8"]}))
+    without = parse_topology("resources: [{id: fibre-7}]", "yaml", "topology.yaml")
+    desk.world.process.adopt_topology(DEFAULT_TENANT, without)
+    (window,) = desk.take(event(START + DAY, "XY-9", sequence=2))
+    assert (window.state, window.circuits[0]["nodes"]) == ("waiting", None)
 
 
 def test_what_is_not_understood_waits_and_can_be_planned_by_hand(desk) -> None:
