@@ -234,6 +234,8 @@ def a_notice(mark: str = "", **changes: object) -> Notice:
         receipt="delivered",
         receipt_at=JUNE + 3,
         receipt_detail="2.0.0",
+        acknowledged_at=JUNE + 4,
+        acknowledgement="seen",
         together="digest/1",
     )
     return replace(notice, **changes)  # type: ignore[arg-type]
