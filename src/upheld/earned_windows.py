@@ -123,7 +123,7 @@ def _decisions(
         hit.add(agreement.id)
         own = told(notices.get(agreement.id, ()))
         addresses = addresses_of(agreement, parties, work.emergency)
-        taken = _taken(t, work, agreement)
+        taken = taken_under(t, work, agreement)
         yield earned(work, agreement, services, addresses, own, now, taken), services
     for decision in before.values():
         if decision.agreement not in hit:
@@ -164,7 +164,7 @@ def _unearned(decision: Announcement, reason: str, now: int) -> Announcement:
     return replace(decision, earned=False, services=(), parts=(), reason=reason, decided_at=now)
 
 
-def _taken(t: Transaction, work: Maintenance, agreement: Agreement) -> list[int]:
+def taken_under(t: Transaction, work: Maintenance, agreement: Agreement) -> list[int]:
     """The starts of the windows that other works have earned under an agreement that allows so many a month."""
     promise = agreement.notices.maintenance
     if promise is None or promise.terms_for(work.emergency).per_month is None:

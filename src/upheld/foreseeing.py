@@ -18,12 +18,12 @@ from upheld.analysis.work_preview import Preview
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.windows import windows
 from upheld.cases.model import State
+from upheld.earned_windows import Parties, addresses_of, taken_under
 from upheld.in_force import InForce
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
-from upheld.notices.planning import contacts_of
 from upheld.ports import AlarmFilter, Transaction
 
 BACK, PERIODS = 400 * DAY, 8
@@ -99,34 +99,35 @@ def preview(
 def _better(ground: _Ground, wanted: Wanted) -> tuple[list[Candidate], Candidate | None]:
     """Windows that are better than the work's own, the best first, and its own, judged likewise."""
     work, others = ground.work, ground.others
-    known_from: dict[Hashable, int | None] = {}
+    known: dict[Hashable, Sequence[bool]] = {}
 
-    def in_time_from(hit: Hit, starts: Sequence[int]) -> int | None:
+    def earns(hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
         own = hit.agreement.customer if hit.agreement.customer in ground.current.customers else None
-        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key
-        if key not in known_from:
-            known_from[key] = _first_earned(ground, hit, starts)
-        return known_from[key]
+        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key, hit.taken
+        if key not in known:
+            known[key] = _earning_starts(ground, hit, starts)
+        return known[key]
 
     around = Surroundings(
         frozen=freezes(ground.current.portfolio, [hit.agreement for hit in ground.hits]),
         apart=[(one.start, one.end) for one, _ in others if _takes_pairs(ground.topology, work, one)],
         others=[(one.start, one.end, frozenset(a.customer for a in theirs)) for one, theirs in others],
     )
-    ranked, asked = candidates(wanted, work.start, ground.hits, in_time_from, ground.known, ground.as_of, around)
+    ranked, asked = candidates(wanted, work.start, ground.hits, earns, ground.known, ground.as_of, around)
     return spread(ranked, PROPOSED), asked
 
 
-def _first_earned(ground: _Ground, hit: Hit, starts: Sequence[int]) -> int | None:
-    """The first of the starts at which an announcement made now would be earned: none that is later is too late."""
+def _earning_starts(ground: _Ground, hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
+    """At which of the starts (ascending) an announcement made now would be earned: from the first that is in time on,
+    but where other works have taken of a quota by the month."""
     duration = ground.work.end - ground.work.start
 
     def is_earned(start: int) -> bool:
         moved = replace(ground.work, start=start, end=start + duration, windows=())
-        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now).earned
+        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now, hit.taken).earned
 
-    place = bisect_left(starts, True, key=is_earned)
-    return starts[place] if place < len(starts) else None
+    first = bisect_left(starts, True, key=is_earned) if not hit.taken else 0
+    return [place >= first and (not hit.taken or is_earned(start)) for place, start in enumerate(starts)]
 
 
 def _takes_pairs(topology: Topology, work: Maintenance, other: Maintenance) -> bool:
@@ -168,27 +169,28 @@ def _hits(
         own = terms[agreement.id]
         subjects = {EVERY_SERVICE, *(name for term in own for name in term.subjects)}
         exclusions = [x for name in subjects for x in concerning.get(name, ()) if x.agreement in (None, agreement.id)]
-        judged = would_earn(work, agreement, services, current, now)
-        found.append(Hit(agreement, services, own, exclusions, judged))
+        taken = tuple(taken_under(t, work, agreement))
+        judged = would_earn(work, agreement, services, current, now, taken)
+        found.append(Hit(agreement, services, own, exclusions, judged, taken))
     return found
 
 
 def would_earn(
-    work: Maintenance, agreement: Agreement, services: Sequence[str], current: InForce, now: int
+    work: Maintenance,
+    agreement: Agreement,
+    services: Sequence[str],
+    current: InForce,
+    now: int,
+    taken: Sequence[int] = (),
 ) -> Announcement:
-    """What the announcement would earn if everyone whom the agreement names was told now."""
-    promise = agreement.notices.maintenance
-    customer, provider = current.customers.get(agreement.customer), current.portfolio.provider
-    contacts = {
-        role: [contact.place[1] for contact in contacts_of(role, customer, provider)]
-        for role in (promise.terms_for(work.emergency).to if promise is not None else ())
-    }
+    """What the announcement would earn if everyone whom the agreement names was told now. `taken` as in `earned`."""
+    contacts = addresses_of(agreement, Parties(current.portfolio), work.emergency)
     told = [
         Told(role, contact, work.spans, frozenset(services), now, sequence=work.sequence)
         for role, some in contacts.items()
         for contact in some
     ]
-    return earned(work, agreement, services, contacts, told, now)
+    return earned(work, agreement, services, contacts, told, now, taken)
 
 
 def _terms(current: InForce, hit: Iterable[tuple[Agreement, tuple[str, ...]]]) -> dict[str, list[Term]]:

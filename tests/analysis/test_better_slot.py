@@ -66,7 +66,15 @@ def look(
     one: Hit, in_time_from: int | None = NOW, around: Surroundings = Surroundings()
 ) -> tuple[list[Candidate], Any]:
     wanted = Wanted(4 * HOUR, NOW, NOW + 20 * DAY)
-    return candidates(wanted, ASKED, [one], lambda _, starts: in_time_from, known(one), NOW, around)
+    return candidates(
+        wanted,
+        ASKED,
+        [one],
+        lambda _, starts: [in_time_from is not None and at >= in_time_from for at in starts],
+        known(one),
+        NOW,
+        around,
+    )
 
 
 @pytest.mark.parametrize("hours", ["always", {"mon-fri": "08:00-18:00"}])
@@ -77,7 +85,13 @@ def test_what_a_window_adds_is_what_the_forecast_of_it_says(hours: object, admit
     _, asked = look(one)
     assert asked is not None
     everything, _ = candidates(
-        Wanted(4 * HOUR, NOW, NOW + 20 * DAY), None, [one], lambda _, starts: NOW, before, NOW, Surroundings()
+        Wanted(4 * HOUR, NOW, NOW + 20 * DAY),
+        None,
+        [one],
+        lambda _, starts: [True] * len(starts),
+        before,
+        NOW,
+        Surroundings(),
     )
     (stake,) = without_work(one.terms[0], {v.period_start: v for v in before[one.terms[0].key]}, (), NOW, NOW, NOW + 1)
     row = drawn([past_before(stake, before, NOW)], [stake.to_come], [MINUTE], FEW_DRAWS)[0]
@@ -133,7 +147,9 @@ def test_what_is_best_has_nothing_better() -> None:
     ranked, _ = look(hit())
     best = ranked[0].start
     wanted = Wanted(4 * HOUR, NOW, NOW + 20 * DAY)
-    again, own = candidates(wanted, best, [hit()], lambda _, starts: NOW, known(hit()), NOW, Surroundings())
+    again, own = candidates(
+        wanted, best, [hit()], lambda _, starts: [True] * len(starts), known(hit()), NOW, Surroundings()
+    )
     assert own is not None
     assert own.start == best
     assert again == []

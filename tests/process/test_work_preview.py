@@ -101,6 +101,21 @@ def test_a_late_work_is_proposed_at_night_and_in_time(world: World) -> None:
         assert any(reason.startswith("announced now, it would count under 0 of 1") for reason in slot["reasons"])
 
 
+def test_a_quota_that_another_work_has_used_up_counts(world: World) -> None:
+    adopt(world, PORTFOLIO.replace("lead_time: 2d,", "lead_time: 2d, per_month: 1,"))
+    evening = START + 5 * DAY + 20 * HOUR
+    assert not [one for one in kinds(preview(world, work(evening))) if one == "not_excluded"]
+    world.process.plan_maintenance(DEFAULT_TENANT, work(evening, name="first"))
+    world.run()
+    wanted = Wanted(HOUR, world.clock.at, world.clock.at + 40 * DAY)
+    found = world.process.preview_maintenance(DEFAULT_TENANT, work(evening + 3 * DAY), wanted)
+    (affected,) = found.agreements
+    assert not affected.announcement.earned
+    assert "month" in affected.announcement.reason
+    assert found.better
+    assert all(one.start >= START + 30 * DAY for one in found.better)  # July begins in Berlin
+
+
 def test_a_freeze_period_is_warned_of(world: World) -> None:
     frozen = 'freeze: [{from: 2026-06-05, to: 2026-06-06, reason: "quarter end"}]'
     adopt(world, PORTFOLIO.replace("    exclusions:", f"    {frozen}\n    exclusions:"))

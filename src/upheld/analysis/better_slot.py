@@ -84,19 +84,19 @@ def candidates(
     wanted: Wanted,
     asked: int | None,
     hits: Sequence[Hit],
-    in_time_from: Callable[[Hit, Sequence[int]], int | None],
+    earns: Callable[[Hit, Sequence[int]], Sequence[bool]],
     known: Known,
     as_of: int,
     around: Surroundings,
 ) -> tuple[list[Candidate], Candidate | None]:
-    """The candidates that are better than the one that begins at `asked`, the best first, and that one. `in_time_from`
-    gives of some starts (ascending) the first at which an announcement made now would be earned; None: at none."""
+    """The candidates that are better than the one that begins at `asked`, the best first, and that one. `earns` says of
+    some starts (ascending) at which of them an announcement made now would be earned."""
     starts = _starts(wanted, asked)
     if not len(starts):
         return [], None
     found = _Columns(starts, wanted.duration)
     for first in range(0, len(hits), AT_ONCE):
-        found.take(hits[first : first + AT_ONCE], in_time_from, known, as_of)
+        found.take(hits[first : first + AT_ONCE], earns, known, as_of)
     found.look_around(hits, around, wanted.hours)
     told, scale = found.candidates(), found.scale()
     finest = max(EQUAL, ALIKE * max(cost(one.adds_if_not, scale) for one in told)) if len(scale) < 2 else ALIKE**2
@@ -165,30 +165,29 @@ class _Columns:
     def take(
         self,
         hits: Sequence[Hit],
-        in_time_from: Callable[[Hit, Sequence[int]], int | None],
+        earns: Callable[[Hit, Sequence[int]], Sequence[bool]],
         known: Known,
         as_of: int,
     ) -> None:
         stakes: list[tuple[Hit, Stake, Flags]] = []
         starts = self._starts.tolist()
         for hit in hits:
-            since = in_time_from(hit, starts)
-            earns = self._starts >= since if since is not None else np.zeros(len(starts), np.bool_)
-            self._late += ~earns
+            earned = np.array(earns(hit, starts), np.bool_)
+            self._late += ~earned
             for term in hit.terms:
                 if why_not_told(term) is not None or term.period.rolling is not None:
                     continue
                 verdicts = {v.period_start: v for v in known.get(term.key, ())}
                 span = int(self._starts[0]), int(self._ends[-1])
-                stakes += [(hit, s, earns) for s in without_work(term, verdicts, hit.exclusions, as_of, *span)]
+                stakes += [(hit, s, earned) for s in without_work(term, verdicts, hit.exclusions, as_of, *span)]
                 if term.charging is not None:
                     currency = term.charging.currency
                     self._charged[currency] = self._charged.get(currency, 0.0) + float(term.charging.amount)
         pasts = [past_before(stake, known, as_of) for _, stake, _ in stakes]
         slots = [stake.term.indicator.slot for _, stake, _ in stakes]
         draws = drawn(pasts, [stake.to_come for _, stake, _ in stakes], slots, FEW_DRAWS)
-        for (hit, stake, earns), row in zip(stakes, draws, strict=True):
-            self._add(hit, stake, earns, row)
+        for (hit, stake, earned), row in zip(stakes, draws, strict=True):
+            self._add(hit, stake, earned, row)
 
     def _add(self, hit: Hit, stake: Stake, earns: Flags, draws: Numbers) -> None:
         """What the candidates add to a period: of each of the few different numbers of slots that they touch once."""

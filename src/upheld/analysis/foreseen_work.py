@@ -29,13 +29,15 @@ AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class Hit:
     """An agreement with those of its services that windows take down, the promises about them, the exclusions that
-    concern it, but for those of the windows, and whether announcing them now would be earned."""
+    concern it, but for those of the windows, and whether announcing them now would be earned. `taken`: the starts of
+    windows that other works have earned under it."""
 
     agreement: Agreement
     services: tuple[str, ...]
     terms: Sequence[Term]
     exclusions: Sequence[Exclusion]
     announcement: Announcement
+    taken: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def affected(
         rest = iter(pasts)
         for hit, own in zip(some, stakes, strict=True):
             futures = [_Future(next(rest), next(before), next(whole)) for _ in own]
-            yield _affected(hit, own, futures, _others(own, known))
+            yield _affected(hit, spans, own, futures, _others(own, known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,15 @@ def _stakes(hit: Hit, known: Known, as_of: int, spans: Sequence[Interval]) -> li
     return found
 
 
-def _affected(hit: Hit, stakes: Sequence[Stake], futures: Sequence[_Future], others: Sequence[Earned]) -> Affected:
+def _affected(
+    hit: Hit,
+    spans: Sequence[Interval],
+    stakes: Sequence[Stake],
+    futures: Sequence[_Future],
+    others: Sequence[Earned],
+) -> Affected:
     if_earned, if_not = (_endings(stakes, futures, others, earned=earned) for earned in (True, False))
-    won = frozenset(hit.announcement.services)
+    won = _won(hit.announcement, spans)
     promises = tuple(
         Foreseen(
             stake=stake,
@@ -149,6 +157,18 @@ def _affected(hit: Hit, stakes: Sequence[Stake], futures: Sequence[_Future], oth
         expected_if_earned=within_caps([(one.stake, one.if_earned.likely.credit) for one in promises]),
         expected_if_not=within_caps([(one.stake, one.if_not.likely.credit) for one in promises]),
         expected=within_caps([(one.stake, one.likely.credit) for one in promises]),
+    )
+
+
+def _won(announcement: Announcement, spans: Sequence[Interval]) -> frozenset[str]:
+    """The services for which all of the windows would be earned."""
+    if announcement.earned:
+        return frozenset(announcement.services)
+    parts = announcement.parts
+    return frozenset(
+        service
+        for service in announcement.services
+        if all(any(name == service and s <= start and end <= e for name, s, e in parts) for start, end in spans)
     )
 
 
