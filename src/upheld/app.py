@@ -38,6 +38,7 @@ from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
 from upheld.process import Process
 from upheld.pulse import Rules
+from upheld.readers.delivery_reports import DeliveryReport
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.templates import read_templates
@@ -266,7 +267,7 @@ class Application:
         )
         self.sources = _sources(settings, taking, self.store)
         noticed = () if settings.notice_sources is None else read_notice_sources(settings.notice_sources)
-        self.noticers = Noticers(noticed, self.noticeboard, settings.allowed_callbacks)
+        self.noticers = Noticers(noticed, self.noticeboard, settings.allowed_callbacks, self._heard)
         declared = () if settings.events is None else read_sinks(settings.events)
         self.webhooks: Webhooks = webhooks
         self.sinks = Sinks(declared, self.store, webhooks, settings.public_url, self.secret, now=SystemClock().now)
@@ -285,6 +286,9 @@ class Application:
         self.background = Background(steps, settings.stuck_after)
         self.draining = threading.Event()
         """Set once the server is about to end: nothing new is to be sent to it."""
+
+    def _heard(self, tenant: str, report: DeliveryReport) -> str | None:
+        return self.notices.heard_of(tenant, report.outside_id, report.receipt, report.detail)
 
     def first_key(self) -> str | None:
         """On the first start: makes the default tenant and returns the secret of its first operator key, the only

@@ -132,7 +132,7 @@ class NoticeSender:
         known by that name."""
         with self._store.transaction(tenant, writing=False) as t:
             notice = t.notice_known_as(outside_id)
-        if notice is None:
+        if notice is None or notice.state != "sent":
             return None
         self.heard(tenant, notice.id, receipt, detail)
         return notice.id

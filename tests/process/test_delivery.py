@@ -1,5 +1,7 @@
 """Whether a notice arrives: quiet hours, who stands in for whom, other addresses of a contact, and what is reported."""
 
+import threading
+
 import pytest
 
 from upheld.agreements.units import HOUR, MINUTE, format_instant
@@ -7,6 +9,9 @@ from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Update
 from upheld.readers.delivery_reports import NoReport, read_delivery_report
 from upheld.readers.portfolio import parse_portfolio
+from upheld.sources.notice_sources import MaildirSource
+from upheld.sources.noticing import Noticer
+from upheld.sources.web_files import WebFiles
 
 NOC = "{noc: [{email: noc@acme.example}]}"
 NIGHT = '{outside: {mon-sun: "07:00-22:00"}}'
@@ -270,3 +275,20 @@ def test_what_comes_too_thick_is_told_together_at_the_next_full_hour_once(world)
     assert "A card is being replaced." in digest.text
     assert "The card is in place." in digest.text
     assert len(world.mails("noc@acme.example")) == before + 1
+
+
+def test_a_report_in_a_mailbox_is_taken_and_no_notice_of_work(world, tmp_path):
+    adopt(world, "{noc: [{email: noc@acme.example, fallback: [{email: duty@acme.example}]}]}")
+    world.deliver(1, *[0] * 9)
+    (first,) = (n for n in notices(world, "violation") if n.role == "customer.noc")
+    for part in ("new", "cur", "tmp"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "new" / "1").write_bytes(returned(first))
+    source = MaildirSource(id="noc", kind="maildir", path=tmp_path)
+    application = world.application
+    noticer = Noticer(source, application.noticeboard, WebFiles(1000, ()), threading.Event(), application._heard)
+    noticer.look()
+    world.run()
+    assert [n.state for n in notices(world, "violation") if n.address == "duty@acme.example"] == ["sent"]
+    with world.transaction() as t:
+        assert t.noticed_windows() == []

@@ -422,8 +422,8 @@ BAD = b"service,metric,time,value\nline-1,reachable,2026-06-01T00:00:00Z,1\nline
         (b"<measData/>", {"fileFormat": "XML"}, "unknown_format", "its fileFormat is 'XML'"),
         (b"x", {"fileFormat": "CSV", "packingType": {"packingEnumType": "TAR"}}, "unknown_format", "TAR"),
         (b"PAR1", {"fileFormat": "Parquet"}, "malformed", ""),
-        (gzip.compress(b"x" * 2000)[:-9], {}, "malformed", "gzip"),
-        (gzip.compress(b"x" * 4097), {}, "too_large", "unpacks to more than 4,096 bytes"),
+        (gzip.compress(b"x" * 2000, mtime=0)[:-9], {}, "malformed", "gzip"),
+        (gzip.compress(b"x" * 4097, mtime=0), {}, "too_large", "unpacks to more than 4,096 bytes"),
         (b"x" * 4097, {}, "too_large", "4,097 bytes, and at most 4,096"),
     ],
 )

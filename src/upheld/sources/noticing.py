@@ -4,13 +4,14 @@ nothing."""
 
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
 from upheld.agreements.units import SECOND
 from upheld.channels.public_addresses import AnyNetwork
 from upheld.noticeboard import MAX_BYTES, Noticeboard
+from upheld.readers.delivery_reports import DeliveryReport, NoReport, read_delivery_report
 from upheld.readers.maintnote import Unreadable, events_apart
 from upheld.readers.provider_mails import NoParser
 from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, Standing, told
@@ -21,13 +22,23 @@ from upheld.sources.web_files import WebFiles
 log = structlog.get_logger("upheld.sources")
 
 
+Heard = Callable[[str, DeliveryReport], str | None]
+"""Takes what a mail system tells a tenant of one of its notices; which one that is, if any."""
+
+
 class Noticer:
     """Looks into one source until it is told to stop."""
 
     def __init__(
-        self, source: NoticeSource, noticeboard: Noticeboard, files: WebFiles, stopping: threading.Event
+        self,
+        source: NoticeSource,
+        noticeboard: Noticeboard,
+        files: WebFiles,
+        stopping: threading.Event,
+        heard: Heard | None = None,
     ) -> None:
         self._source, self._noticeboard, self._files, self._stopping = source, noticeboard, files, stopping
+        self._heard = heard
         self._tag: str | None = None
         self._known: dict[str, bytes] = {}
         """Of each event of a calendar, by its UID, what was taken of it last."""
@@ -58,7 +69,7 @@ class Noticer:
                 why = f"it has {mail.size:,} bytes, of which only the beginning was read"
                 self._noticeboard.set_aside(self._source.tenant, mail.body, self._way, mail.name, why)
                 self.standing.set_aside += 1
-            else:
+            elif not self._is_report(mail.body):
                 self._take(mail.body, mail.name)
             mail.seen()
             self.standing.messages += 1
@@ -66,6 +77,18 @@ class Noticer:
     @property
     def _way(self) -> str:
         return f"{self._source.kind} {self._source.id}"
+
+    def _is_report(self, body: bytes) -> bool:
+        """Whether a mail tells what became of one of ours, which is taken then, and of no work."""
+        if self._heard is None:
+            return False
+        try:
+            report = read_delivery_report(body)
+        except NoReport:
+            return False
+        notice = None if report is None else self._heard(self._source.tenant, report)
+        log.info("delivery report taken", source=self._source.id, notice=notice)
+        return True
 
     def _take(self, body: bytes, name: str) -> None:
         received, windows = self._noticeboard.take(self._source.tenant, body, self._way, name, self._source.provider)
@@ -100,10 +123,14 @@ class Noticers:
     """Looks into every source of notices that is declared."""
 
     def __init__(
-        self, declared: Sequence[NoticeSource], noticeboard: Noticeboard, allowed: Sequence[AnyNetwork] = ()
+        self,
+        declared: Sequence[NoticeSource],
+        noticeboard: Noticeboard,
+        allowed: Sequence[AnyNetwork] = (),
+        heard: Heard | None = None,
     ) -> None:
         self._stopping, files = threading.Event(), WebFiles(MAX_BYTES, allowed)
-        self._at_work = [Noticer(source, noticeboard, files, self._stopping) for source in declared]
+        self._at_work = [Noticer(source, noticeboard, files, self._stopping, heard) for source in declared]
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
