@@ -163,11 +163,11 @@ def _announce(
     announced: list[Notice] = []
     for agreement, services in hit_by(work, portfolio, topology):
         own = [n for n in earlier.get(agreement.id, ()) if n.kind in ANNOUNCING]
-        announced += record(t, _announcements(work, agreement, services, own, parties, now))
+        announced += _announcements(work, agreement, services, own, parties, now)
         promise = agreement.notices.maintenance
         if promise is not None and promise.reminder is not None and work.start - promise.reminder > now:
             t.schedule(_reminder(work, agreement, work.start - promise.reminder))
-    return announced
+    return record(t, announced)
 
 
 def _announcements(
@@ -307,8 +307,8 @@ def notices_for(
 def record(t: Transaction, notices: Iterable[Notice]) -> list[Notice]:
     """Records notices, and puts those that are to be sent on the agenda."""
     recorded = list(notices)
+    t.save_notices(recorded)
     for notice in recorded:
-        t.save_notice(notice)
         if notice.state == "recorded":
             t.schedule(outbox_entry(notice))
     return recorded

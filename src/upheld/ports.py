@@ -498,6 +498,9 @@ class Transaction(Protocol):
     def save_notice(self, notice: Notice) -> None:
         """Adds it, or replaces the row of the same id."""
 
+    def save_notices(self, notices: Sequence[Notice]) -> None:
+        """The same of many at once."""
+
     def notice(self, notice_id: str) -> Notice | None: ...
     def notice_known_as(self, outside_id: str) -> Notice | None:
         """The notice that the receiving side knows by a name, such as a Message-ID."""

@@ -398,6 +398,8 @@ def test_it_is_said_that_a_maintenance_has_started_and_is_over(house: House, nor
     assert "is still to come" in is_problem(north.post(f"{address}/over", json={"at": instant(end)}), 409)["detail"]
     assert north.post(f"{address}/over", json={"at": instant(NOW)}).json()["ended_at"] == instant(NOW)
     is_problem(north.post(f"{address}/paused", json={}), 422)
+    same = {**WORK, "id": "CHG-13", "start": instant(start), "end": instant(end)}
+    assert north.post("/v1/maintenance", json=same).status_code == 200
     is_problem(north.post("/v1/maintenance/CHG-14/over", json={}), 404)
     is_problem(north.patch(address, json={"end": instant(NOW + 2 * HOUR)}), 422)
 

@@ -371,6 +371,16 @@ def test_the_events_of_a_case_come_in_their_order(store: SqlStore) -> None:
         assert t.events("case-2") == []
 
 
+def test_many_notices_are_saved_at_once_and_replaced(store: SqlStore) -> None:
+    many = [a_notice(id=f"n-{n}") for n in range(3)]
+    with store.transaction("t") as t:
+        t.save_notices([])
+        t.save_notices(many)
+        t.save_notices([replace(many[0], state="stopped"), a_notice(id="n-9")])
+        assert t.notice("n-0") == replace(many[0], state="stopped")
+        assert [t.notice(f"n-{n}") for n in (1, 2, 9)] == [*many[1:], a_notice(id="n-9")]
+
+
 def test_notices_are_found_by_case_and_by_maintenance(store: SqlStore) -> None:
     of_case = a_notice(id="n-1", maintenance_id=None)
     of_work = a_notice(id="n-2", case_id=None, payload=None)

@@ -351,6 +351,7 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
         known = t.maintenance(work.id)
     assert (known.start, known.end, known.sequence) == (work.start, work.end + HOUR, 1)
     assert client.get("/maintenance/MW-NONE/change").status_code == 404
+    assert client.post(f"/maintenance/{work.id}/say", data={"csrf": token, "turn": "over"}).status_code == 409
     cancelled = client.post(f"/maintenance/{work.id}/cancel", data={"csrf": token})
     words = text_of(client.get(cancelled.headers["location"]).text)
     assert "“New line card” is cancelled" in words

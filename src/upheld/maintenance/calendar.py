@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Calendar, Event, vCalAddress, vText, vUri
+from icalendar.parser import Contentline, Contentlines
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
@@ -63,7 +65,13 @@ def calendar_entry(
     event.add("x-maintnote-impact", vText("OUTAGE"))
     event.add("x-maintnote-status", vText("CANCELLED" if cancelled else "CONFIRMED"))
     calendar.add_component(event)
-    return str(calendar.to_ical().decode())
+    return "".join(_folded(str(line)) for line in calendar.content_lines() if line)
+
+
+@lru_cache(maxsize=1_000)
+def _folded(line: str) -> str:
+    """A line as `Contentline.to_ical` writes it. Entries of one work share most of theirs, and folding takes long."""
+    return Contentlines([Contentline(line)]).to_ical().decode()  # type: ignore[no-untyped-call, no-any-return]
 
 
 def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None) -> str:

@@ -27,7 +27,7 @@ from upheld.cases.problems import Happened, Problem, suspect
 from upheld.notices.model import Notice, NoticeState, Owed, VerdictNews
 from upheld.ports import Conflict
 from upheld.store import problems, related, steps, tables, verdict_news
-from upheld.store.rows import from_row, to_row
+from upheld.store.rows import from_row, put, to_row
 from upheld.store.tenant_rows import TenantRows
 
 
@@ -235,6 +235,10 @@ class Casework(TenantRows):
 
     def save_notice(self, notice: Notice) -> None:
         self._put(tables.notices, to_row(notice))
+
+    def save_notices(self, notices: Sequence[Notice]) -> None:
+        if notices:
+            put(self._connection, tables.notices, [self._row(to_row(notice)) for notice in notices])
 
     def notice(self, notice_id: str) -> Notice | None:
         return self._find(Notice, tables.notices, tables.notices.c.id == notice_id)

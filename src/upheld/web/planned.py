@@ -144,6 +144,7 @@ def read_form(
         approved_by=values["approved_by"],
         planned_at=now,
         description=description,
+        emergency=known is not None and known.emergency,
     )
     if known is not None and (fault := change_fault(known, wanted, now)) is not None:
         return Form(values, chosen, {fault[0]: f"{sentence(fault[1])}."})
