@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from itsdangerous import BadData, Signer, URLSafeSerializer
@@ -89,7 +89,7 @@ def digest(secret: str) -> str:
 
 
 def authenticate(store: Store, secret: str) -> ApiKey | None:
-    """The key of a secret, or None.
+    """The key of a secret, or None where there is none, or it is revoked.
 
     The look-up is by digest: its timing can tell something of a digest, from which nobody can work back to a secret.
     The stored digest is compared once more in constant time, whatever collation a database looks it up with."""
@@ -97,12 +97,14 @@ def authenticate(store: Store, secret: str) -> ApiKey | None:
         return None
     wanted = digest(secret)
     key = store.key_by_digest(wanted)
-    return key if key is not None and hmac.compare_digest(key.digest, wanted) else None
+    if key is None or key.revoked_at is not None:
+        return None
+    return key if hmac.compare_digest(key.digest, wanted) else None
 
 
 class Sessions:
     """Signed session cookies, and the CSRF tokens that go with them. Nothing is kept on the server: a cookie holds the
-    key's id, tenant and role and when it was issued, and no secret."""
+    key's id, tenant and role and when it was issued, and no secret. Whether that key still holds, `signed_in` says."""
 
     def __init__(self, secret: str, lifetime: int = SESSION_LIFETIME) -> None:
         """`lifetime` in microseconds."""
@@ -115,7 +117,7 @@ class Sessions:
         return str(self._cookies.dumps([key.id, key.tenant, key.role, now]))
 
     def read(self, cookie: str, now: int) -> Caller | None:
-        """Whose cookie it is; None where it is forged, has run out, or was issued in the future."""
+        """Whose cookie it was when it was issued; None where it is forged, has run out, or was issued in the future."""
         try:
             key_id, tenant, role, issued_at = self._cookies.loads(cookie)
         except (BadData, ValueError):  # a ValueError where it is not even text
@@ -131,6 +133,15 @@ class Sessions:
     def csrf_holds(self, cookie: str, token: str) -> bool:
         """Whether `token` is the session's own."""
         return hmac.compare_digest(self.csrf_token(cookie).encode(), token.encode(errors="replace"))
+
+
+def signed_in(store: Store, sessions: Sessions, cookie: str, now: int) -> Caller | None:
+    """Whose session a cookie is, by the key that opened it as it is now; None where either does not hold any more."""
+    caller = sessions.read(cookie, now)
+    key = None if caller is None else store.key(caller.tenant, caller.key_id)
+    if caller is None or key is None or key.revoked_at is not None:
+        return None
+    return replace(caller, role=key.role, key_name=key.name)
 
 
 def open_sessions(store: Store) -> Sessions:

@@ -84,7 +84,8 @@ class SourceFile:
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is stored: the digest of its secret, never the secret. `role`: `operator`, `ingest` for a source
-    that may only deliver measurements, or `metrics` for a monitoring system that may only read the metrics."""
+    that may only deliver measurements, or `metrics` for a monitoring system that may only read the metrics. Once it is
+    revoked it opens nothing, and no session that it has opened holds."""
 
     id: str
     tenant: str
@@ -92,6 +93,7 @@ class ApiKey:
     digest: str
     role: str
     created_at: int
+    revoked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -754,6 +756,13 @@ class Store(Protocol):
     def tenants(self) -> Sequence[str]: ...
     def add_key(self, key: ApiKey) -> None: ...
     def key_by_digest(self, digest: str) -> ApiKey | None: ...
+    def key(self, tenant: str, key_id: str) -> ApiKey | None: ...
+    def keys(self, tenant: str | None = None) -> Sequence[ApiKey]:
+        """The keys of a tenant, or of all, the revoked ones too, by tenant and age."""
+
+    def revoke_key(self, tenant: str, key_id: str, at: int) -> ApiKey | None:
+        """Revokes a key, once: whoever asks first says since when. None where the tenant has no such key."""
+
     def setting(self, name: str, default: str) -> str:
         """A value of the installation that is kept from its first start on: the stored one, else `default`, now
         stored."""

@@ -1,6 +1,9 @@
 """Keys, sessions, and the gate before every route."""
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +12,19 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upheld.access import DELIVERIES, SESSION_COOKIE, Caller, Sessions, authenticate, digest, new_key, open_sessions
+from upheld.access import (
+    DELIVERIES,
+    SESSION_COOKIE,
+    Caller,
+    Sessions,
+    authenticate,
+    digest,
+    new_key,
+    open_sessions,
+    signed_in,
+)
 from upheld.agreements.units import HOUR, format_instant
+from upheld.api.gate import PUBLIC, PUBLIC_PAGES
 from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 
@@ -144,6 +158,34 @@ def test_the_sessions_of_an_installation_outlive_a_restart(house: House) -> None
     assert open_sessions(house.application.store).read(cookie, 1) is not None
 
 
+def test_a_revoked_key_opens_nothing_and_its_sessions_are_over(house: House) -> None:
+    secret, client = house.key("north"), house.client()
+    key = authenticate(house.application.store, secret)
+    assert key is not None
+    client.cookies.set(SESSION_COOKIE, open_sessions(house.application.store).issue(key, SystemClock().now()))
+    other = house.client(house.key("north"))
+    asked = [house.client(secret).get("/v1/cases"), client.get("/v1/cases"), client.get("/cases")]
+    assert [answer.status_code for answer in asked] == [200, 200, 200]
+    assert client.get("/session").text == "in"
+    house.application.store.revoke_key(key.tenant, key.id, 7)
+    asked = [house.client(secret).get("/v1/cases"), client.get("/v1/cases"), client.get("/cases")]
+    assert [answer.status_code for answer in asked] == [401, 401, 303]
+    assert client.get("/session").text == "out"
+    assert client.post("/login", data={"key": secret}).status_code == 403
+    assert other.get("/v1/cases").status_code == 200
+
+
+def test_a_session_has_the_name_and_the_role_of_its_key_as_it_is(house: House) -> None:
+    store, sessions = house.application.store, open_sessions(house.application.store)
+    key = authenticate(store, house.key("north"))
+    assert key is not None
+    found = signed_in(store, sessions, sessions.issue(replace(key, role="metrics"), 10), 11)
+    assert found == Caller(key.id, key.tenant, "operator", by_session=True, key_name="test")
+    assert found.name == "test"
+    for unknown in (replace(key, id="0" * 16), replace(key, tenant="elsewhere")):
+        assert signed_in(store, sessions, sessions.issue(unknown, 10), 11) is None
+
+
 def session_client(house: House, role: str = "operator", name: str = "north") -> TestClient:
     key = authenticate(house.application.store, house.key(name, role))
     assert key is not None
@@ -172,6 +214,13 @@ def test_every_route_but_the_few_open_ones_wants_a_key(house: House) -> None:
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/login?next=")
     assert seen_open == OPEN
+
+
+def test_the_docs_name_all_that_is_open_to_all() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    paragraph = text[text.index("Open to all are") :].partition(". A browser")[0]
+    named = {address.removesuffix("...") for address in re.findall(r"`(/[^`]*)`", paragraph)}
+    assert named == {*PUBLIC, *PUBLIC_PAGES}
 
 
 def test_what_is_not_known_is_closed_too(house: House) -> None:

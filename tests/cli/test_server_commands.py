@@ -224,6 +224,38 @@ def test_a_key_for_a_source_may_only_deliver(place):
     assert upheld(place, "key", "add", "collector", "--role", "king").returncode == 2
 
 
+def test_keys_are_listed_and_revoked_while_the_server_runs(place):
+    secret = upheld(place, "key", "add", "noc desk", "--role", "operator").stdout.strip()
+    listed = upheld(place, "key", "list", "--tenant", "default").stdout
+    assert secret not in listed
+    (line,) = (line for line in listed.splitlines() if "noc desk" in line)
+    key, tenant, role, *_ = line.split()
+    assert (tenant, role, "revoked" in line) == ("default", "operator", False)
+    assert upheld(place, "maintenance", "list", UPHELD_KEY=secret).returncode == 0
+    revoked = upheld(place, "key", "revoke", key)
+    assert (revoked.stdout, revoked.stderr) == (f"{key} (noc desk, of default) is revoked\n", "")
+    refused = upheld(place, "maintenance", "list", UPHELD_KEY=secret)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "does not know this API key, or it is revoked: give another by --key or UPHELD_KEY" in refused.stderr
+    assert "was already revoked, 20" in upheld(place, "key", "revoke", key).stdout
+    assert f"{key}  default  operator" in (again := upheld(place, "key", "list").stdout)
+    assert "revoked 20" in next(line for line in again.splitlines() if key in line)
+    unknown = upheld(place, "key", "revoke", "0123")
+    assert (unknown.returncode, "there is no key of the id '0123'" in unknown.stderr) == (2, True)
+    only = upheld(place, "key", "add", "only", "--role", "operator", "--tenant", "small")
+    assert only.returncode == 0
+    (key,) = (line.split()[0] for line in upheld(place, "key", "list", "--tenant", "small").stdout.splitlines())
+    assert "small has no operator's key left" in upheld(place, "key", "revoke", key).stderr
+
+
+def test_what_a_server_refuses_is_told_once(place):
+    refused = upheld(place, "billing", "claims", "claims.csv", "--standing", "x")
+    assert refused.returncode == 2
+    assert refused.stderr.count("standing") == 1, refused.stderr
+    status = upheld(place, "events", "status")
+    assert (status.returncode, "has no destinations" in status.stderr) == (0, True), status.stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_a_taken_port_is_said_in_one_sentence_before_anything_starts(tmp_path, command):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -363,6 +395,7 @@ def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
 def test_a_topology_is_applied_shown_and_asked(place):
     directory, _ = place
     upheld(place, "apply", "portfolio.yaml")
+    assert "no topology was put in force: of resources" in upheld(place, "topology", "show").stderr
     (directory / "lines.csv").write_text("dependent,on,redundancy\nline-1,fibre-1,pair\nline-1,fibre-2,pair\n")
     (directory / "fibres.yaml").write_text("dependencies: [{of: fibre-1, on: [duct]}, {of: fibre-2, on: [duct]}]\n")
     applied = upheld(place, "topology", "apply", "lines.csv", "fibres.yaml")

@@ -490,6 +490,24 @@ def test_a_key_is_found_by_its_digest_and_neither_id_nor_digest_is_taken_twice(s
             store.add_key(taken)
 
 
+def test_a_key_is_revoked_once_and_stays_listed(store: SqlStore) -> None:
+    old, new = (
+        ApiKey("key-1", "t", "probe", "d1", "ingest", JUNE),
+        ApiKey("key-0", "t", "desk", "d2", "operator", JUNE + 1),
+    )
+    other = replace(old, tenant="s", digest="d3")
+    for key in (new, old, other):
+        store.add_key(key)
+    assert store.keys() == [other, old, new]
+    revoked = replace(old, revoked_at=JUNE + 5)
+    assert store.revoke_key("t", "key-1", JUNE + 5) == revoked
+    assert store.revoke_key("t", "key-1", JUNE + 9) == revoked
+    assert store.revoke_key("u", "key-1", JUNE + 9) is None
+    assert store.keys("t") == [revoked, new]
+    assert (store.key("t", "key-1"), store.key("s", "key-1"), store.key("u", "key-1")) == (revoked, other, None)
+    assert store.key_by_digest("d1") == revoked
+
+
 def test_an_agenda_entry_comes_back_with_its_tenant(store: SqlStore) -> None:
     with store.transaction("t") as t:
         t.schedule(an_entry())

@@ -59,10 +59,11 @@ def test_a_wrong_key_is_refused_in_words(morning: World, key: str) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def test_a_key_for_measurements_opens_no_session(morning: World) -> None:
-    answer = morning.stranger().post("/login", data={"key": morning.add_key(DEFAULT_TENANT, "ingest")})
+@pytest.mark.parametrize(("role", "may"), [("ingest", "deliver measurements"), ("metrics", "read the metrics")])
+def test_a_key_that_is_no_operator_s_opens_no_session(morning: World, role: str, may: str) -> None:
+    answer = morning.stranger().post("/login", data={"key": morning.add_key(DEFAULT_TENANT, role)})
     assert answer.status_code == 403
-    assert "only deliver measurements" in answer.text
+    assert f"may only {may}." in answer.text
 
 
 def test_a_sign_in_from_another_site_is_refused(morning: World) -> None:

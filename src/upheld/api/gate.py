@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from upheld.access import SESSION_COOKIE, Caller, Sessions, authenticate
+from upheld.access import SESSION_COOKIE, Caller, Sessions, authenticate, signed_in
 from upheld.api.problems import API, problem
 from upheld.clock import SystemClock
 from upheld.ports import Store
@@ -47,7 +47,9 @@ class Gate:
             key = await run_in_threadpool(authenticate, self.store, secret.strip())
             return None if key is None else Caller(key.id, key.tenant, key.role, key_name=key.name)
         cookie = request.cookies.get(SESSION_COOKIE)
-        return self.sessions.read(cookie, SystemClock().now()) if cookie else None
+        if not cookie:
+            return None
+        return await run_in_threadpool(signed_in, self.store, self.sessions, cookie, SystemClock().now())
 
 
 def is_public(path: str) -> bool:

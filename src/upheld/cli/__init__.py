@@ -11,6 +11,7 @@ from upheld.cli import (
     exchange,
     files,
     ingest,
+    keys,
     lint,
     notices,
     playbooks,
@@ -42,7 +43,7 @@ server.maintenance.command("answer", epilog=notices.ANSWER_EXAMPLE)(notices.answ
 server.maintenance.command("preview", epilog=work_preview.EXAMPLE)(work_preview.preview)
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(preview.commands, name="notice")
-app.add_typer(server.key_commands, name="key")
+app.add_typer(keys.commands, name="key")
 app.add_typer(tenants.commands, name="tenant")
 app.add_typer(ingest.commands, name="ingest")
 app.add_typer(sources.commands, name="sources")

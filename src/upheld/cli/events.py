@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
-from upheld.cli.terminal import UNREACHABLE, input_exit, refuse
+from upheld.cli.terminal import UNREACHABLE, input_exit, refuse, say
 
 if TYPE_CHECKING:
     from upheld.sinks.declared import Sink
@@ -72,7 +72,10 @@ def _fault(sink: "Sink") -> str | None:
 def status(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List every destination of a server: whether it takes what comes, how many events it does not have yet, and what
     failed last."""
-    for sink in ask("GET", url, key, "/v1/event-sinks")["sinks"]:
+    sinks = ask("GET", url, key, "/v1/event-sinks")["sinks"]
+    if not sinks:
+        say("the server has no destinations: neither UPHELD_EVENTS nor a hub names one, see docs/events.md")
+    for sink in sinks:
         state = sink["state"] or "in another process"
         typer.echo(f"{sink['id']}: {sink['kind']}, {sink['place']}, {state}, {sink['lag']:,} behind")
         if sink["error"]:

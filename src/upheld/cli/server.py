@@ -1,4 +1,4 @@
-"""The commands that run a server, and those that speak to one: serve, demo, apply, maintenance, key."""
+"""The commands that run a server, and those that speak to one: serve, demo, apply, maintenance."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from upheld.app import Settings
 
 commands = typer.Typer()
-key_commands = typer.Typer(help="API keys.", no_args_is_help=True)
 maintenance = typer.Typer(help="Planned maintenance: announce it, list it, cancel it.", no_args_is_help=True)
 
 ServerUrl = Annotated[str, typer.Option("--url", envvar="UPHELD_URL", help="Where the server is.")]
@@ -128,37 +127,6 @@ def apply(
     body = {"content": portfolio.read_bytes(), "headers": {"Content-Type": "application/yaml"}}
     answer = ask("PUT", url, key, "/v1/agreements", **body)
     typer.echo(f"{portfolio} is in force as version {answer['version']}")
-
-
-@key_commands.command("add")
-def add_key(
-    name: Annotated[str, typer.Argument(help="What the key is for, such as the source that uses it.")],
-    role: Annotated[
-        str,
-        typer.Option(
-            help="operator; ingest: may only deliver measurements; metrics: may only read /metrics, of all tenants."
-        ),
-    ],
-    database_url: Annotated[
-        str | None, typer.Option(help="SQLAlchemy URL of the store [default: as serve has it].", show_default=False)
-    ] = None,
-    tenant: Annotated[str, typer.Option(help="The tenant that it opens.")] = "default",
-) -> None:
-    """Make an API key, and print its secret this once."""
-    from upheld.access import new_key
-    from upheld.app import Settings
-    from upheld.clock import SystemClock
-    from upheld.store import UnusableStore, open_store
-
-    try:
-        secret, key = new_key(tenant, name, role, SystemClock().now())
-        store = open_store(database_url or Settings().database_url)
-    except (ValueError, UnusableStore) as error:
-        refuse(str(error))
-    if tenant not in store.tenants():
-        store.add_tenant(tenant, tenant)
-    store.add_key(key)
-    typer.echo(secret)
 
 
 @maintenance.command("add")
@@ -300,7 +268,12 @@ def ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:
         raise typer.Exit(UNREACHABLE) from None
     if answer.is_success:
         return answer.json()
-    say(_refusal(answer))
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        say(
+            f"{url} does not know this API key, or it is revoked: give another by --key or UPHELD_KEY (upheld key list)"
+        )
+    else:
+        say(_refusal(answer))
     raise typer.Exit(WRONG_INPUT if answer.status_code < 500 else UNREACHABLE)
 
 
@@ -313,4 +286,5 @@ def _refusal(answer: "httpx.Response") -> str:
         ": ".join(str(fault[name]) for name in ("line", "field", "message") if fault.get(name) is not None)
         for fault in problem.get("errors", ())
     ]
-    return "\n".join([str(problem.get("detail", problem.get("title", answer.status_code))), *faults])
+    detail = str(problem.get("detail", problem.get("title", answer.status_code)))
+    return "\n".join([detail, *(fault for fault in faults if fault not in detail)])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
-from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit, instant, plural
+from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit, instant, plural, say
 
 commands = typer.Typer(help="What services run over: resources, dependencies and redundancy.", no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def show(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
 
     answer = ask("GET", url, key, "/v1/topology")
     if answer.pop("version") is None:
-        typer.echo("no topology is in force", err=True)
+        say("no topology was put in force: of resources, what the agreements say of them is all that is known")
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
 from upheld.ports import AgendaEntry, ApiKey, Census, Conflict, Outflow, StoreFailed
@@ -162,6 +162,26 @@ class SqlStore:
             row = connection.execute(query).mappings().first()
             return None if row is None else from_row(ApiKey, row)
 
+    def key(self, tenant: str, key_id: str) -> ApiKey | None:
+        with self._begin(writing=False) as connection:
+            return _key(connection, tenant, key_id)
+
+    def keys(self, tenant: str | None = None) -> Sequence[ApiKey]:
+        """The keys of a tenant, or of all, the revoked ones too, by tenant and age."""
+        t = tables.api_keys.c
+        query = select(tables.api_keys).order_by(t.tenant, t.created_at, t.id)
+        with self._begin(writing=False) as connection:
+            rows = connection.execute(query if tenant is None else query.where(t.tenant == tenant)).mappings()
+            return [from_row(ApiKey, row) for row in rows]
+
+    def revoke_key(self, tenant: str, key_id: str, at: int) -> ApiKey | None:
+        """Revokes a key, once, and returns it as it is then; None where the tenant has no such key."""
+        t = tables.api_keys.c
+        this = (t.tenant == tenant, t.id == key_id, t.revoked_at.is_(None))
+        with self._begin(writing=True) as connection:
+            connection.execute(update(tables.api_keys).where(*this).values(revoked_at=at))
+            return _key(connection, tenant, key_id)
+
     def setting(self, name: str, default: str) -> str:
         """The stored value of the installation, else `default`, now stored. Whoever is first decides for all."""
         t = tables.settings.c
@@ -284,6 +304,13 @@ class SqlStore:
     ) -> pa.Table:
         """The measurements that hold of one series with start <= time < end (microseconds UTC), by time."""
         return self._reading.series(tenant, service, metric, start, end, upto)
+
+
+def _key(connection: Connection, tenant: str, key_id: str) -> ApiKey | None:
+    t = tables.api_keys.c
+    query = select(tables.api_keys).where(t.tenant == tenant, t.id == key_id)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else from_row(ApiKey, row)
 
 
 # How a (database, writing) transaction is begun. `begin` is for SQLite and read in `opening`.

@@ -55,6 +55,7 @@ api_keys = Table(
     _column("digest", Text),
     _column("role", Text),
     _column("created_at", BigInteger),
+    _column("revoked_at", BigInteger, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
     # The one look-up that comes before a tenant is known, for it finds out which.
     Index("api_keys_by_digest", "digest", unique=True),

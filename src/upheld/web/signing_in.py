@@ -27,7 +27,8 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if found is None:
             return _again(request, next, "This is not a key of ours. Check that it was pasted whole.")
         if found.role != "operator":
-            return _again(request, next, "This key may only deliver measurements. Sign in with an operator's key.")
+            may = "read the metrics" if found.role == "metrics" else "deliver measurements"
+            return _again(request, next, f"This key may only {may}. Sign in with an operator's key.")
         answer = RedirectResponse(local_path(next), status_code=303)
         answer.set_cookie(
             SESSION_COOKIE,

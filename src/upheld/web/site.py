@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from upheld import access
 from upheld.access import SESSION_COOKIE, Caller, Sessions
 from upheld.agreements.units import format_instant, format_share, parse_instant
 from upheld.app import Application
@@ -87,7 +88,8 @@ class Site:
 
     def visitor_or_none(self, request: Request) -> Visitor | None:
         cookie = request.cookies.get(SESSION_COOKIE)
-        caller = self.sessions.read(cookie, SystemClock().now()) if cookie else None
+        store, now = self.application.store, SystemClock().now()
+        caller = access.signed_in(store, self.sessions, cookie, now) if cookie else None
         if cookie is None or caller is None or caller.role != "operator":
             return None
         return Visitor(caller, self.sessions.csrf_token(cookie))
