@@ -527,6 +527,14 @@ class Transaction(Protocol):
     def count_sent(self, channel: str, address: str, since: int) -> int:
         """How many notices an address was sent since an instant."""
 
+    def told_customer(self, customer: str, since: int, limit: int) -> Sequence[Notice]:
+        """What a customer's contacts were sent since an instant, newest first."""
+
+    def feed_number(self, customer: str) -> int:
+        """Which links to a customer's feeds hold: 0 at first."""
+
+    def change_feed_number(self, customer: str, number: int) -> None: ...
+
     def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
         """Keeps that an address wants no more of a kind; again, it stays as it was."""
 

@@ -38,6 +38,7 @@ OPEN = {
     "/session",
     "/claim/{token}",
     "/notice/{token}",
+    "/feed/{token}/{file}",
     "/confirm/{token}",
     "/decide/{token}",
 }
@@ -381,6 +382,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
         "request_id": maintenance,
         "received_id": received,
         "case_id": case["id"],
+        "customer": case["customer"],
         "letter_id": letter["id"],
         "alarm_id": alarm_id,
         "job_id": job_id,

@@ -149,6 +149,11 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda t: t.count_sent("email", "noca@acme.example", 0) - t.count_sent("email", "nocb@acme.example", 0),
         lambda mark: {"a": 1, "b": -1}[mark],
     ),
+    "told_customer": (
+        lambda t: [n for n in t.told_customer("acme", 0, 10) if n.id == "notice-1"],
+        lambda mark: [a_notice(mark)],
+    ),
+    "feed_number": (lambda t: t.feed_number("acme"), lambda mark: ord(mark)),
     "unsubscribed_at": (
         lambda t: t.unsubscribed_at("email", "noc@acme.example", "update"),
         lambda mark: JUNE + ord(mark),
@@ -228,6 +233,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_action(a_held_step(mark))
     t.open_ticket(a_ticket(mark))
     t.save_notice(a_notice(mark))
+    t.change_feed_number("acme", ord(mark))
     t.add_unsubscription("email", "noc@acme.example", "update", JUNE + ord(mark))
     t.save_maintenance(a_maintenance(mark))
     t.save_announcement(an_announcement(mark))
@@ -329,6 +335,7 @@ def touch_everything(t: Transaction) -> None:
     t.save_action(an_action("-touched"))
     t.note_on_ticket("ticket-1", {"id": "touched", "text": "", "state": None}, "closed")
     t.save_notice(a_notice("-touched"))
+    t.change_feed_number("acme", 1)
     t.forget_unsubscription("email", "noc@acme.example", "update")
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))

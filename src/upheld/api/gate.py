@@ -13,7 +13,7 @@ from upheld.api.problems import API, problem
 from upheld.clock import SystemClock
 from upheld.ports import Store
 
-PUBLIC = ("/health/", "/confirm/", "/decide/", "/claim/", "/notice/", "/static/")
+PUBLIC = ("/health/", "/confirm/", "/decide/", "/claim/", "/notice/", "/feed/", "/static/")
 """Open to all: whether the server is well, what a signed link itself lets in, and the pages' own files."""
 PUBLIC_PAGES = ("/login", "/session", "/favicon.ico")
 _SAFE = ("GET", "HEAD")

@@ -10,6 +10,7 @@ from upheld.api import (
     dead_letters,
     event_sinks,
     events,
+    feeds,
     health,
     maintenance,
     mapping,
@@ -50,6 +51,7 @@ def routers(application: Application) -> list[APIRouter]:
         maintenance,
         tmf655,
         notices,
+        feeds,
         *telling,
         records,
     )

@@ -64,6 +64,15 @@ class Receipt:
     notice: str
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The feeds of a tenant's customer. With another `number` there are other links, and the earlier ones are void."""
+
+    tenant: str
+    customer: str
+    number: int
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -95,6 +104,23 @@ class Links:
             salt="upheld.notice",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+
+        self._feeds = URLSafeSerializer(
+            secret,
+            salt="upheld.feed",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def feed_url(self, feed: Feed, file: str) -> str:
+        token = self._feeds.dumps(astuple(feed))
+        return f"{self._public_url}/feed/{token if isinstance(token, str) else token.decode()}/{file}"
+
+    def read_feed(self, token: str) -> Feed:
+        """The feeds that a token was made for. Raises BadLink on any other text."""
+        match self._read(self._feeds, token):
+            case [str(tenant), str(customer), int(number)]:
+                return Feed(tenant, customer, number)
+        raise BadLink("the link is not a feed's")
 
     def receipt_url(self, receipt: Receipt) -> str:
         token = self._receipts.dumps(astuple(receipt))

@@ -275,6 +275,17 @@ class Casework(TenantRows):
         where = self._where(tables.notices, t.address == address, t.channel == channel, t.sent_at >= since)
         return int(self._connection.execute(select(func.count()).where(where)).scalar_one())
 
+    def told_customer(self, customer: str, since: int, limit: int) -> Sequence[Notice]:
+        t = tables.notices.c
+        sent = t.customer == customer, t.recorded_at >= since, t.state == "sent", t.role.startswith("customer.")
+        return self._list(Notice, tables.notices, *sent, by=[t.recorded_at.desc(), t.id.desc()], limit=limit)
+
+    def feed_number(self, customer: str) -> int:
+        return int(self._setting(f"feed/{customer}") or 0)
+
+    def change_feed_number(self, customer: str, number: int) -> None:
+        self._put(tables.settings, {"name": f"feed/{customer}", "value": str(number)})
+
     def add_unsubscription(self, channel: str, address: str, kind: str, at: int) -> None:
         self._add(tables.unsubscribed, {"channel": channel, "address": address, "kind": kind, "at": at})
 

@@ -485,6 +485,7 @@ notices = Table(
     Index("notices_by_case", "tenant", "case_id", "recorded_at"),
     Index("notices_by_problem", "tenant", "problem_id", "customer"),
     Index("notices_by_maintenance", "tenant", "maintenance_id", "recorded_at"),
+    Index("notices_by_customer", "tenant", "customer", "recorded_at"),
     Index("notices_by_digest", "tenant", "together"),
     Index("notices_by_address", "tenant", "address", "sent_at"),
     Index("notices_by_outside_id", "tenant", "outside_id"),

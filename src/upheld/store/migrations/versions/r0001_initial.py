@@ -501,6 +501,7 @@ def upgrade() -> None:
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
     op.create_index("notices_by_case", "notices", ["tenant", "case_id", "recorded_at"], unique=False)
+    op.create_index("notices_by_customer", "notices", ["tenant", "customer", "recorded_at"], unique=False)
     op.create_index("notices_by_digest", "notices", ["tenant", "together"], unique=False)
     op.create_index("notices_by_address", "notices", ["tenant", "address", "sent_at"], unique=False)
     op.create_index("notices_by_outside_id", "notices", ["tenant", "outside_id"], unique=False)
