@@ -14,7 +14,10 @@ from urllib.parse import urlencode
 
 from upheld.agreements.terms import Term
 from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
+from upheld.analysis.alarms import Alarm
 from upheld.analysis.causes import Candidate, in_words, rank_causes
+from upheld.analysis.clues import is_place, supported
+from upheld.analysis.findings import LOOK_BACK
 from upheld.analysis.movement import HARMFUL, Course, Movement, Node, course_of, movement_of
 from upheld.analysis.series import NOTHING, Grid, Measured, Series, kind_of, measured, node_of
 from upheld.analysis.soundness import Peer, soundness
@@ -35,6 +38,8 @@ QUIET = 8
 """The part of the time looked at that belongs to a case, though it had not begun: one of so many."""
 CAUSES, WITNESSES, PEERS = 10, 20, 60
 """Candidates of a case that are ranked by series, services over each that are asked, and unrelated services."""
+ALARMS = 50
+"""Alarms about a case's candidates that are read at most, raised last first."""
 SAID = 3
 """Witnesses of a cause that its reasons tell of."""
 
@@ -104,7 +109,8 @@ def examine(
         until = min(subject.grid.end, (now - patience) // slot * slot)
         peers = list(_peers(subject, nodes, rows, course))
         sound = soundness(own, subject.grid, slot, until, patience, senders, peers)
-        ranked = _ranked(subject, nodes, course)
+        alarms = t.alarms_about(subject.candidates.keys(), subject.case.opened_at - LOOK_BACK, ALARMS)
+        ranked = _ranked(subject, nodes, course, alarms)
         found[subject.case.id] = {"measurements": sound, **({"cause_candidates": ranked} if ranked else {})}
     return found
 
@@ -120,7 +126,7 @@ def _subject(current: InForce, case: Case, now: int) -> _Subject | None:
     if term is None or term.indicator.kind == "duration":
         return None
     standing = current.topology.at(at)
-    candidates = case.findings.get("cause_candidates", ())[:CAUSES]
+    candidates = [c for c in case.findings.get("cause_candidates", ()) if is_place(c)][:CAUSES]
     witnesses = {c["resource"]: _witnesses(standing, c["resource"], c.get("bad", ())) for c in candidates}
     own = standing.concerned(term.services)
     return _Subject(case, term, standing, _grid(current, case, term, now), witnesses, _unrelated(current, case, own))
@@ -210,9 +216,12 @@ def _course(subject: _Subject, nodes: Mapping[str, Node]) -> Course:
 # -- what is found ------------------------------------------------------------------------------------------------
 
 
-def _ranked(subject: _Subject, nodes: Mapping[str, Node], course: Course) -> list[dict[str, Any]]:
-    """The case's candidates by what was measured of the services over them; nothing where the case's own service was
-    not measured. What is silent was not bad: its candidates stand as they are."""
+def _ranked(
+    subject: _Subject, nodes: Mapping[str, Node], course: Course, alarms: Sequence[Alarm]
+) -> list[dict[str, Any]]:
+    """The case's candidates by what was measured of the services over them, and by the `alarms` about them that are
+    there by now; nothing where the case's own service was not measured. What is silent was not bad: its candidates
+    stand as they are, and so do those that were done."""
     if subject.case.kind == "no_data":
         return []
     target = _target(subject, nodes)
@@ -227,25 +236,31 @@ def _ranked(subject: _Subject, nodes: Mapping[str, Node], course: Course) -> lis
     seen = {name: node for name, node in nodes.items() if name in among}
     found = rank_causes(calls, seen, target, kind_of(subject.term), starts=starts, among=list(subject.candidates))
     by_name = {candidate.node: candidate for candidate in found}
-    ranked = [_with_series(c, by_name.get(c["resource"]), subject, nodes, course) for c in known]
-    return sorted(ranked, key=lambda c: -c["score"])
+    asked_of, rest = [c for c in known if _is_asked(c, by_name)], [c for c in known if not _is_asked(c, by_name)]
+    measured_of = [_with_series(c, by_name[c["resource"]], subject, nodes, course) for c in asked_of]
+    spoken_for = supported(measured_of, alarms, subject.case.service, _bad_since(subject.case))
+    return sorted([*spoken_for, *rest], key=lambda c: -c["score"])
+
+
+def _is_asked(candidate: Mapping[str, Any], found: Mapping[str, Candidate]) -> bool:
+    return is_place(candidate) and candidate["resource"] in found
 
 
 def _with_series(
     candidate: Mapping[str, Any],
-    found: Candidate | None,
+    found: Candidate,
     subject: _Subject,
     nodes: Mapping[str, Node],
     course: Course,
 ) -> dict[str, Any]:
-    if found is None:
-        return dict(candidate)
+    """A candidate as it was found by series, without what alarms added to it when the case opened."""
+    bad = set(candidate.get("bad", ())) - {_target(subject, nodes)}
     asked = [name for name in subject.candidates[found.node] if name in nodes]
     told = _moved(asked, nodes, course)[:SAID]
     return {
-        **candidate,
+        **{name: value for name, value in candidate.items() if name != "alarms"},
         "score": round(found.score, 3),
-        "reasons": [*found.reasons, *(f"{name}: {_told(moved, subject.grid)}" for name, moved in told)],
+        "reasons": [*found.reasons, *(f"{name}: {_told(moved, subject.grid, name in bad)}" for name, moved in told)],
         "series": [_link(name, moved[1].name, subject.grid) for name, moved in told if moved[1].is_known],
     }
 
@@ -268,12 +283,15 @@ def _worst(node: Node, course: Course) -> tuple[Any, Movement]:
     return max(moved, key=lambda one: one[1].unusual)
 
 
-def _told(moved: tuple[Any, Movement], grid: Grid) -> str:
+def _told(moved: tuple[Any, Movement], grid: Grid, was_bad: bool) -> str:
+    """How a service moved while the case's was bad. `was_bad`: that it was bad too, within ten minutes."""
     kind, movement = moved
     if not movement.is_known:
         return "not measured both before and then"
     if movement.unusual < 0.5:
-        return f"{in_words(kind, movement)}, which is usual"
+        at_other_time = "bad too, but not at the same instants: " if was_bad else ""
+        better = "got better meanwhile" if movement.deviations < 0 else "did not get worse meanwhile"
+        return f"{at_other_time}{better} ({in_words(kind, movement)})"
     since = (
         "" if movement.since is None else f", from {format_instant(grid.case_start + movement.since * grid.step)} on"
     )

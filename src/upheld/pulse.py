@@ -437,7 +437,8 @@ class Pulse:
             names = known.concerned({verdict.service, *members}) if pulse.alarmed else ()
             alarms = t.alarms_about(names, now - LOOK_BACK, ALARMS_CARRIED) if names else ()
             if silence is None:
-                return findings(known, verdict.service, members, alarms)
+                since = max((e.start for e in verdict.evidence if e.kind == "bad"), default=None)
+                return findings(known, verdict.service, members, alarms, since)
             if pulse.fallen is None:
                 pulse.fallen = FallenSilent(known, pulse.assessor.heard())
             return silence_findings(pulse.fallen, verdict.service, silence, metric, members, alarms)

@@ -4,7 +4,9 @@ import pytest
 from two_customers import portfolio
 
 from upheld.agreements.units import MINUTE, SECOND
+from upheld.analysis.alarms import Report
 from upheld.app import DEFAULT_TENANT
+from upheld.measurements.mapping import Mapping, Rule
 from upheld.measurements.model import Measurement, to_table
 
 SERVICES = {"acme": ("a-1", "a-2", "a-3"), "bell": ("b-1", "b-2", "b-3", "b-4", "b-5")}
@@ -58,7 +60,8 @@ def test_the_series_rank_the_causes_and_reasons_name_figures(hit) -> None:
     assert (first["score"], second["score"]) == (pytest.approx(0.5, abs=0.01), pytest.approx(0.25, abs=0.01))
     assert any("reachable went from 100 % to 0 %" in reason for reason in first["reasons"])
     assert any(
-        reason.startswith("a-2: reachable went from 100 % to 100 %, which is usual") for reason in second["reasons"]
+        reason.startswith("a-2: did not get worse meanwhile (reachable stayed at 100 %)")
+        for reason in second["reasons"]
     )
 
 
@@ -147,3 +150,19 @@ def test_the_report_and_the_timeline_tell_of_it(hit) -> None:
     report = hit.process.incident_report(DEFAULT_TENANT, case.id)
     assert "## Whether the measurements are sound" in report
     assert "  - a-1: reachable went from 100 % to 0 %" in report
+
+
+def test_an_alarm_that_comes_after_the_case_speaks_for_its_resource_once_it_is_examined_again(hit) -> None:
+    broken(hit, "a-1")
+    with hit.transaction() as t:
+        case = t.cases_of_services(["a-1"], is_open=True, limit=1)[0]
+    fields = {"alarmedObject": {"id": "switch-1"}, "alarmDetails": "fan tray failed"}
+    at = hit.clock.at
+    unread = Mapping(series=(Rule(labels={"a": "b"}, service="s", metric="m"),))
+    hit.process.take_alarms(DEFAULT_TENANT, [Report("nms", "17", at, None, "critical", at, fields)], unread)
+    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    first, second = findings(hit, "a-1")["cause_candidates"]
+    assert (first["resource"], second["resource"]) == ("switch-1", "modem-1")
+    assert first["reasons"][0].endswith("after a-1 went bad: fan tray failed")
+    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    assert findings(hit, "a-1")["cause_candidates"][0]["score"] == first["score"]  # the alarm counts once

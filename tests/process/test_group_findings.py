@@ -62,7 +62,7 @@ def test_what_is_shared_by_more_of_the_bad_comes_first_and_resources_may_carry_r
     ]
     assert [c["score"] for c in found] == pytest.approx([0.976, 0.952, 0.5], abs=0.002)
     assert found[0]["score"] > found[1]["score"]
-    assert found[1]["reason"] == "400 of the 403 services that it carries were bad at the same time"
+    assert found[1]["reason"] == "400 of the 403 services that it carries were bad within ten minutes"
 
 
 def test_a_service_that_is_bad_alone_does_not_accuse_what_it_shares() -> None:

@@ -81,6 +81,7 @@ def test_an_analysis_that_fails_keeps_no_case_from_opening(world, monkeypatch):
         "alarms": [],
         "customers_hit": [],
         "customers_hit_count": 0,
+        "customers_hit_by": None,
         "unprotected_count": 0,
     }
     assert len(world.mails("noc@acme.example")) == 1

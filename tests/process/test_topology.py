@@ -68,7 +68,7 @@ def test_an_outage_of_both_of_them_is_one_problem(carrier) -> None:
     assert problem.cause == "line-1"
     found = findings(carrier, "a-3")
     assert found["cause_candidates"][0]["reason"] == (
-        "3 of the 3 services that it carries were bad at the same time, with line-2 down too"
+        "3 of the 3 services that it carries were bad within ten minutes, with line-2 down too"
     )
     assert (found["customers_hit"], found["customers_hit_count"]) == (["acme"], 1)
     with carrier.transaction() as t:

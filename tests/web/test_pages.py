@@ -100,7 +100,7 @@ def test_a_case_tells_its_whole_story(morning: World) -> None:
         "The degradation became a violation",
         "Service restored Since 2026-06-01 06:14 UTC",
         "Customer asked whether the problem is solved",
-        "agg-switch-3 0.33 : 2 of the 2 services that it carries were bad at the same time",
+        "agg-switch-3 0.33 : 2 of the 2 services that it carries were bad within ten minutes",
         "vpn-0042: reachable went from 100 % to 0 %, from 2026-06-01T06:00:00Z on",
         "The measurements Sound They look sound",
         "No case of this service or of this suspected cause has ended before.",

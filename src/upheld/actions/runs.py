@@ -18,6 +18,7 @@ from upheld.agreements.hours import ServiceHours
 from upheld.agreements.model import Agreement
 from upheld.agreements.units import HOUR
 from upheld.cases.model import ENDED_STATES, Case, Event
+from upheld.cases.problems import suspect
 
 TICKETS = "tickets"
 """The channel that tickets go to where a step names none: one of that name, or the built-in list."""
@@ -51,7 +52,6 @@ def matching(playbooks: Playbooks, moment: Moment) -> list[Playbook]:
 def holds(playbook: Playbook, moment: Moment) -> bool:
     """Whether all of a playbook's conditions hold."""
     when, case, agreement = playbook.when, moment.case, moment.agreement
-    candidates = case.findings.get("cause_candidates") or [{"resource": ""}]
     return (
         moment.event.type in when.event
         and (when.kind is None or case.kind in when.kind)
@@ -61,7 +61,7 @@ def holds(playbook: Playbook, moment: Moment) -> bool:
         and (when.agreement is None or case.agreement in when.agreement)
         and (when.objective is None or case.objective in when.objective)
         and named(case.service, when.service)
-        and (when.cause is None or named(str(candidates[0]["resource"]), when.cause))
+        and (when.cause is None or named(suspect(case.findings) or "", when.cause))
         and (when.level is None or case.level >= when.level)
         and (when.budget_left is None or ((left := budget_left(case)) is not None and compared(left, when.budget_left)))
         and (when.time_of_day is None or _inside(when.time_of_day, agreement, moment.event.at))

@@ -181,7 +181,8 @@ def _judged_by_others(evidence: _Evidence, name: str) -> tuple[float, list[str]]
     witnesses = _witnesses(evidence, name)
     score = _by_others(evidence, name)
     bad = [w for w in witnesses if evidence.unusual(w) >= 0.5]
-    text = f"nothing is measured of it; {len(bad)} of the {len(witnesses)} measured that depend on it got worse"
+    those = f"{len(bad)} of the {len(witnesses)} measured that depend on it got worse"
+    text = f"nothing is measured of it; {those} when {evidence.target} did"
     return score, [text] if bad else []
 
 
@@ -260,7 +261,8 @@ def in_words(kind: Kind, movement: Movement) -> str:
         f"{value:.4g} %" if kind == "availability" else f"{value:.3g}" + ("" if movement.name else " s")
         for value in (movement.before, movement.during)
     )
-    return f"{movement.name or kind} went from {before} to {during}"
+    name = movement.name or kind
+    return f"{name} stayed at {during}" if before == during else f"{name} went from {before} to {during}"
 
 
 # -- the graph ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.analysis.alarms import Alarm
 from upheld.analysis.causes import Candidate, rank_causes
+from upheld.analysis.clues import MOST, Done, is_likely, is_place, of_done, supported
 from upheld.analysis.model import Change
 from upheld.analysis.topology import Impact, Standing
 from upheld.assessment.verdict import Condition
@@ -31,8 +32,10 @@ NOTHING_FOUND: Mapping[str, Any] = {
     "alarms": [],
     "customers_hit": [],
     "customers_hit_count": 0,
+    "customers_hit_by": None,
     "unprotected_count": 0,
 }
+_OF_CAUSE = ("customers_hit", "customers_hit_count", "customers_hit_by", "unprotected_count")
 HARMLESS = ("warning", "minor", "info", "information", "indeterminate")
 """Severities of alarms about what still works."""
 TermKey = tuple[str, str, str]
@@ -59,6 +62,7 @@ class Scene:
     customers: dict[str, Sequence[str]] = field(default_factory=dict)
     unprotected: dict[str, frozenset[str]] = field(default_factory=dict)
     parts: dict[str, Parts] = field(default_factory=dict)
+    touched: dict[tuple[str, str], Parts] = field(default_factory=dict)
 
     def concerned(self, names: Collection[str]) -> frozenset[str]:
         """The names and all that they run over, however deep: what a change or an alarm may be told of."""
@@ -87,6 +91,17 @@ class Scene:
         if node not in self.parts:
             self.parts[node] = _parts(self.taken(node), bad, self.known)
         return self.parts[node]
+
+    def touched_by(self, one: Done, bad: frozenset[str]) -> Parts:
+        """Of the services that something done touches, the `bad` and the good: of all, where it names none."""
+        if bad is self.bad and (one.kind, one.id) in self.touched:
+            return self.touched[one.kind, one.id]
+        known = self.known | bad
+        reached = known if not one.services else frozenset(one.services).union(*map(self.taken, one.services))
+        found = _parts(reached, bad, known)
+        if bad is self.bad:
+            self.touched[one.kind, one.id] = found
+        return found
 
     def left_unprotected(self, node: str) -> frozenset[str]:
         """The services that the failing of a node alone leaves without what would stand in for the rest."""
@@ -134,20 +149,26 @@ def is_outage(alarm: Alarm) -> bool:
     return alarm.cleared_at is None and (alarm.severity or "").casefold() not in HARMLESS
 
 
-def findings(scene: Scene, service: str, members: Sequence[str] = (), alarms: Sequence[Alarm] = ()) -> dict[str, Any]:
+def findings(
+    scene: Scene, service: str, members: Sequence[str] = (), alarms: Sequence[Alarm] = (), since: int | None = None
+) -> dict[str, Any]:
     """JSON with `affected` (the other services that were bad in the last ten minutes, the first by name, and
-    `affected_count`), `cause_candidates` (what the service runs over, directly or by way of others, the likeliest cause
-    first, each with its score in [0, 1] and its reason), `redundant` (what alone is no cause: something can stand in
-    for it), `changes` (what was changed or worked on in the last day, the nearest first; before
-    all a work that runs over its window, of kind `overrun`: the likeliest cause), `alarms` (those of `alarms`, in
-    their order), and of the likeliest cause `customers_hit` (the first by name, and `customers_hit_count`) and
-    `unprotected_count`, the services that it leaves without what would stand in for the rest.
+    `affected_count`), `cause_candidates` (what the service runs over, directly or by way of others, and what was done,
+    the likeliest cause first, each with its score in [0, 1] and its reason; see `clues`), `redundant` (what alone is no
+    cause: something can stand in for it), `changes` (what was changed or worked on in the last day, the nearest first;
+    before all a work that runs over its window, of kind `overrun`), `alarms` (those of `alarms`, in their order), and
+    of the likeliest cause, where that is a resource (`customers_hit_by`), `customers_hit` (the first by name, and
+    `customers_hit_count`) and `unprotected_count`, the services that it leaves without what would stand in.
 
-    Of a group, `members` are its services: those that are known to be bad are its own, all of them where none is."""
+    `since` is when the service went bad, microseconds UTC (now, where that is not known). Of a group, `members` are its
+    services: those that are known to be bad are its own, all of them where none is."""
     services, own = frozenset(members or (service,)), frozenset({service, *members})
+    since = scene.now if since is None else since
     below = scene.concerned(services) - services
     alone = sorted(name for name in below if services.isdisjoint(scene.taken(name)))
-    candidates = _candidates(scene, services, own, below.difference(alone))
+    candidates = supported(_candidates(scene, services, own, below.difference(alone)), alarms, service, since)
+    done = _done_candidates(scene, service, services, own, since)
+    candidates = sorted([*candidates, *done], key=lambda c: -c["score"])
     return {
         **around(scene, service, members, alarms),
         "cause_candidates": candidates,
@@ -156,13 +177,26 @@ def findings(scene: Scene, service: str, members: Sequence[str] = (), alarms: Se
     }
 
 
+def _done_candidates(
+    scene: Scene, service: str, services: frozenset[str], own: frozenset[str], since: int
+) -> list[dict[str, Any]]:
+    """What was done as candidates, the likeliest first. What touches nothing that takes the case's own services down,
+    for something stands in for it, is none."""
+    found, bad = [], _judged(scene, services, own)
+    for one in _done(scene, scene.concerned(own)):
+        hit, good = scene.touched_by(one, bad)
+        if any(_is_in(name, hit) for name in own):
+            found.append(of_done(one, (hit, len(hit) + len(good)), service, since))
+    return sorted(filter(None, found), key=lambda c: -c["score"])[:MOST]
+
+
 def around(scene: Scene, service: str, members: Sequence[str], alarms: Sequence[Alarm]) -> dict[str, Any]:
     """The part of findings that is no judgement: `affected`, `changes` and `alarms`."""
     own = frozenset({service, *members})
     return {
         "affected": list(islice((name for name in scene.in_order if name not in own), NAMED)),
         "affected_count": len(scene.bad) - len(scene.bad & own),
-        "changes": _recent(scene, scene.concerned(own)),
+        "changes": [_done_document(one) for one in _done(scene, scene.concerned(own))],
         "alarms": [_alarm(alarm) for alarm in alarms if (alarm.raised_at or 0) <= scene.now],
     }
 
@@ -175,16 +209,24 @@ def _alarm(alarm: Alarm) -> dict[str, Any]:
 
 
 def _reach(scene: Scene, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the likeliest cause does, as far as there is one."""
-    cause = candidates[0]["resource"] if candidates and candidates[0]["score"] > 0 else None
-    if cause is None:
-        return {"customers_hit": [], "customers_hit_count": 0, "unprotected_count": 0}
+    """What the likeliest cause does, as far as there is one that is a resource."""
+    first = next(iter(candidates), None)
+    if first is None or not (is_place(first) and is_likely(first)):
+        return {name: NOTHING_FOUND[name] for name in _OF_CAUSE}
+    cause = first["resource"]
     customers = scene.customers_of(cause)
     return {
         "customers_hit": list(customers[:NAMED]),
         "customers_hit_count": len(customers),
+        "customers_hit_by": cause,
         "unprotected_count": len(scene.left_unprotected(cause)),
     }
+
+
+def _judged(scene: Scene, services: frozenset[str], own: frozenset[str]) -> frozenset[str]:
+    """What counts as bad for a case of these services."""
+    same = own == services and services <= scene.bad
+    return scene.bad if same else ((scene.bad & services) or services) | (scene.bad - own)
 
 
 def _candidates(
@@ -194,9 +236,7 @@ def _candidates(
     takes down. What lies beneath two single services in the same way is judged alike."""
     alike = (*sorted(beneath), str(scene.bad.isdisjoint(services)))
     if len(services) > 1 or alike not in scene.ranked:
-        same = own == services and services <= scene.bad
-        judged = scene.bad if same else ((scene.bad & services) or services) | (scene.bad - own)
-        ranked = _ranked(scene, services, judged, beneath)
+        ranked = _ranked(scene, services, _judged(scene, services, own), beneath)
         if len(services) > 1:
             return ranked
         scene.ranked[alike] = ranked
@@ -220,7 +260,7 @@ def _ranked(
 def _candidate(scene: Scene, found: Candidate, bad: frozenset[str], concerned: Collection[str]) -> dict[str, Any]:
     taken, (hit, good) = scene.taken(found.node), scene.parts_of(found.node, bad)
     besides = _others(scene, scene.impact(found.node).hit, concerned, down=True) if concerned else []
-    reason = f"{len(hit)} of the {len(taken)} services that it carries were bad at the same time"
+    reason = f"{len(hit)} of the {len(taken)} services that it carries were bad within ten minutes"
     return {
         "resource": found.node,
         "score": round(found.score, 3),
@@ -286,19 +326,31 @@ def _witnesses(taken: frozenset[str], parts: Parts, services: frozenset[str]) ->
     return own.union(*(islice(some, math.ceil(size * kept)) for some, size in zip(others, sizes, strict=True)))
 
 
-def _recent(scene: Scene, names: frozenset[str]) -> list[dict[str, Any]]:
+def _done(scene: Scene, names: frozenset[str]) -> list[Done]:
+    """What was changed or worked on in the last day, the nearest first, before all a work that runs over its window."""
     now = scene.now
     found = [
-        (c.at, c.id, c.summary, c.author, "change")
+        Done(c.id, "change", c.at, c.at, c.summary, c.author, c.services)
         for c in scene.changes
         if now - LOOK_BACK <= c.at <= now and (not c.services or names.intersection(c.services))
     ]
     found += [
-        (m.start, m.id, m.title, m.approved_by, "overrun" if m.may_run_over(now) else "maintenance")
+        _work(m, now)
         for m in scene.maintenances
         if m.state == "planned" and m.start <= now and m.end >= now - LOOK_BACK and names.intersection(m.services)
     ]
-    return [
-        {"id": name, "at": format_instant(at), "summary": summary, "author": author, "kind": kind}
-        for at, name, summary, author, kind in sorted(found, key=lambda one: (one[4] == "overrun", one), reverse=True)
-    ]
+    return sorted(found, key=lambda one: (one.kind == "overrun", one.start, one.id), reverse=True)
+
+
+def _work(m: Maintenance, now: int) -> Done:
+    """A work as far as it has come: the last of its windows that has begun."""
+    if m.may_run_over(now):
+        return Done(m.id, "overrun", m.start, None, m.title, m.approved_by, m.services)
+    begun = [window for window in m.worked if window[0] <= now] or [(m.start, m.start)]
+    end = begun[-1][1] if begun[-1][1] <= now else None
+    return Done(m.id, "maintenance", begun[-1][0], end, m.title, m.approved_by, m.services)
+
+
+def _done_document(one: Done) -> dict[str, Any]:
+    said = {"summary": one.summary, "author": one.author, "kind": one.kind}
+    return {"id": one.id, "at": format_instant(one.start), **said}

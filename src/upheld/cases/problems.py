@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from upheld.analysis.clues import is_likely, is_place
+
 SHARED_BY = 3
 """Services that must be bad together, or series silent, before what they share counts as the cause."""
 
@@ -75,7 +77,7 @@ def new_problem(tenant: str, cause: Cause, opened_at: int) -> Problem:
 
 def shared_causes(findings: Mapping[str, Any]) -> list[Cause]:
     """The causes that findings hold for what several services share, the likeliest first."""
-    return [_cause(candidate) for candidate in findings["cause_candidates"] if _is_shared(candidate)]
+    return [_cause(one) for one in findings["cause_candidates"] if is_place(one) and _is_shared(one)]
 
 
 def _cause(candidate: Mapping[str, Any]) -> Cause:
@@ -84,9 +86,10 @@ def _cause(candidate: Mapping[str, Any]) -> Cause:
 
 
 def suspect(findings: Mapping[str, Any]) -> str | None:
-    """The resource that findings hold for the likeliest cause; None where nothing speaks for any."""
-    first = next(iter(findings.get("cause_candidates", ())), None)
-    return str(first["resource"]) if first is not None and first.get("score", 0) > 0 else None
+    """The resource, or the sender, that findings hold for the likeliest to have failed; None where no one is likely.
+    What was done is no place: two cases after a change each have nothing in common by that."""
+    first = next((one for one in findings.get("cause_candidates", ()) if is_place(one)), None)
+    return str(first["resource"]) if first is not None and is_likely(first) else None
 
 
 def _is_shared(candidate: Mapping[str, Any]) -> bool:
@@ -97,7 +100,7 @@ def _is_shared(candidate: Mapping[str, Any]) -> bool:
 def candidate_of(problem: Problem, findings: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What findings say of a problem's cause; None where they say nothing."""
     candidates = findings.get("cause_candidates", ())
-    return next((one for one in candidates if _cause(one) == problem.shared), None)
+    return next((one for one in candidates if is_place(one) and _cause(one) == problem.shared), None)
 
 
 def problem_of(causes: Sequence[Cause], open_problems: Collection[Problem]) -> Problem | None:

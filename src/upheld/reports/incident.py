@@ -10,6 +10,7 @@ from upheld.actions.model import Action
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import MINUTE, SECOND, format_instant, parse_instant
+from upheld.analysis.clues import likeliest, named
 from upheld.cases.clocks import clocks
 from upheld.cases.earlier import Earlier
 from upheld.cases.model import Case, Event
@@ -111,12 +112,12 @@ def _cause(case: Case) -> Iterator[str]:
         yield f"{_text(case.resolution['cause'])} (put down by {_text(case.resolution['by'])})."
         if case.resolution["done"]:
             yield f"Done: {_text(case.resolution['done'])}."
-    elif found:
-        yield f"Not put down yet. The likeliest cause by what was measured: {_text(found[0]['resource'])}."
+    elif first := likeliest(found):
+        yield f"Not put down yet. The likeliest cause by what is known: {_text(named(first))}."
     else:
-        yield "Not put down yet."
+        yield "Not put down yet, and no likely cause was found."
     for one in found:
-        yield f"- {_text(one['resource'])} (score {one['score']}): {_text(one['reason'])}"
+        yield f"- {_text(named(one))} (score {one['score']}): {_text(one['reason'])}"
         for reason in one.get("reasons", ()):
             yield f"  - {_text(reason)}"
     for change in case.findings.get("changes", ()):

@@ -8,6 +8,7 @@ from upheld.actions.model import Action
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
+from upheld.analysis.clues import likeliest
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.clocks import Clock, clocks, fixing_since, informed_at
@@ -74,6 +75,7 @@ class Page:
 
     case: Case
     findings: Mapping[str, Any]
+    has_likely_cause: bool
     examined_for_it: str | None
     customer: str
     agreement: Agreement | None
@@ -130,9 +132,11 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     chart = _chart(log, tenant, case, objective, members, evidence, events, now)
     told_at = max((event.at for event in events if "verdict" in event.data), default=case.opened_at)
     shared = shared_findings(t, case)
+    findings = case.findings if shared is None else {**case.findings, **shared}
     return Page(
         case=case,
-        findings=case.findings if shared is None else {**case.findings, **shared},
+        findings=findings,
+        has_likely_cause=likeliest(findings.get("cause_candidates") or ()) is not None,
         examined_for_it=None if shared is None else shared["case"],
         customer=customer_name(portfolio, case.customer),
         agreement=agreement,

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from upheld import access
 from upheld.access import SESSION_COOKIE, Caller, Sessions
 from upheld.agreements.units import format_instant, format_share, parse_instant
+from upheld.analysis.clues import named
 from upheld.app import Application
 from upheld.clock import SystemClock
 from upheld.readers.kept import NUL, nul_at
@@ -206,6 +207,7 @@ def _environment() -> Environment:
         instant=words.instant,
         rfc3339=format_instant,
         read_instant=parse_instant,
+        named=named,
         share=format_share,
         sentence=words.sentence,
         humane=words.humane,
