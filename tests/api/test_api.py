@@ -175,6 +175,14 @@ def test_a_series_of_few_points_keeps_its_dips_and_peaks(north: TestClient) -> N
     assert {-3.0, 9.0} <= {point["value"] for point in thin["points"]}
 
 
+@pytest.mark.parametrize("body", [[], [1], "text", 7, None, True])
+def test_a_body_that_is_no_object_is_told_so(north: TestClient, body: Any) -> None:
+    document = is_problem(
+        north.post("/v1/changes", content=json.dumps(body), headers={"Content-Type": "application/json"}), 422
+    )
+    assert document["detail"].startswith("the body is not an object of JSON; its fields: at, summary")
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

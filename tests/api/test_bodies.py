@@ -141,6 +141,21 @@ def test_a_field_that_is_left_out_is_named(field: str) -> None:
     assert [(f.row, f.field, f.message) for f in batch.faults] == [(1, field, "is missing")]
 
 
+def test_every_field_at_fault_of_a_line_is_named() -> None:
+    batch = read_lines({"x": 1, "y": 2, "z": 3, "w": 4, "metric": "m"})
+    unknown = "unknown field; allowed: service, metric, time, and value, or good and total"
+    assert sorted((f.field, f.message) for f in batch.faults) == [
+        ("service", "is missing"),
+        ("time", "is missing"),
+        *((name, unknown) for name in "xyz"),
+    ]
+
+
+def test_a_line_that_is_broken_behind_its_first_fault_is_told_by_that() -> None:
+    batch = read_body("application/jsonl", b'{"x": 1, "service": \n', known=KNOWN, received_at=NOON)
+    assert [fault.row for fault in batch.faults] == [1]
+
+
 def test_infinity_written_as_a_number_beyond_all_floats_is_refused() -> None:
     batch = read_lines(json.dumps(ROW).replace('"value": 1', '"value": 1e999'))
     assert told(batch) == [(1, "value")]

@@ -32,6 +32,8 @@ MAX_FAULTS = 10_000
 """A body with more faults than this is not worth telling row by row: reading it ends there."""
 
 MAX_NAME = 200
+MAX_UNKNOWN = 3
+"""Unknown fields of a line that are told."""
 INT64_MAX = 2**63 - 1
 
 Series = tuple[str, str]
@@ -41,6 +43,8 @@ Coded = tuple[Integers, list[str]]
 """Text by rows: codes into a list of texts, -1 where there is none."""
 
 _FIELDS = "service, metric, time, and value, or good and total"
+_UNKNOWN = f"unknown field; allowed: {_FIELDS}"
+_FIGURES = ("value", "good", "total")
 
 
 class WrongContentType(Exception):
@@ -197,7 +201,8 @@ def _json_rows(body: bytes, faults: _Faults) -> _Rows:
             found.append(number)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if line.strip():
-                faults.note(number, *_explain(line, error))
+                for said in _explain(line, error):
+                    faults.note(number, *said)
     numbers = np.array(found, np.int64)
     times, timed = _read_times(_coded([pa.array([x.time for x in lines], pa.string())]), numbers, faults)
     return _Rows(
@@ -212,8 +217,23 @@ def _json_rows(body: bytes, faults: _Faults) -> _Rows:
     )
 
 
-def _explain(line: bytes, error: Exception) -> tuple[str, str]:
-    """A line that cannot be decoded -> (field, what is wrong and what is allowed)."""
+def _explain(line: bytes, error: Exception) -> Iterator[tuple[str, str]]:
+    """A line that cannot be decoded -> (field, what is wrong and what is allowed), for each field at fault."""
+    first = _explain_first(line, error)
+    yield first
+    if not isinstance(error, msgspec.ValidationError):
+        return
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it is broken behind its first fault
+        return
+    if isinstance(record, dict):
+        told = [(name[:MAX_NAME], _UNKNOWN) for name in record if name not in _ALLOWED][:MAX_UNKNOWN]
+        told += [(name, "is missing") for name in ("service", "metric", "time") if name not in record]
+        yield from (one for one in told if one[0] != first[0])
+
+
+def _explain_first(line: bytes, error: Exception) -> tuple[str, str]:
     if isinstance(error, UnicodeDecodeError):
         return "", "is not UTF-8"
     text = str(error)
@@ -222,7 +242,7 @@ def _explain(line: bytes, error: Exception) -> tuple[str, str]:
         found = f"; found {got[1]}" if got else ""
         return match[2], f"{_ALLOWED.get(match[2], match[1])}{found}"
     if match := _UNKNOWN_FIELD.fullmatch(text):
-        return match[1][:MAX_NAME], f"unknown field; allowed: {_FIELDS}"
+        return match[1][:MAX_NAME], _UNKNOWN
     if match := _MISSING_FIELD.fullmatch(text):
         return match[1], "is missing"
     if isinstance(error, msgspec.ValidationError):
@@ -448,14 +468,17 @@ def _check(rows: _Rows, faults: _Faults, known: Set[Series] | None, received_at:
     """Notes the faults of rows whose fields are of the right types, and returns which rows have none."""
     before = {fault.row for fault in faults}
     bad = np.isin(rows.numbers, list(before)) if before else np.zeros(len(rows.numbers), np.bool_)
-    for mask, field, message in _findings(rows, received_at, ahead):
+    unread = {fault.row for fault in faults if fault.field in _FIGURES}
+    told = np.isin(rows.numbers, list(unread)) if unread else np.zeros(len(rows.numbers), np.bool_)
+    for mask, field, message in _findings(rows, told, received_at, ahead):
         _note_each(faults, mask, rows.numbers, field, message)
         bad |= mask
     bad |= _check_names(rows, faults, known)
     return ~bad
 
 
-def _findings(rows: _Rows, received_at: int, ahead: int) -> Iterator[tuple[Mask, str, str]]:
+def _findings(rows: _Rows, told: Mask, received_at: int, ahead: int) -> Iterator[tuple[Mask, str, str]]:
+    """What is wrong with which rows. Of those that are `told` a figure could not be read: it is not missing."""
     value, has_value = rows.value
     good, has_good = rows.good
     total, has_total = rows.total
@@ -464,9 +487,9 @@ def _findings(rows: _Rows, received_at: int, ahead: int) -> Iterator[tuple[Mask,
     yield rows.timed & (rows.time < 0), "time", "lies before 1970"
     yield has_value & ~np.isfinite(value), "value", _ALLOWED["value"]
     yield has_value & counted, "value", "give value, or good and total, and not both"
-    yield ~has_value & ~counted, "value", "is missing: give value, or good and total"
-    yield has_total & ~has_good, "good", "is missing: good and total go together"
-    yield has_good & ~has_total, "total", "is missing: good and total go together"
+    yield ~has_value & ~counted & ~told, "value", "is missing: give value, or good and total"
+    yield has_total & ~has_good & ~told, "good", "is missing: good and total go together"
+    yield has_good & ~has_total & ~told, "total", "is missing: good and total go together"
     yield has_good & (good < 0), "good", _ALLOWED["good"]
     yield has_total & (total < 0), "total", _ALLOWED["total"]
     yield has_good & has_total & (good > total), "good", "is not more than total"
