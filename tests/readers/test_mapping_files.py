@@ -101,6 +101,16 @@ def test_no_pattern_takes_more_than_a_time_in_proportion_to_the_label() -> None:
     assert place(mapping, {"__name__": "a" * 2000, "site": "x", "kind": "y"}) == Place("vpn-x", "rtt-y", Decimal(1000))
 
 
+def test_patterns_that_take_too_long_together_are_refused() -> None:
+    def mapping(rules: int) -> str:
+        pattern = '{regex: "(.?){1000}b"}'
+        return "series:\n" + f"  - {{labels: {{a: {pattern}}}, service: s, metric: m}}\n" * rules
+
+    assert len(parse_mapping(mapping(9), "mapping.yaml").series) == 9
+    with pytest.raises(InputError, match="series: the regular expressions are too large together: 110,050 steps"):
+        parse_mapping(mapping(10), "mapping.yaml")
+
+
 def test_a_label_too_long_for_a_pattern_is_told() -> None:
     found = became(__name__="rtt_s" + "s" * 2048)
     assert isinstance(found, Unmapped)

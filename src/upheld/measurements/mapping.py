@@ -25,6 +25,8 @@ MAX_MATCHED = 2048
 _PATTERN_MEMORY = 256 << 10
 """Bytes that a pattern and its automaton may take: the worst that fits compares the longest value in a tenth of a
 second."""
+MAX_STEPS = 100_000
+"""Steps that the programs of all patterns of a mapping may have: they compare a series in half a second at worst."""
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _PROPER = re.compile(r"[^\s*/][^\x00-\x1f]{0,199}")
 
@@ -141,6 +143,17 @@ class Mapping(Document):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
                 raise ValueError(f"{field}: the name {twice!r} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _done_in_time(self) -> Self:
+        for field, rules in (("series", self.series), ("alarms", self.alarms)):
+            wanted = (one for rule in rules for one in rule.labels.values() if isinstance(one, Pattern))
+            steps = sum(_compiled(pattern.regex).programsize for pattern in wanted)
+            if steps > MAX_STEPS:
+                raise ValueError(
+                    f"{field}: the regular expressions are too large together: {steps:,} steps of {MAX_STEPS:,}"
+                )
         return self
 
 
