@@ -711,6 +711,26 @@ def test_any_question_gives_a_clean_answer(north: TestClient, path: str, text: s
     assert answer.status_code in (200, 404, 405, 422), answer.text
 
 
+def test_a_customers_answer_by_telephone_is_taken_where_it_was_asked_for(house: House, north: TestClient) -> None:
+    outage(north)
+    house.pulse()
+    case = north.get("/v1/cases").json()["cases"][0]
+    address = f"/v1/cases/{case['id']}"
+    yes = {"solved": True, "contact": "Ms Berg, by telephone", "comment": " fine ", "score": 4}
+    is_problem(north.post(f"{address}/answer", json=yes), 409)
+    assert north.post(f"{address}/ask").status_code == 204
+    is_problem(north.post(f"{address}/ask"), 409)
+    assert north.post(f"{address}/answer", json=yes).status_code == 204
+    now = north.get(address).json()
+    assert (now["state"], now["outcome"], now["score"]) == ("closed", "confirmed", 4)
+    (confirmed,) = [event for event in now["events"] if event["type"] == "confirmed"]
+    assert confirmed["data"]["contact"].startswith("Ms Berg, by telephone, taken by ")
+    assert confirmed["data"]["comment"] == "fine"
+    is_problem(north.post(f"{address}/answer", json=yes), 409)
+    is_problem(north.post(f"{address}/answer", json={**yes, "score": 6}), 422)
+    is_problem(north.post("/v1/cases/C-0/answer", json=yes), 404)
+
+
 def test_people_put_their_words_to_a_case_and_read_its_report(
     house: House, north: TestClient, south: TestClient
 ) -> None:
@@ -730,6 +750,7 @@ def test_people_put_their_words_to_a_case_and_read_its_report(
     report = north.get(f"{address}/report")
     assert report.headers["content-type"].startswith("text/markdown")
     assert "a broken card" in report.text
+    is_problem(north.post(f"{address}/update", json={"text": " \n "}), 422)
     for path, body in (("update", {"text": "x"}), ("resolution", {"cause": "x"})):
         is_problem(north.post(f"{address}/{path}", json={}), 422)
         is_problem(south.post(f"{address}/{path}", json=body), 404)

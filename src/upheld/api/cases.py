@@ -4,14 +4,16 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from upheld import examining, related
+from upheld.agreements.units import format_instant
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
 from upheld.app import Application
+from upheld.cases.clocks import Clock, clocks
 from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import OPEN_STATES, State
 from upheld.cases.performance import Kept
@@ -36,7 +38,17 @@ class CaseQuery(Input):
 class UpdateInput(Input):
     """What the customer is told, in words of one's own."""
 
-    text: Annotated[str, Field(min_length=1, max_length=2_000)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+
+
+class AnswerInput(Input):
+    """What a customer answers to the question whether the problem is solved. `contact` is who said so, and `score` how
+    satisfied they are."""
+
+    solved: bool
+    contact: Name
+    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    score: Annotated[int, Field(ge=1, le=5)] | None = None
 
 
 class ResolutionInput(Input):
@@ -79,9 +91,12 @@ def router(application: Application) -> APIRouter:
                 "actions": [record_document(action) for action in t.actions(case_id)],
                 "notices": [notice_document(notice) for notice in t.notices_of(case)],
             }
+        now, current = application.clock.now(), application.process.in_force(caller.tenant)
         expected = application.process.outlook(caller.tenant, case)
+        parties = None if current is None else current.parties(case.agreement, now)
         return {
             **record_document(case),
+            "clocks": [] if parties is None else [_clock(clock, now) for clock in clocks(case, parties.agreement)],
             "problem_findings": shared,
             "outlook": None if expected is None else to_document(expected),
             "related": related.to_document(application.process.related_to(caller.tenant, case)),
@@ -92,6 +107,22 @@ def router(application: Application) -> APIRouter:
     def update(caller: Asking, case_id: Name, told: UpdateInput) -> None:
         """Tells the customer how far it is; 409 where the case is not open any more, or solved."""
         _given(application.process.command(caller.tenant, case_id, Update(told.text, caller.name)))
+
+    @routes.post("/cases/{case_id}/answer", status_code=204)
+    def answer(caller: Asking, case_id: Name, said: AnswerInput) -> None:
+        """Takes the customer's answer to the question that stands, given by telephone or in another system. 409 where
+        nothing is asked."""
+        with application.store.transaction(caller.tenant, writing=False) as t:
+            case = t.case(case_id)
+        asked = 0 if case is None else case.asked
+        by = f"{said.contact}, taken by {caller.name}"
+        process = application.process
+        _given(process.answer(caller.tenant, case_id, asked, by, said.solved, said.comment, said.score))
+
+    @routes.post("/cases/{case_id}/ask", status_code=204)
+    def ask(caller: Asking, case_id: Name) -> None:
+        """Says that the case is solved, and asks the customer; 409 where it is not open, or is asked already."""
+        _given(application.process.ask_again(caller.tenant, case_id, caller.name))
 
     @routes.post("/cases/{case_id}/resolution", status_code=204)
     def resolution(caller: Asking, case_id: Name, found: ResolutionInput) -> None:
@@ -138,6 +169,16 @@ def router(application: Application) -> APIRouter:
 def _kept(kept: Kept) -> dict[str, Any]:
     share = None if kept.share is None else f"{float(kept.share):.4f}"
     return {"kept": kept.kept, "missed": kept.missed, "runs": kept.runs, "share": share}
+
+
+def _clock(clock: Clock, now: int) -> dict[str, Any]:
+    return {
+        "promise": clock.name,
+        "since": format_instant(clock.since),
+        "due": format_instant(clock.due),
+        "met_at": None if clock.met_at is None else format_instant(clock.met_at),
+        "standing": clock.standing(now),
+    }
 
 
 def _given(came: str) -> None:

@@ -472,6 +472,7 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "reopened": _of_case("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
     "update": _of_case("update", case(state="acting")),
+    "update-after-a-no": _of_case("update", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
     "update-in-words": _of_case("update", case(state="acting"), told=UPDATE),
     "closed": _of_case("closed", case(**_ENDED, outcome="confirmed")),
     "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", verdict=CREDITED)),
