@@ -1,5 +1,6 @@
 """The promises of how a case is handled: fixed in time, told how far it is, and what is kept of its end."""
 
+import re
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import pytest
 from upheld.agreements.calendars import after_service_time
 from upheld.agreements.hours import parse_service_hours
 from upheld.agreements.model import Agreement
+from upheld.agreements.parties import Party
 from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.clocks import clocks
@@ -17,6 +19,7 @@ from upheld.cases.performance import Kept
 from upheld.measurements.model import Measurement
 from upheld.performing import Performer
 from upheld.readers.portfolio import parse_portfolio
+from upheld.reports import incident
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = parse_service_hours({"mon-fri": "08:00-18:00"})
@@ -168,17 +171,32 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     report = handled.process.incident_report(DEFAULT_TENANT, case.id)
     assert report is not None
     wanted = [
+        "- Customer: Acme",
         f"- Case: {case.id}",
         "- The customer's satisfaction: 5 of 5",
-        "a broken card (put down by Ada).",
+        "- Promised: at least ",
+        " % of the time good, in each calendar",
+        "- Attained: ",
+        "- Service credit: ",
+        "a broken card.",
         "Done: replaced.",
         "| The customer was told how far it is: A card is \\| being replaced. |",
         "| Closed |",
-        "| violation | customer.noc | 2026-05-31T22:24:00Z | 2026-05-31T22:09:00Z |",
         ": kept",
+        "# For ourselves: to be taken out before it is sent",
+        "- What it was was put down by Ada",
+        "| violation | customer.noc | 2026-05-31 22:24 UTC | 2026-05-31 22:09 UTC |",
     ]
     places = [report.find(text) for text in wanted]
     assert -1 not in places, report
+    with handled.transaction() as t:
+        ended, events = handled.case(), t.events(case.id)
+    berlin = Party(id="acme", name="Acme", time_zone="Europe/Berlin")
+    there = incident.report(ended, events, (), (), None, berlin, (), handled.clock.at)
+    assert "| 2026-06-01 00:09 CEST | The promise was broken |" in there
+    for_customer = report.split("\n---\n")[0]
+    assert not re.search(r"\d{2}:\d{2}:\d{2}|\d\.\d{5}|step", for_customer), for_customer
+    assert "default/ticket" not in for_customer
     assert handled.process.incident_report(DEFAULT_TENANT, "C-0") is None
 
 

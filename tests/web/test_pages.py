@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
+from upheld.cases.decide import Resolve
 from upheld.cases.model import Event
 from upheld.maintenance.model import Announcement
 from upheld.readers.portfolio import parse_portfolio
@@ -645,3 +646,21 @@ def test_pages_are_never_cached_and_files_are_kept_for_good(morning: World) -> N
 @pytest.mark.parametrize("name", ["nothing.js", "../pages.py", "..%2fpages.py", "%2e%2e/pages.py", "vendor"])
 def test_static_gives_its_own_files_only(morning: World, name: str) -> None:
     assert morning.stranger().get(f"/static/{name}").status_code in (303, 404)
+
+
+def test_the_post_incident_report_is_a_page_with_a_download(world: World) -> None:
+    case = world.case()
+    said = "<b>bold</b> [x](javascript:alert(1)) | being replaced"
+    assert world.process.command(DEFAULT_TENANT, case.id, Resolve(said, "", "ann")) == "taken"
+    client = world.operator()
+    html = client.get(f"/cases/{case.id}/report").text
+    assert "<h1>Post-incident report (draft): vpn-0042, availability</h1>" in html
+    assert "<td>" in html
+    assert "&lt;b&gt;bold&lt;/b&gt; [x](javascript:alert(1)) | being replaced" in html
+    words = text_of(html)
+    assert "Promised: at least 99.5 % of the time good, in each calendar day" in words
+    assert re.search(r"2026-06-01 08:\d\d CEST The promise was broken", words), words  # the customer's time zone
+    kept = client.get(f"/cases/{case.id}/report", params={"download": True})
+    assert kept.headers["content-type"].startswith("text/markdown")
+    assert kept.headers["content-disposition"].endswith(f'post-incident-{case.id}.md"')
+    assert kept.text.startswith("# Post-incident report")

@@ -1,43 +1,55 @@
 """The draft of a post-incident report: what a case's record says, in the order in which a reader asks. Pure.
 
-It states what is known and leaves out what is not; who signs it writes the rest. Markdown, times in UTC.
+It has two parts: what the customer may be sent, in the customer's words and time zone to the minute, and what is for
+ourselves, to be taken out before. It states what is known and leaves out what is not; who signs it writes the rest.
+Markdown (CommonMark, with tables).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from upheld.actions.model import Action
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
-from upheld.agreements.units import MINUTE, SECOND, format_instant, parse_instant
+from upheld.agreements.units import MINUTE, SECOND, parse_instant, to_datetime
 from upheld.analysis.clues import likeliest, named
 from upheld.cases.clocks import clocks
 from upheld.cases.earlier import Earlier
 from upheld.cases.model import Case, Event
-from upheld.notices.formats import one_line
+from upheld.notices.facts import verdict_facts
+from upheld.notices.formats import Reader, duration, money, one_line
 from upheld.notices.model import Notice
 
 _HAPPENED = {
-    "opened": "Detected, and a case opened",
+    "opened": "Detected, and taken up",
     "worsened": "The promise was broken",
     "violated_again": "The promise was broken in another period",
     "figures_changed": "The figures changed",
-    "grouped": "Found to share its cause with others",
-    "step_done": "A step was done",
-    "step_failed": "A step failed",
     "updated": "The customer was told how far it is",
-    "clock_warned": "Most of the time to fix it had passed",
-    "clock_missed": "The time to fix it was over",
     "restored": "Good again",
     "broke_again": "Bad again",
     "asked": "The customer was asked whether it is solved",
     "confirmed": "The customer confirmed that it is solved",
     "rejected": "The customer said that it is not solved",
+    "reopened": "Taken up again",
     "escalated": "Escalated",
-    "resolved": "What it was, and what was done, was put down",
     "closed": "Closed",
     "withdrawn": "Withdrawn",
 }
+_STEP = {
+    "ticket": "ticket",
+    "update_ticket": "update of the ticket",
+    "page": "page to who is on call",
+    "webhook": "call of the automation",
+    "approve": "approval",
+    "propose_credit": "proposal of the credit",
+    "issue_credit": "credit",
+    "escalate": "escalation",
+}
+_OUTCOME = {"confirmed": "confirmed by the customer", "unanswered": "the customer did not answer"}
+_OWN = "For ourselves: to be taken out before it is sent"
 
 
 def report(
@@ -51,113 +63,180 @@ def report(
     now: int,
 ) -> str:
     """The draft as Markdown, made at `now` (microseconds UTC)."""
+    zone = customer.time_zone if customer is not None else agreement.time_zone if agreement else ZoneInfo("UTC")
+    reader = Reader("en", zone)
     parts = [
-        _head(case, customer, now),
-        _impact(case),
-        _cause(case),
-        _measurements(case),
-        _timeline(events),
-        _told(notices),
-        _kept(case, agreement, now),
-        _steps(actions),
-        _earlier(earlier),
+        _head(case, customer, zone),
+        _impact(case, agreement, reader),
+        _why(case),
+        _timeline(events, zone),
+        _kept(case, agreement, zone, now),
+        _own(case, zone, now),
+        _candidates(case, zone),
+        _measurements(case, zone),
+        _told(notices, zone),
+        _steps(actions, zone),
+        _earlier(earlier, zone),
     ]
     return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
 
 
-def _head(case: Case, customer: Party | None, now: int) -> Iterator[str]:
+def _head(case: Case, customer: Party | None, zone: ZoneInfo) -> Iterator[str]:
     yield f"# Post-incident report (draft): {_text(case.service)}, {_text(case.objective)}"
     yield ""
-    yield f"- Case: {case.id}{f', of problem {case.problem}' if case.problem else ''}"
     yield f"- Customer: {_text(customer.name if customer else case.customer)}; agreement {_text(case.agreement)}"
-    yield f"- Opened: {format_instant(case.opened_at)}"
+    yield f"- Case: {case.id}"
+    yield f"- Opened: {_when(case.opened_at, zone)}"
     if case.restored_at is not None:
-        yield f"- Good again since: {format_instant(case.restored_at)}"
+        yield f"- Good again since: {_when(case.restored_at, zone)}"
     if case.closed_at is not None:
-        yield f"- Closed: {format_instant(case.closed_at)} ({case.outcome})"
+        yield f"- Closed: {_when(case.closed_at, zone)} ({_OUTCOME.get(case.outcome or '', case.outcome)})"
     if case.score is not None:
         yield f"- The customer's satisfaction: {case.score} of 5"
-    yield f"- Drafted: {format_instant(now)}"
     yield ""
 
 
-def _impact(case: Case) -> Iterator[str]:
+def _impact(case: Case, agreement: Agreement | None, reader: Reader) -> Iterator[str]:
     verdict = case.verdict
+    facts = verdict_facts(verdict, agreement, reader)
     yield "## What was hit"
     yield ""
-    yield (
-        f"The promise is {verdict['status']} in the period from {verdict['period_start']} to {verdict['period_end']}: "
-        f"attained {verdict['attained']}, {verdict['bad']} bad, {verdict['missing']} without data, "
-        f"{verdict['excluded']} excluded"
-        + (f"; {verdict['spent']} spent of a budget of {verdict['budget']}." if verdict.get("budget") else ".")
-    )
-    if credit := verdict.get("credit"):
-        final = "" if verdict.get("final") else ", as it stands now"
-        yield f"Service credit: {credit['amount']} {credit['currency']}{final}."
-    bad = [e for e in verdict.get("evidence", ()) if e["kind"] == "bad"]
-    if bad:
+    start, end = verdict["period_start"], verdict["period_end"]
+    period = facts["period"] or f"{_said(start, reader.zone)} to {_said(end, reader.zone)}"
+    if facts["promise"] is not None:
+        yield f"- Promised: {_text(_promised(facts['promise'], reader))}"
+    attained = facts["attained"] or verdict["attained"] or "nothing was measured"
+    yield f"- Attained: {attained} ({_status(verdict)}), {period}"
+    if (bad := facts["bad"]) is not None and bad.time is not None:
+        yield f"- Bad: {duration(bad.time, reader)}; {duration(bad.allowed or 0, reader)} are allowed"
+    elif bad is not None:
+        yield f"- Bad: {bad.events} of its events; {bad.allowed_events} are allowed"
+    credit = "none" if facts["credit"] is None else money(facts["credit"][0], facts["credit"][1], reader)
+    yield f"- Service credit: {credit}{'' if verdict.get('final') else ', as it stands now'}"
+    intervals = [e for e in verdict.get("evidence", ()) if e["kind"] == "bad"]
+    if intervals:
         yield ""
-        yield "| from | to | lasted |"
+        yield "| bad from | to | lasted |"
         yield "|---|---|---|"
-        for e in bad:
-            yield f"| {e['start']} | {e['end']} | {_lasted(parse_instant(e['end']) - parse_instant(e['start']))} |"
+        for e in intervals:
+            lasted = _lasted(parse_instant(e["end"]) - parse_instant(e["start"]))
+            yield f"| {_said(e['start'], reader.zone)} | {_said(e['end'], reader.zone)} | {lasted} |"
+    if omitted := verdict.get("evidence_omitted"):
+        yield ""
+        yield f"{omitted} earlier intervals are not listed."
     yield ""
 
 
-def _cause(case: Case) -> Iterator[str]:
+def _promised(promise: Mapping[str, Any], reader: Reader) -> str:
+    """The promise in a sentence: `at least 99.9 % of the time good, in each calendar month`."""
+    sides = {"<=": "at most", "<": "below", ">=": "at least", ">": "above", "==": "exactly", "!=": "other than"}
+    if promise["operator"] is not None:
+        what = f"{promise['aggregate']} of {promise['metric']} {sides[promise['operator']]} {promise['target']}"
+    else:
+        of = {"availability": "of the time good", "ratio": "of all good", "duration": "in time"}
+        what = f"at least {promise['target']} {of[promise['kind']]}"
+    if promise["rolling"] is not None:
+        return f"{what}, over any {duration(promise['rolling'], reader)}"
+    billed = f" from day {promise['billing_day']}" if promise["billing_day"] not in (None, 1) else ""
+    return f"{what}, in each calendar {promise['calendar']}{billed}"
+
+
+def _status(verdict: Mapping[str, Any]) -> str:
+    words = {"violated": "the promise is broken", "at_risk": "the promise is at risk", "met": "the promise is kept"}
+    return words.get(verdict["status"], "nothing can be said of the promise")
+
+
+def _why(case: Case) -> Iterator[str]:
     yield "## Why, and what was done"
     yield ""
-    found = case.findings.get("cause_candidates", ())
     if case.resolution:
-        yield f"{_text(case.resolution['cause'])} (put down by {_text(case.resolution['by'])})."
+        yield f"{_text(case.resolution['cause'])}."
         if case.resolution["done"]:
+            yield ""
             yield f"Done: {_text(case.resolution['done'])}."
-    elif first := likeliest(found):
-        yield f"Not put down yet. The likeliest cause by what is known: {_text(named(first))}."
     else:
-        yield "Not put down yet, and no likely cause was found."
-    for one in found:
-        yield f"- {_text(named(one))} (score {one['score']}): {_text(one['reason'])}"
-        for reason in one.get("reasons", ()):
-            yield f"  - {_text(reason)}"
-    for change in case.findings.get("changes", ()):
-        what = f"{_text(change['summary'])} ({change['kind']}, {_text(change['author'])})"
-        yield f"- changed before: {change['at']} {what}"
-    for alarm in case.findings.get("alarms", ()):
-        yield f"- alarm: {alarm['raised_at']} {_text(alarm['about'])}: {_text(alarm['text'])}"
+        yield "Not put down yet."
     yield ""
 
 
-def _measurements(case: Case) -> Iterator[str]:
-    found = case.findings.get("measurements")
-    if found is None:
-        return
-    yield "## Whether the measurements are sound"
-    yield ""
-    yield f"{_text(found['text'])}. Looked at from {found['start']} to {found['end']}:"
-    for check in found["checks"]:
-        yield f"- {'sound' if check['sound'] else 'doubtful'}: {_text(check['text'])}"
-    yield ""
-
-
-def _timeline(events: Sequence[Event]) -> Iterator[str]:
+def _timeline(events: Sequence[Event], zone: ZoneInfo) -> Iterator[str]:
     yield "## What happened"
     yield ""
     yield "| when | what |"
     yield "|---|---|"
     for event in events:
         if event.type in _HAPPENED:
-            yield f"| {format_instant(event.at)} | {_HAPPENED[event.type]}{_detail(event.data)} |"
+            yield f"| {_when(event.at, zone)} | {_HAPPENED[event.type]}{_detail(event.data)} |"
     yield ""
 
 
 def _detail(data: Mapping[str, Any]) -> str:
-    words = [data.get("text"), data.get("comment"), data.get("reference"), data.get("problem"), data.get("cause")]
-    said = next((str(word) for word in words if word), "")
+    said = data.get("text") or data.get("comment")
     return f": {_text(said)}" if said else ""
 
 
-def _told(notices: Sequence[Notice]) -> Iterator[str]:
+def _kept(case: Case, agreement: Agreement | None, zone: ZoneInfo, now: int) -> Iterator[str]:
+    running = [] if agreement is None else [clock for clock in clocks(case, agreement) if clock.name == "fixed"]
+    if running:
+        yield "## Whether the promises of handling were kept"
+        yield ""
+    for clock in running:
+        yield f"- Good again by {_when(clock.due, zone)}: {clock.standing(now)}"
+        yield ""
+
+
+# -- for ourselves --------------------------------------------------------------------------------------------------
+
+
+def _own(case: Case, zone: ZoneInfo, now: int) -> Iterator[str]:
+    yield "---"
+    yield ""
+    yield f"# {_OWN}"
+    yield ""
+    yield f"- Drafted: {_when(now, zone)}"
+    if case.problem:
+        yield f"- Of problem {case.problem}"
+    if case.resolution:
+        yield f"- What it was was put down by {_text(case.resolution['by'])}"
+    yield ""
+
+
+def _candidates(case: Case, zone: ZoneInfo) -> Iterator[str]:
+    found = case.findings.get("cause_candidates", ())
+    yield "## Likely causes, by what is known"
+    yield ""
+    first = likeliest(found)
+    yield "No likely cause was found." if first is None else f"The likeliest cause is {_text(named(first))}."
+    yield ""
+    for one in found:
+        score = f" (score {one['score']})" if "score" in one else ""
+        yield f"- {_text(named(one))}{score}: {_text(one['reason'])}"
+        for reason in one.get("reasons", ()):
+            yield f"  - {_text(_in_zone(reason, zone))}"
+    for change in case.findings.get("changes", ()):
+        what = f"{_text(change['summary'])} ({change['kind']}, {_text(change['author'])})"
+        yield f"- changed before: {_said(change['at'], zone)} {what}"
+    for alarm in case.findings.get("alarms", ()):
+        raised = "" if alarm["raised_at"] is None else f"{_said(alarm['raised_at'], zone)} "
+        yield f"- alarm: {raised}{_text(alarm['about'])}: {_text(alarm['text'])}"
+    yield ""
+
+
+def _measurements(case: Case, zone: ZoneInfo) -> Iterator[str]:
+    found = case.findings.get("measurements")
+    if found is None:
+        return
+    yield "## Whether the measurements are sound"
+    yield ""
+    looked = f"{_said(found['start'], zone)} to {_said(found['end'], zone)}"
+    yield f"{_text(_in_zone(found['text'], zone))}. Looked at from {looked}:"
+    yield ""
+    for check in found["checks"]:
+        yield f"- {'sound' if check['sound'] else 'doubtful'}: {_text(_in_zone(check['text'], zone))}"
+    yield ""
+
+
+def _told(notices: Sequence[Notice], zone: ZoneInfo) -> Iterator[str]:
     yield "## Who was told"
     yield ""
     if not notices:
@@ -166,43 +245,54 @@ def _told(notices: Sequence[Notice]) -> Iterator[str]:
         yield "| what | to | promised by | sent |"
         yield "|---|---|---|---|"
     for n in reversed(notices):
-        promised = format_instant(n.due_by) if n.due_by is not None else ""
+        promised = _when(n.due_by, zone) if n.due_by is not None else ""
         late = n.due_by is not None and n.sent_at is not None and n.sent_at > n.due_by
-        sent = n.state if n.sent_at is None else format_instant(n.sent_at) + (" (late)" if late else "")
-        yield f"| {n.kind} | {_text(n.role)} | {promised} | {sent} |"
+        sent = n.state if n.sent_at is None else _when(n.sent_at, zone) + (" (late)" if late else "")
+        yield f"| {n.kind.replace('_', ' ')} | {_text(n.role)} | {promised} | {sent} |"
     yield ""
 
 
-def _kept(case: Case, agreement: Agreement | None, now: int) -> Iterator[str]:
-    running = [] if agreement is None else [clock for clock in clocks(case, agreement) if clock.name == "fixed"]
-    if running:
-        yield "## Whether the promises of handling were kept"
-        yield ""
-    for clock in running:
-        yield f"- Good again by {format_instant(clock.due)}: {clock.standing(now)}"
-        yield ""
-
-
-def _steps(actions: Sequence[Action]) -> Iterator[str]:
+def _steps(actions: Sequence[Action], zone: ZoneInfo) -> Iterator[str]:
     if actions:
         yield "## Steps"
         yield ""
     for action in actions:
         reference = f" ({_text(action.reference)})" if action.reference else ""
-        yield f"- {format_instant(action.requested_at)} {action.kind}: {action.state}{reference}"
+        yield f"- {_when(action.requested_at, zone)} {_STEP.get(action.kind, action.kind)}: {action.state}{reference}"
 
 
-def _earlier(earlier: Sequence[Earlier]) -> Iterator[str]:
+def _earlier(earlier: Sequence[Earlier], zone: ZoneInfo) -> Iterator[str]:
     if earlier:
         yield ""
         yield "## Earlier cases like it"
         yield ""
     for one in earlier:
         case, lasted = one.case, "" if one.lasted is None else f", good again after {_lasted(one.lasted)}"
-        yield f"- {case.id}, {format_instant(case.opened_at)} ({case.outcome}{lasted}): {_text(', '.join(one.shared))}."
+        opened = _when(case.opened_at, zone)
+        yield f"- {case.id}, {opened} ({case.outcome}{lasted}): {_text(', '.join(one.shared))}."
         if case.resolution:
             done = f" Done: {_text(case.resolution['done'])}." if case.resolution["done"] else ""
             yield f"  It was: {_text(case.resolution['cause'])}.{done}"
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def _when(at: int, zone: ZoneInfo) -> str:
+    """`2026-06-01 14:03 CEST`: to the minute, as the reader's clock has it."""
+    return f"{to_datetime(at).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _said(instant: str, zone: ZoneInfo) -> str:
+    return _when(parse_instant(instant), zone)
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def _in_zone(text: str, zone: ZoneInfo) -> str:
+    """A sentence with its instants as the reader has them."""
+    return _RFC3339.sub(lambda match: _said(match[0], zone), text)
 
 
 def _lasted(duration: int) -> str:
@@ -210,6 +300,9 @@ def _lasted(duration: int) -> str:
     return f"{minutes} min" if not rest else f"{duration // SECOND} s"
 
 
+_MARKUP = re.compile(r"[\\`*\[\]<|]|(?<!\w)_|_(?!\w)")
+
+
 def _text(text: object) -> str:
-    """On one line, and without what Markdown would take for its own."""
-    return one_line(str(text)).replace("|", "\\|").replace("<", "&lt;")
+    """On one line, and what Markdown would take for its own as plain characters."""
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", one_line(str(text)))

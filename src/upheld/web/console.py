@@ -17,6 +17,7 @@ from upheld.channels.mail import message_id
 from upheld.ports import Transaction, VerdictFilter
 from upheld.web import casework, mails, problems, standing
 from upheld.web.expected import expected
+from upheld.web.markdown import rendered
 from upheld.web.planned_pages import add_works
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
@@ -159,11 +160,16 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         return _command(site, visitor, case_id, Resolve(cause.strip(), done.strip(), visitor.caller.key_id))
 
     @routes.get("/cases/{case_id}/report")
-    def report(case_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
+    def report(
+        request: Request, case_id: str, visitor: Annotated[Visitor, Depends(visit)], download: bool = False
+    ) -> Response:
         text = site.application.process.incident_report(visitor.tenant, case_id)
         if text is None:
             raise HTTPException(404, "There is no such case.")
-        return Response(text, media_type="text/plain; charset=utf-8")
+        if download:
+            named = {"Content-Disposition": f'attachment; filename="post-incident-{case_id}.md"'}
+            return Response(text, media_type="text/markdown; charset=utf-8", headers=named)
+        return site.page(request, "report.html", visitor, case_id=case_id, report=rendered(text))
 
     @routes.post("/cases/{case_id}/ask")
     def ask_again(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
