@@ -52,7 +52,7 @@ def test_a_good_file_is_read_with_exact_money():
 
 AGREEMENT_FIELDS = (
     "id, customer, time_zone, valid, service_hours, services, objectives, charge, credit_cap, claim, notices, confirmation, "
-    "handling, exclusions, lateness"
+    "handling, exclusions, lateness, freeze"
 )
 
 
@@ -346,7 +346,7 @@ def test_all_faults_of_a_file_are_told_at_once_in_the_order_of_its_lines():
         "a.yaml:3: agreements[0].id: stands twice; it is also on line 2",
         "a.yaml:4: agreements[0].customer: 5 is not text; write it in quotes",
         "a.yaml:7: agreements[0].objectives: an empty list has fewer than 1 entry",
-        "a.yaml:8: nottices: unknown field; allowed: agreements, customers, provider, resources",
+        "a.yaml:8: nottices: unknown field; allowed: agreements, customers, provider, resources, freeze",
     ]
 
 
@@ -357,7 +357,9 @@ def test_the_second_of_two_agreements_with_one_id_is_named_by_its_line():
 
 
 def test_a_file_that_is_no_mapping_is_told_the_fields():
-    assert faults("- 1\n") == ["a.yaml:1: is a mapping with the fields agreements, customers, provider, resources"]
+    assert faults("- 1\n") == [
+        "a.yaml:1: is a mapping with the fields agreements, customers, provider, resources, freeze"
+    ]
 
 
 def test_a_secret_is_never_shown():
