@@ -155,7 +155,7 @@ def test_a_case_draws_its_evidence(visit: Visit, morning: World) -> None:
     assert visit.page.evaluate(COLOURS) > 20
     assert "bad for 14 min" in visit.page.locator("#chart-summary").inner_text()
     assert visit.page.get_by_role("img", name="reachable of vpn-0042").count() == 1
-    visit.page.get_by_text("The same as a table").click()
+    visit.page.get_by_text("Every interval as a table").click()
     assert visit.page.get_by_role("cell", name="customer_cause").is_visible()
     assert visit.complaints == []
 

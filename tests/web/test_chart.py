@@ -10,7 +10,7 @@ from upheld.assessment.verdict import Evidence
 from upheld.cases.model import Case
 from upheld.measurements.model import Measurement, to_table
 from upheld.measurements.thinning import extremes
-from upheld.web.chart import MOST_POINTS, draw, incident, series_points
+from upheld.web.chart import MOST_POINTS, MOST_ROWS, draw, incident, series_points
 
 OPENED = parse_instant("2026-06-01T06:05:00Z")
 
@@ -78,6 +78,18 @@ def test_bands_are_cut_to_the_chart_and_the_table_is_not() -> None:
     assert stretch.evidence.start == OPENED - 90 * MINUTE
     assert (stretch.lowest, stretch.highest) == ("0", "0")
     assert chart.summary.endswith("bad for 5 min in 1 interval.")
+
+
+def test_bad_intervals_outside_the_chart_are_listed_and_counted_too() -> None:
+    begun, other = bad(0, 24), bad(-300, -272)
+    chart = draw(case(), AVAILABILITY, [begun], [], OPENED, OPENED + 60 * MINUTE, (), [begun, other])
+    assert [(s.evidence, s.outside) for s in chart.stretches] == [(other, True), (begun, False)]
+    assert chart.summary.endswith("bad for 24 min in 1 interval. In all of the period: bad for 52 min in 2 intervals.")
+    assert len(chart.document["bands"]) == 1
+    many = [bad(-3 * n, -3 * n + 1) for n in range(1, MOST_ROWS + 11)]
+    long = draw(case(), AVAILABILITY, [], [], OPENED, OPENED + 60 * MINUTE, (), many)
+    assert (len(long.stretches), long.omitted) == (MOST_ROWS, 10)
+    assert long.stretches[-1].evidence == bad(-3, -2)
 
 
 def test_good_and_total_counts_are_drawn_as_the_share_that_was_promised() -> None:

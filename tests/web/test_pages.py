@@ -221,7 +221,7 @@ def test_a_case_says_how_many_intervals_it_does_not_carry(world: World) -> None:
     told = Event(case.id, case.seq + 1, "figures_changed", world.clock.at, {"verdict": elsewhere, "period": "earlier"})
     with world.store.transaction(DEFAULT_TENANT) as t:
         t.save_case(replace(case, seq=told.seq, verdict=elsewhere, state="closed", closed_at=world.clock.at), [told])
-    assert "7 earlier intervals are not shown" in text_of(world.operator().get(f"/cases/{case.id}").text)
+    assert "7 earlier intervals are not listed" in text_of(world.operator().get(f"/cases/{case.id}").text)
 
 
 # -- agreements, tickets

@@ -70,7 +70,7 @@ class Page:
 
     `verdict` is how things stand; where that is not kept any more, such as a rolling window that has moved on, it is
     the one that the case was last told of, and `as_told` says so. `omitted` counts the older intervals of its evidence
-    that a case does not carry. `versions` is each with since when it is known, why, and who
+    that are not listed. `versions` is each with since when it is known, why, and who
     approved it, newest first."""
 
     case: Case
@@ -129,7 +129,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
     agenda = t.agenda_of(_STEPS, [case.id])
     evidence = {*last_told.evidence, *verdict.evidence}
     members = agreement.services if agreement else ()
-    chart = _chart(log, tenant, case, objective, members, evidence, events, now)
+    chart = _chart(log, tenant, case, objective, members, evidence, events, now, verdict.evidence)
     told_at = max((event.at for event in events if "verdict" in event.data), default=case.opened_at)
     shared = shared_findings(t, case)
     findings = case.findings if shared is None else {**case.findings, **shared}
@@ -143,7 +143,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         objective=objective,
         verdict=verdict,
         as_told=kept is None,
-        omitted=int(case.verdict.get("evidence_omitted", 0)) if kept is None else 0,
+        omitted=(int(case.verdict.get("evidence_omitted", 0)) if kept is None else 0) + (chart.omitted if chart else 0),
         chart=chart,
         stretches=chart.stretches if chart is not None else tuple(stretches(sorted(evidence), ())),
         timeline=tuple(entry(event) for event in reversed(events)),
@@ -198,6 +198,7 @@ def _chart(
     evidence: Collection[Evidence],
     events: Iterable[Event],
     now: int,
+    whole: Collection[Evidence],
 ) -> Chart | None:
     """Of a service what was measured; of a group how many of its members (where it names none: `services`) are good."""
     if objective is None or objective.indicator.kind == "duration":  # events are no series of values
@@ -206,7 +207,7 @@ def _chart(
     names = [case.service] if objective.group is None else objective.group.services or services
     series = [log.series(tenant, name, objective.indicator.metric, start, end) for name in names]
     points = series_points(series[0], objective) if objective.group is None else members_up(series, objective)
-    return draw(case, objective, evidence, points, start, end, restorations(events))
+    return draw(case, objective, evidence, points, start, end, restorations(events), whole)
 
 
 def restorations(events: Iterable[Event]) -> list[Restoration]:
@@ -338,7 +339,9 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _by(data: Mapping[str, Any], comment: str) -> str:
-    return f"{data['contact']}: {comment}" if comment else str(data["contact"])
+    role, _, number = str(data["contact"]).rpartition("/")
+    who = f"{role}, contact {int(number) + 1}" if role and number.isdecimal() else str(data["contact"])
+    return f"{who}: {comment}" if comment else who
 
 
 def _step(data: Mapping[str, Any]) -> str:

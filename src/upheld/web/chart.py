@@ -18,6 +18,8 @@ from upheld.web import words
 
 Points = list[tuple[int, float]]
 MOST_POINTS = 1_600
+MOST_ROWS = 500
+"""Bad intervals outside a chart that stand in the table beside it, the newest."""
 KINDS = {
     "bad": "Bad",
     "missing": "No data",
@@ -29,12 +31,14 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A row of the table beside the chart: an interval of the evidence with the values measured in it."""
+    """A row of the table beside the chart: an interval of the evidence with the values measured in it; `outside` says
+    that the chart does not show it, and its values were not read."""
 
     evidence: Evidence
     kind: str
     lowest: str
     highest: str
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,13 @@ class Restoration:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`document` is JSON for the chart's script; `summary` says in words what the chart shows."""
+    """`document` is JSON for the chart's script; `summary` says in words what the chart shows, and what was bad
+    besides; `omitted` counts the bad intervals that are not among the `stretches`."""
 
     document: dict[str, Any]
     summary: str
     stretches: tuple[Stretch, ...]
+    omitted: int = 0
 
 
 def incident(case: Case, evidence: Iterable[Evidence], slot: int, now: int) -> tuple[int, int]:
@@ -117,10 +123,16 @@ def draw(
     start: int,
     end: int,
     restored: Iterable[Restoration] = (),
+    whole: Iterable[Evidence] = (),
 ) -> Chart:
-    """The chart and the table of [start, end), with a mark for each restoration."""
+    """The chart of [start, end), with a mark for each restoration, and its table, to which the other bad intervals of
+    the verdict are added (`whole`: its evidence)."""
     slot = objective.indicator.slot
     shown = [e for e in sorted(set(evidence)) if e.start < end and e.end > start]
+    bad = [e for e in sorted(set(whole)) if e.kind == "bad"]
+    outside = [e for e in bad if e.end <= start or e.start >= end]
+    listed = outside[-MOST_ROWS:]
+    rows = [*stretches(shown, points), *(Stretch(e, KINDS[e.kind], "–", "–", outside=True) for e in listed)]
     marks = [
         {"at": at // 1000, "label": label, "kind": kind}
         for at, label, kind in _marks(case, restored)
@@ -147,7 +159,12 @@ def draw(
         ],
         "marks": marks,
     }
-    return Chart(document, _summary(case, objective, shown, points, start, end), tuple(stretches(shown, points)))
+    summary = _summary(case, objective, shown, points, start, end)
+    if outside:
+        summary += (
+            f" In all of the period: bad for {words.span(sum(e.end - e.start for e in bad))} in {len(bad)} intervals."
+        )
+    return Chart(document, summary, tuple(sorted(rows, key=lambda row: row.evidence)), len(outside) - len(listed))
 
 
 def _marks(case: Case, restored: Iterable[Restoration]) -> list[tuple[int | None, str, str]]:
