@@ -342,6 +342,8 @@ def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
     assert "wrong.yaml:6: playbooks[0].steps[0].do: 'tikcet' is not " in wrong.stderr
     applied = upheld(place, "playbook", "apply", "playbooks.yaml")
     assert applied.stdout == "playbooks.yaml is in force as version 1\n"
+    for command in (checked, applied):
+        assert "no playbook has event escalated: when a customer says" in command.stderr
     api = httpx.Client(
         base_url=environment["UPHELD_URL"], headers={"Authorization": f"Bearer {environment['UPHELD_KEY']}"}
     )
@@ -363,28 +365,23 @@ def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
         assert time.monotonic() < deadline, "no case was opened"
         time.sleep(0.2)
     case = found[0]["id"]
-    rehearsed = upheld(place, "playbook", "test", "playbooks.yaml", "--server", case, COLUMNS="200")
+    rehearsed = upheld(place, "playbook", "test", "playbooks.yaml", "--server", case, COLUMNS="80")
     assert rehearsed.returncode == 0, rehearsed.stderr
-    assert [line.split()[2:5] for line in rehearsed.stdout.splitlines()[1:3]] == [
-        ["gold", "ticket", "ticket"],
-        ["gold", "chief", "escalate"],
-    ]
+    lines = rehearsed.stdout.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ opened", lines[0])
+    assert [lines[1], lines[3]] == ["  gold/ticket: ticket to tickets", "  gold/chief: escalate to tickets"]
+    assert lines[2].endswith(", owner noc")
+    assert max(map(len, lines)) <= 80
     (directory / "case.json").write_text(api.get(f"/v1/cases/{case}").text)
-    of_file = upheld(
-        place,
-        "playbook",
-        "test",
-        "playbooks.yaml",
-        "--case",
-        "case.json",
-        "--agreements",
-        "portfolio.yaml",
-        COLUMNS="200",
-    )
+    with_case = ("playbook", "test", "playbooks.yaml", "--case", "case.json")
+    of_file = upheld(place, *with_case, "--agreements", "portfolio.yaml", COLUMNS="80")
     assert of_file.stdout == rehearsed.stdout
+    assert "no --agreements" not in of_file.stderr
+    assert "no --agreements: every hour counts" in upheld(place, *with_case).stderr
     (directory / "none.yaml").write_text(PLAYBOOKS.replace("violation", "no_data"))
     none = upheld(place, "playbook", "test", "none.yaml", "--case", "case.json")
-    assert (none.returncode, none.stdout) == (1, f"no playbook begins in case {case}\n")
+    why = "  gold: kind did not hold when opened happened\n"
+    assert (none.returncode, none.stdout) == (1, f"no playbook begins in case {case}\n{why}")
     (directory / "case.json").write_text("{}")
     broken = upheld(place, "playbook", "test", "playbooks.yaml", "--case", "case.json")
     assert broken.returncode == 2

@@ -11,12 +11,13 @@ from two_customers import EVERY
 from ticket_systems import PASSWORD, SECRET, Automation, Tmf621
 from upheld.actions.model import Action
 from upheld.actions.playbook import DEFAULT, DEFAULT_TEXT
-from upheld.actions.rehearsal import rehearse
+from upheld.actions.rehearsal import rehearse, unmet
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
 from upheld.channels.paging import ApprisePager
 from upheld.readers.case_files import case_of
+from upheld.readers.faults import InputError
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
 from upheld.reports.records import record_document
@@ -470,6 +471,22 @@ def test_conditions_over_the_case(world):
         document = json.loads(json.dumps({**record_document(case), "events": [record_document(e) for e in events]}))
     portfolio = parse_portfolio(world.source, "portfolio.yaml")
     start, recorded = case_of(document, "case.json")
+
+    for field, wrong in (
+        ("verdict", {name: value for name, value in document.items() if name != "verdict"}),
+        ("events.0.data.verdict.status", {**document, "events": [{**document["events"][0], "data": {"verdict": {}}}]}),
+    ):
+        with pytest.raises(InputError, match=f"case.json: {field}: is missing"):
+            case_of(wrong, "case.json")
+
+    def why(when: str) -> tuple[str, ...]:
+        playbooks = parse_playbooks(f"playbooks: [{{id: a, when: {when}, steps: [{{id: t, do: ticket}}]}}]", "p")
+        ((_, failed),) = unmet(playbooks, start, recorded, portfolio.agreements[0], None)
+        return failed
+
+    assert why("{kind: violation, customer: acme, tier: gold}") == ("kind", "tier")
+    assert why("{event: escalated}") == ("event",)
+    assert why("{customer: acme}") == ()
 
     def begins(when: str, tier: str | None = None) -> bool:
         playbooks = parse_playbooks(f"playbooks: [{{id: a, when: {when}, steps: [{{id: t, do: ticket}}]}}]", "p")

@@ -16,8 +16,11 @@ from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.decide import Resolve
 from upheld.cases.model import Event
 from upheld.maintenance.model import Announcement
+from upheld.ports import AgendaEntry
 from upheld.readers.portfolio import parse_portfolio
 from upheld.server import create_app
+from upheld.stepping import ACT
+from upheld.web.casework import rows
 from upheld.web.mails import Attachment
 
 HIDDEN = ("hidden", "Hidden")
@@ -664,3 +667,14 @@ def test_the_post_incident_report_is_a_page_with_a_download(world: World) -> Non
     assert kept.headers["content-type"].startswith("text/markdown")
     assert kept.headers["content-disposition"].endswith(f'post-incident-{case.id}.md"')
     assert kept.text.startswith("# Post-incident report")
+
+
+def test_after_a_no_the_next_step_is_to_solve_it_and_not_the_credit(world: World) -> None:
+    case = world.case()
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        data = {"action": f"{case.id}/credit/propose/1", "do": "propose_credit"}
+        t.schedule(AgendaEntry(f"{ACT}/{case.id}/credit", ACT, world.clock.at - MINUTE, data))
+        step = next(row.next_step for row in rows(t, None, [t.case(case.id)]))
+    assert "credit" not in step.text.lower()
+    assert "customer.noc, contact 2: “Still slow”" in text_of(page(world, f"/cases/{case.id}"))

@@ -10,7 +10,7 @@ from typing import get_args
 
 from upheld.actions.model import Action
 from upheld.actions.playbook import Playbooks, Trigger
-from upheld.actions.runs import Moment, begun, matching, moved_on, released, requested
+from upheld.actions.runs import Moment, begun, conditions, matching, moved_on, released, requested
 from upheld.agreements.model import Agreement
 from upheld.cases.lifecycle import evolve
 from upheld.cases.model import Case, Event
@@ -46,6 +46,24 @@ def rehearse(
             taken += run
             found += [Rehearsed(event, action, at) for action, at in _played(run, events, course, agreement)]
     return sorted(found, key=lambda one: (one.at, one.event.seq))
+
+
+def unmet(
+    playbooks: Playbooks, case: Case, events: Sequence[Event], agreement: Agreement, tier: str | None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Of each playbook the conditions that kept it from beginning, at the event at which the fewest did: `event` alone
+    where none of its events happened."""
+    found: dict[str, tuple[str, ...]] = {one.id: ("event",) for one in playbooks.playbooks}
+    closest: dict[str, int] = {}
+    after = case
+    for event in events:
+        after = evolve(after, event)
+        moment = Moment(after, event, agreement, tier)
+        for playbook in playbooks.playbooks:
+            failed = tuple(name for name, holding in conditions(playbook, moment) if not holding)
+            if "event" not in failed and len(failed) < closest.get(playbook.id, len(failed) + 1):
+                found[playbook.id], closest[playbook.id] = failed, len(failed)
+    return list(found.items())
 
 
 def _played(

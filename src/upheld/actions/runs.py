@@ -5,7 +5,7 @@ Every step of a run is recorded when the run begins, as the playbook then had it
 changes nothing of what has begun. What a playbook itself does begins no playbook.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -51,21 +51,33 @@ def matching(playbooks: Playbooks, moment: Moment) -> list[Playbook]:
 
 def holds(playbook: Playbook, moment: Moment) -> bool:
     """Whether all of a playbook's conditions hold."""
+    return all(holding for _, holding in conditions(playbook, moment))
+
+
+def conditions(playbook: Playbook, moment: Moment) -> Iterator[tuple[str, bool]]:
+    """A playbook's conditions by their fields, and whether each holds; a field that it leaves out is no condition."""
     when, case, agreement = playbook.when, moment.case, moment.agreement
-    return (
-        moment.event.type in when.event
-        and (when.kind is None or case.kind in when.kind)
-        and (when.severity is None or severity(case) in when.severity)
-        and (when.customer is None or case.customer in when.customer)
-        and (when.tier is None or moment.tier in when.tier)
-        and (when.agreement is None or case.agreement in when.agreement)
-        and (when.objective is None or case.objective in when.objective)
-        and named(case.service, when.service)
-        and (when.cause is None or named(suspect(case.findings) or "", when.cause))
-        and (when.level is None or case.level >= when.level)
-        and (when.budget_left is None or ((left := budget_left(case)) is not None and compared(left, when.budget_left)))
-        and (when.time_of_day is None or _inside(when.time_of_day, agreement, moment.event.at))
-    )
+    yield "event", moment.event.type in when.event
+    for name, wanted, found in (
+        ("kind", when.kind, case.kind),
+        ("severity", when.severity, severity(case)),
+        ("customer", when.customer, case.customer),
+        ("tier", when.tier, moment.tier),
+        ("agreement", when.agreement, case.agreement),
+        ("objective", when.objective, case.objective),
+    ):
+        if wanted is not None:
+            yield name, found in wanted
+    if when.service is not None:
+        yield "service", named(case.service, when.service)
+    if when.cause is not None:
+        yield "cause", named(suspect(case.findings) or "", when.cause)
+    if when.level is not None:
+        yield "level", case.level >= when.level
+    if when.budget_left is not None:
+        yield "budget_left", (left := budget_left(case)) is not None and compared(left, when.budget_left)
+    if when.time_of_day is not None:
+        yield "time_of_day", _inside(when.time_of_day, agreement, moment.event.at)
 
 
 def budget_left(case: Case) -> Fraction | None:

@@ -11,6 +11,7 @@ from upheld.cli.server import ServerKey as RequiredKey
 from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, input_exit, plural, refuse, say
 
 if TYPE_CHECKING:
+    from upheld.actions.playbook import Playbooks
     from upheld.agreements.model import Agreement, Portfolio
     from upheld.cases.model import Case, Event
 
@@ -36,6 +37,7 @@ def check(playbooks: PlaybookFile) -> None:
         found = read_playbooks(playbooks)
     except InputError as error:
         raise input_exit(error) from None
+    _warn(found)
     steps, count = sum(len(one.steps) for one in found.playbooks), len(found.playbooks)
     typer.echo(f"{playbooks}: {count} {plural(count, 'playbook')} with {steps} {plural(steps, 'step')}, no fault")
 
@@ -76,14 +78,12 @@ def rehearse_case(
 
     Exit status: 0 some playbook begins, 1 none does, 2 the input is wrong.
     """
-    from rich.console import Console
-
-    from upheld.actions.rehearsal import rehearse
+    from upheld.actions.rehearsal import rehearse, unmet
     from upheld.readers.case_files import case_of, read_case
     from upheld.readers.faults import InputError
     from upheld.readers.playbooks import read_playbooks
     from upheld.readers.portfolio import read_portfolio
-    from upheld.reports.playbooks import rehearsal_table
+    from upheld.reports.playbooks import rehearsal_lines, unmet_lines
 
     if (case is None) == (server is None):
         refuse("give --case CASE.json, or --server ID")
@@ -97,14 +97,19 @@ def rehearse_case(
             assert case is not None, "one of the two was given"
             recorded, events = read_case(case)
             portfolio = None if agreements is None else read_portfolio(agreements)
+            if portfolio is None:
+                say("no --agreements: every hour counts as one of service, in UTC, and no customer has a tier")
     except InputError as error:
         raise input_exit(error) from None
     agreement, tier = _terms(portfolio, recorded, events)
     rows = rehearse(found, recorded, events, agreement, tier)
     if not rows:
         typer.echo(f"no playbook begins in case {recorded.id}")
+        for line in unmet_lines(found, unmet(found, recorded, events, agreement, tier)):
+            typer.echo(line)
         raise typer.Exit(NOT_ALL_MET)
-    Console().print(rehearsal_table(rows))
+    for line in rehearsal_lines(rows):
+        typer.echo(line)
     raise typer.Exit(ALL_MET)
 
 
@@ -115,12 +120,19 @@ def apply(playbooks: PlaybookFile, key: RequiredKey, url: ServerUrl = DEFAULT_UR
     from upheld.readers.playbooks import read_playbooks
 
     try:
-        read_playbooks(playbooks)
+        found = read_playbooks(playbooks)
     except InputError as error:
         raise input_exit(error) from None
+    _warn(found)
     headers = {"Content-Type": "application/yaml"}
     answer = ask("PUT", url, key, "/v1/playbooks", content=playbooks.read_bytes(), headers=headers)
     typer.echo(f"{playbooks} is in force as version {answer['version']}")
+
+
+def _warn(playbooks: "Playbooks") -> None:
+    """One's own playbooks take the place of the built-in ones, of which one delivers escalations."""
+    if not any("escalated" in one.when.event for one in playbooks.playbooks):
+        say("no playbook has event escalated: when a customer says that it is not solved, nobody is called for it")
 
 
 def _asked(key: str | None, url: str, path: str) -> Any:

@@ -11,6 +11,7 @@ from upheld.cases.model import Case, Event
 from upheld.readers.faults import Fault, InputError
 from upheld.readers.yaml_source import read_text
 
+_OF_VERDICT = ("status", "period_start", "period_end", "attained", "bad")
 _NAMES = ("id", "agreement", "objective", "service", "customer")
 
 
@@ -28,7 +29,9 @@ def case_of(document: Any, name: str) -> tuple[Case, list[Event]]:
     """The case of a document, and its events in their order. Raises InputError under the document's `name`."""
     if not isinstance(document, Mapping):
         raise InputError([Fault(name, None, "", "is not a case as GET /v1/cases/{id} gives it")])
-    missing = [field for field in (*_NAMES, "opened_at", "period_start", "events") if not document.get(field)]
+    missing = [
+        field for field in (*_NAMES, "opened_at", "period_start", "verdict", "events") if not document.get(field)
+    ]
     if missing:
         raise InputError(
             [Fault(name, None, field, "is missing: a case as GET /v1/cases/{id} gives it") for field in missing]
@@ -37,6 +40,10 @@ def case_of(document: Any, name: str) -> tuple[Case, list[Event]]:
     opened = events[0]
     if opened.type != "opened" or not isinstance(opened.data.get("verdict"), Mapping):
         raise InputError([Fault(name, None, "events.0", "is not the opening of the case, with its verdict")])
+    unsaid = [field for field in _OF_VERDICT if field not in opened.data["verdict"]]
+    if unsaid:
+        said = "is missing: a verdict as GET /v1/cases/{id} gives it"
+        raise InputError([Fault(name, None, f"events.0.data.verdict.{field}", said) for field in unsaid])
     case = Case(
         id=str(document["id"]),
         kind=opened.data.get("kind", "degradation"),

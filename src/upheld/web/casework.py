@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upheld.actions.model import Action
+from upheld.actions.runs import CREDIT_KINDS
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
 from upheld.agreements.units import parse_instant
@@ -222,13 +223,13 @@ def _next_step(case: Case, agenda: Sequence[AgendaEntry], waiting: Mapping[str, 
     due = [step for entry in agenda if (step := _due(case, entry, waiting)) is not None]
     if due:
         return min(due, key=lambda step: step.due_at or 0)
+    if may_ask(case):
+        return Step("Solve it, then ask the customer again")
     match case.state:
         case "detected" | "analysed" | "acting" if case.kind == "no_data":
             return Step("Find out why nothing is measured")
         case "detected" | "analysed" | "acting":
             return Step("Restore the service")
-        case "reopened":
-            return Step("Solve it, then ask the customer again")
         case "restored" | "confirming":
             return Step("The customer's answer")
     return Step("Nothing: it has ended")
@@ -248,6 +249,8 @@ def _due(case: Case, entry: AgendaEntry, waiting: Mapping[str, Notice]) -> Step 
         if entry.kind == UPDATE:
             return Step("Tell the customer how far it is", entry.due_at)
         return Step("Restore the service", data["due"]) if data["missed"] else None
+    if entry.kind == ACT and may_ask(case) and data["do"] in CREDIT_KINDS:
+        return None  # it waits among the steps: what the customer said is not solved comes first
     if entry.kind == ACT and str(data.get("action", "")).startswith(f"{case.id}/"):
         return Step(words.STEP[data["do"]], entry.due_at)
     notice = waiting.get(str(data.get("notice"))) if entry.kind == SEND else None
