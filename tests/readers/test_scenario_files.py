@@ -136,7 +136,7 @@ def test_the_agreements_can_stand_in_a_file_beside_the_scenario(tmp_path):
         ("expect:", "exclusions: [{service: x, start: 2026-06-01T00:00:00Z, end: 2026-06-01T01:00:00Z, reason: y}]\nexpect:",
          "s.yaml:15: exclusions[0].service: 'x' is a service that no agreement names"),
         ("agreements:", "agreement:", "s.yaml:1: agreement: unknown field (did you mean agreements?); allowed: agreements, "
-         "customers, provider, resources, agreements_file, start, step, series, events, exclusions, expect"),
+         "customers, provider, resources, freeze, agreements_file, start, step, series, events, exclusions, expect"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_scenario_is_told_with_its_line(tmp_path, old, new, told):

@@ -23,7 +23,7 @@ def path_of(world: World, notice: Notice, tenant: str = DEFAULT_TENANT) -> str:
 
 
 def mail_of(world: World, notice: Notice) -> Message:
-    found = mailbox.Maildir(str(world.directory / "mail"))
+    found = [m for m in mailbox.Maildir(str(world.directory / "mail")) if m["To"] == notice.address]
     return next(m for m in found if str(make_header(decode_header(m["Subject"]))) == notice.subject)
 
 
