@@ -32,6 +32,7 @@ from upheld.notices.settled import (
     stopped,
     what_of,
 )
+from upheld.notices.summary import version_told
 from upheld.ports import Transaction
 from upheld.reactions import outbox_entry
 
@@ -175,13 +176,13 @@ class _Telling:
         return self._of_problems[problem]
 
     def _summed_up(self, about: About, versions: Sequence[Version]) -> list[Word]:
-        """What summaries have said: the version that was known when they were made."""
-        ended, found = about.verdict.period_end, list[Word]()
-        for notice in self._t.summaries_told(about.verdict.agreement, ended):
-            summed = (notice.payload or {}).get("data", {}).get("summary")
-            known = [v.verdict for v in versions if v.known_at <= notice.recorded_at]
-            if summed and known and summed["period_start"] < format_instant(ended) <= summed["period_end"]:
-                found.append(Word(notice, of_verdict(known[-1])))
+        """What summaries have said of the verdict."""
+        of_version, found = {one.verdict.version: one.verdict for one in versions}, list[Word]()
+        for notice in self._t.summaries_told(about.verdict.agreement, about.verdict.period_end):
+            summary = (notice.payload or {}).get("data", {}).get("summary")
+            told = None if summary is None else version_told(summary, about.verdict.key, about.verdict.period_end)
+            if told in of_version:
+                found.append(Word(notice, of_verdict(of_version[told])))
         return found
 
     def _is_of_party(self, role: str) -> bool:

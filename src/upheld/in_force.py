@@ -76,6 +76,12 @@ class InForce:
         terms = self.terms.get((case.agreement, case.objective, case.service), ())
         return next((term.services for term in terms if term.members is not None), ())
 
+    def validity(self, agreement: str) -> tuple[int, int | None]:
+        """From when until when an agreement that is there is valid, with its amendments (microseconds UTC)."""
+        stated = [one.validity for one in self._agreements[agreement]]
+        ends = [end for _, end in stated]
+        return min(start for start, _ in stated), None if None in ends else max(end for end in ends if end is not None)
+
     def parties(self, agreement: str, at: int) -> Parties | None:
         """The agreement of that id with its parties, as amended by `at` (microseconds UTC); None where the portfolio
         has it no more."""

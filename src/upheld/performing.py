@@ -23,6 +23,7 @@ from upheld.recorder import Recorder
 from upheld.sending import NoticeSender
 from upheld.step_taking import StepTaker
 from upheld.stepping import ACT, OVERDUE
+from upheld.summing_up import SUM_UP
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Performer:
             JOINED: self._tell_joined,
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
+            SUM_UP: self._sum_up,
             FOLLOW: self._follow_maintenance,
             **({} if fetch is None else {FETCH: fetch}),
         }
@@ -178,6 +180,10 @@ class Performer:
         of = entry.data
         self._process.follow_maintenance(entry.tenant, of["maintenance"], of["turn"], of["sequence"])
         self._finish(entry)
+
+    def _sum_up(self, entry: AgendaEntry) -> None:
+        self._process.sum_up(entry.tenant, entry)
+        self._recorder.entry_performed(entry.kind, "done")
 
     # -- keeping --------------------------------------------------------------------------------------------------
 

@@ -99,12 +99,15 @@ class ApiKey:
 @dataclass(frozen=True, slots=True)
 class VerdictFilter:
     """None does not limit. `newest_only` keeps the verdict of the newest period of each (agreement, objective,
-    service)."""
+    service). `ends_after` and `ends_by` keep those of calendar periods that end after the one, and not after the other
+    (microseconds UTC)."""
 
     agreement: str | None = None
     service: str | None = None
     customer: str | None = None
     newest_only: bool = False
+    ends_after: int | None = None
+    ends_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +389,10 @@ class Transaction(Protocol):
         """The open, or the ended cases of these services, newest first, without their `verdict`, `periods` and
         `told`."""
 
+    def cases_during(self, agreement: str, start: int, end: int) -> Sequence[Case]:
+        """The cases of an agreement that were open at any time of [start, end), oldest first, without their documents
+        but `resolution`."""
+
     def cases_suspecting(self, cause: str, limit: int) -> Sequence[Case]:
         """The ended cases that belong to no problem and whose findings hold this for the likeliest cause, as
         `cases_of_services` gives them."""
@@ -560,6 +567,10 @@ class Transaction(Protocol):
     def save_announcement(self, announcement: Announcement) -> None: ...
     def announcements_of(self, agreement: str) -> Sequence[Announcement]:
         """What was decided under an agreement, of every work."""
+
+    def works_during(self, agreement: str, start: int, end: int) -> Sequence[tuple[Maintenance, Announcement]]:
+        """The works with a window in [start, end) that were announced under an agreement, with what that has earned; by
+        start."""
 
     def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]: ...
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:

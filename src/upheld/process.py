@@ -26,6 +26,7 @@ from upheld import (
     intake,
     related,
     stepping,
+    summing_up,
     telling,
     topologies,
     work_life,
@@ -445,6 +446,11 @@ class Process:
             current = self._portfolios.newest(t, tenant)
             links = self._question_link(tenant), self._problem_link(tenant)
             return telling.tell(t, problem_id, current, self._clock.now(), *links)
+
+    def sum_up(self, tenant: str, entry: AgendaEntry) -> None:
+        """Records a summary that is due, and ends its entry of the agenda."""
+        with self._store.transaction(tenant) as t:
+            summing_up.sum_up(t, entry, self._portfolios.newest(t, tenant), self._clock.now())
 
     def tell_news(self, tenant: str) -> int:
         """Tells what verdicts have come to, where that was gathered long enough; how many news it looked at."""

@@ -55,6 +55,7 @@ from upheld.ports import (
 )
 from upheld.recorder import Recorder
 from upheld.reports.records import case_document
+from upheld.summing_up import Due
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -129,6 +130,7 @@ class Pulse:
     ) -> None:
         self._store, self._measurements, self._clock, self._rules = store, measurements, clock, rules
         self._give, self._recorder = give, recorder
+        self._summaries = Due(store, rules.lateness)
         self._assessors: dict[str, Assessor] = {}
         self._news: dict[str, News] = {}
         self._behind: dict[str, int] = {}
@@ -222,6 +224,7 @@ class Pulse:
             pulse.news.assessed_until = pulse.made.as_of
             if pulse.assessor.arrivals is not None:
                 pulse.assessor.arrivals.all_kept(pulse.made.as_of)
+            self._summaries.find(pulse.tenant, pulse.current, pulse.made.as_of, pulse.managed_since)
         yield from self._observe(pulse)
         yield from self._listen(pulse)
         return count

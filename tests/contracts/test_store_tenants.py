@@ -163,6 +163,17 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
     "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),
     "announcements_of": (lambda t: t.announcements_of("acme-gold"), lambda mark: [an_announcement(mark)]),
+    "works_during": (
+        lambda t: t.works_during("acme-gold", 0, 10**18),
+        lambda mark: [(a_maintenance(mark), an_announcement(mark))],
+    ),
+    "cases_during": (
+        lambda t: t.cases_during("acme-gold", 0, 10**18),
+        lambda mark: [
+            replace(as_related(an_ended_case(mark)), findings={}),
+            replace(a_brief_case(mark), resolution=a_case().resolution),
+        ],
+    ),
     "announcements": (lambda t: t.announcements("work-1"), lambda mark: [an_announcement(mark)]),
     "exclusion": (lambda t: t.exclusion("exclusion-1"), an_exclusion),
     "exclusions": (lambda t: t.exclusions(), lambda mark: [an_exclusion(mark)]),

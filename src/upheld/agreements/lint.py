@@ -468,7 +468,7 @@ def _of_credit_notices(agreement: Agreement) -> Iterator[tuple[str, Severity, tu
 
 def _untold(portfolio: Portfolio, agreement: Agreement, place: tuple[str | int, ...]) -> Iterator[Finding]:
     customer = next((party for party in portfolio.customers if party.id == agreement.customer), None)
-    for name in ("violation", "degradation", "restoration", "maintenance", "credit"):
+    for name in ("violation", "degradation", "restoration", "maintenance", "credit", "summary"):
         notice = getattr(agreement.notices, name)
         for number, role in enumerate(notice.to if notice is not None else ()):
             of_customer = role.startswith("customer.")

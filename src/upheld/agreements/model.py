@@ -218,7 +218,7 @@ def _roles_told(agreement: Agreement) -> list[tuple[str, tuple[str, ...]]]:
     notices = agreement.notices
     told = [
         (f"notices.{name}.to", promise.to)
-        for name in ("violation", "degradation", "restoration", "no_data", "maintenance", "credit")
+        for name in ("violation", "degradation", "restoration", "no_data", "maintenance", "credit", "summary")
         if (promise := getattr(notices, name)) is not None
     ]
     return [

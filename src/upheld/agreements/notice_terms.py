@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from upheld.agreements.calendars import working_days_before
 from upheld.agreements.fields import Document, Duration, Name
 from upheld.agreements.hours import NO_HOLIDAYS, parse_working_days
+from upheld.agreements.objectives import Unit
 from upheld.agreements.units import DAY
 
 
@@ -60,6 +61,14 @@ class MaintenanceNotice(WorkTerms):
         return self.emergency.model_copy(update={"to": self.emergency.to or self.to})
 
 
+class SummaryNotice(Document):
+    """A promise to sum up what each calendar period came to, once all of its verdicts are final. A month begins on the
+    billing day of the agreement's objectives, where they have the same."""
+
+    to: tuple[Name, ...]
+    every: Unit = "month"
+
+
 class Notices(Document):
     """Who is told of what, and how soon."""
 
@@ -71,6 +80,7 @@ class Notices(Document):
     maintenance: MaintenanceNotice | None = None
     credit: Notice | None = None
     """That a credit is due or can be claimed; `within` runs from when its verdict is final."""
+    summary: SummaryNotice | None = None
 
 
 class Handling(Document):

@@ -8,6 +8,7 @@ from typing import Any
 
 from upheld.agreements.contacts import Language
 from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.notice_terms import SummaryNotice
 from upheld.agreements.parties import Party
 from upheld.agreements.units import DAY, HOUR, parse_instant
 from upheld.assessment.verdict import Credit as Money
@@ -15,7 +16,7 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Cause
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Announcement, Maintenance
 from upheld.notices.conclusions import Word as Said
 from upheld.notices.conclusions import of_verdict
 from upheld.notices.digest import digest_of
@@ -25,6 +26,7 @@ from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 from upheld.notices.settled import About, Addressee, Correction, What, plan_corrections, plan_credits
 from upheld.notices.settled import Credit as CreditTold
+from upheld.notices.summary import Line, Summary, plan_summary
 from upheld.notices.word_of_works import Earlier, Word
 
 PORTFOLIO = Portfolio.model_validate(
@@ -437,6 +439,35 @@ def _claimable(settled: Verdict) -> Verdict:
     return replace(settled, claim_by=instant("2026-07-30T22:00:00Z"))
 
 
+def _of_summary(lines: Sequence[Line], cases: Sequence[Case] = (), works: bool = False) -> Example:
+    earned = Announcement("chg-2026-118", AGREEMENT.id, CUSTOMER.id, True, "", AT, ("vpn-0042",))
+    terms = SummaryNotice(to=("customer.noc",))
+    promised = AGREEMENT.model_copy(update={"notices": AGREEMENT.notices.model_copy(update={"summary": terms})})
+
+    def make(language: Language, provider: Party) -> Notice:
+        first, second = work(title=TITLE[language]), work(id="chg-2026-121", title=TITLE[language])
+        planned = [(first, earned), (second, replace(earned, earned=False, services=()))] if works else []
+        start, end = instant("2026-05-31T22:00:00Z"), instant("2026-06-30T22:00:00Z")
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
+        told = [replace(c, resolution={"cause": UPDATE[language]} if c.resolution else {}) for c in cases]
+        return plan_summary(Summary(promised, start, end, lines, told, planned), customer, sender, SETTLED)[0]
+
+    return Example("summary", make, ("summary.jinja",))
+
+
+def _a_month() -> list[Line]:
+    """One promise missed and one met, of a month; and one of each day, missed once."""
+    availability, latency = AGREEMENT.promises[:2]
+    may = _settled(**_KEPT | {"period_end": instant("2026-05-31T22:00:00Z"), "version": 1})
+    day = {"objective": "latency", "credit": None, "budget": None, "spent": None, "bad": 0}
+    good = [_settled(**day | {"attained": f"{20 + n}.5", "status": "met"}) for n in range(29)]
+    return [
+        Line(availability, "vpn-0042", [_settled()], [may]),
+        Line(availability, "vpn-0043", [_settled(**_KEPT | {"service": "vpn-0043", "excluded": 240})], []),
+        Line(latency, "vpn-0042", [*good, _settled(**day | {"attained": "41.25"})], []),
+    ]
+
+
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
 CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
 MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
@@ -492,6 +523,12 @@ EXAMPLES: Mapping[str, Example] = {
     "restatement": _of_corrections([_settled(**_KEPT)]),
     "restatement-of-several": _of_corrections([_settled(**_KEPT), _settled(**_KEPT | {"service": "vpn-0043"})]),
     "restatement-to-account-manager": _of_corrections([_settled(**_KEPT)], "account-manager"),
+    "summary": _of_summary(
+        _a_month(),
+        [case(**_ENDED, outcome="confirmed", resolution={"cause": "a card"}), case(id="case-9b1d")],
+        works=True,
+    ),
+    "summary-all-met": _of_summary([Line(AGREEMENT.promises[0], "vpn-0042", [_settled(**_KEPT)], [])]),
     "undeliverable": _undeliverable("duty@acme.example"),
     "undeliverable-anywhere": _undeliverable(None),
     "digest": _digest(),

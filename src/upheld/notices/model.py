@@ -27,6 +27,7 @@ NoticeKind = Literal[
     "digest",
     "credit",
     "restatement",
+    "summary",
 ]
 Channel = Literal["email", "webhook", "page", "none"]
 NoticeState = Literal["recorded", "sent", "failed", "stopped"]

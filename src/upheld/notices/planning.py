@@ -67,7 +67,7 @@ def plan_case_notices(
             "answer_by": None if until is None else format_instant(until),
         }
         notices.append(_notice(key, kind, role, contact, wanted, at, due_by, common, context, data))
-    return _once_each(notices)
+    return once_each(notices)
 
 
 def plan_maintenance_notices(
@@ -119,7 +119,7 @@ def plan_maintenance_notices(
         if was is not None:
             data["was"] = was.document()
         notices.append(_notice(key, told_as, role, contact, wanted, at, due_by, common, context, data))
-    return _once_each(notices)
+    return once_each(notices)
 
 
 def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
@@ -324,7 +324,7 @@ def nobody(key: str, kind: NoticeKind, role: str, at: int, due_by: int | None, c
     )
 
 
-def _once_each(notices: Sequence[Notice]) -> list[Notice]:
+def once_each(notices: Sequence[Notice]) -> list[Notice]:
     """Stops the second notice to one address: whoever stands under two roles is told once."""
     first: dict[tuple[str, str], Notice] = {}
     kept = []

@@ -113,6 +113,9 @@ class Casework(TenantRows):
     def cases_of_services(self, services: Collection[str], *, is_open: bool, limit: int) -> Sequence[Case]:
         return related.of_services(self._connection, self._tenant, services, is_open, limit)
 
+    def cases_during(self, agreement: str, start: int, end: int) -> Sequence[Case]:
+        return problems.during(self._connection, self._tenant, agreement, start, end)
+
     def cases_suspecting(self, cause: str, limit: int) -> Sequence[Case]:
         return related.suspecting(self._connection, self._tenant, cause, limit)
 

@@ -129,6 +129,14 @@ def opened(connection: Connection, tenant: str, start: int, end: int) -> Sequenc
     return [Case(**row) for row in rows]
 
 
+def during(connection: Connection, tenant: str, agreement: str, start: int, end: int) -> Sequence[Case]:
+    c = cases.c
+    still = or_(c.closed_at.is_(None), c.closed_at > start)
+    query = select(*_BRIEF, c.resolution).where(c.tenant == tenant, c.agreement == agreement, c.opened_at < end, still)
+    rows = connection.execute(query.order_by(c.opened_at, c.id)).mappings()
+    return [Case(**row) for row in rows]
+
+
 def notices_kept(connection: Connection, tenant: str, start: int, end: int, now: int) -> Mapping[str, Kept]:
     n = notices.c
     in_time = n.sent_at.is_not(None) & (n.sent_at <= n.due_by)

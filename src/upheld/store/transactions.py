@@ -236,6 +236,10 @@ class SqlTransaction(Casework, Works, ReceivedNotices):
         begins), or of its objective and service: 1 is the newest."""
         t = tables.verdicts.c
         wanted = [t[name] == value for name in ("agreement", "service") if (value := getattr(where, name)) is not None]
+        if where.ends_after is not None:
+            wanted += [t.period_end > where.ends_after, t.rolling_from.is_(None)]
+        if where.ends_by is not None:
+            wanted += [t.period_end <= where.ends_by, t.rolling_from.is_(None)]
         among: list[ColumnElement[Any]] = [t.agreement, t.objective, t.service]
         if not newest_only:
             among += [t.rolling_from, case((t.rolling_from.is_(None), t.period_start), else_=0)]

@@ -39,6 +39,14 @@ class Works(TenantRows):
     def save_announcement(self, announcement: Announcement) -> None:
         self._put(tables.announcements, to_row(announcement))
 
+    def works_during(self, agreement: str, start: int, end: int) -> Sequence[tuple[Maintenance, Announcement]]:
+        a, m = tables.announcements, tables.maintenances
+        own = select(a.c.maintenance_id).where(self._where(a, a.c.agreement == agreement))
+        here = (m.c.end > start, m.c.start < end, m.c.id.in_(own))
+        works = self._list(Maintenance, m, *here, by=[m.c.start, m.c.id])
+        decided = {one.maintenance_id: one for one in self.announcements_of(agreement)}
+        return [(work, decided[work.id]) for work in works]
+
     def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]:
         t = tables.announcements.c
         one = [] if agreement is None else [t.agreement == agreement]

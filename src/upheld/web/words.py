@@ -72,6 +72,7 @@ NOTICE_KIND = {
     "update": "Update",
     "credit": "Credit",
     "restatement": "Correction",
+    "summary": "Summary",
 }
 NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
 ACTION_STATE = {
