@@ -31,7 +31,7 @@ from upheld.ingesting import Ingestion
 from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
 from upheld.noticeboard import Noticeboard
-from upheld.notices.links import ClaimQuestion, Links, ProblemQuestion, Question, Receipt, StepQuestion
+from upheld.notices.links import SIGNED_PATHS, ClaimQuestion, Links, ProblemQuestion, Question, Receipt, StepQuestion
 from upheld.notices.model import Owed
 from upheld.notices.templating import AS_SHIPPED, put_in_use
 from upheld.performing import Performer
@@ -71,7 +71,7 @@ log = structlog.get_logger()
 _SECRETS = (
     re.compile(r"(whsec_)[\w+/=-]+"),
     re.compile(r"\b(uph_)[\w-]+"),
-    re.compile(r"(/(?:confirm|decide|claim)/)[\w.~%-]+"),
+    re.compile(rf"(/(?:{'|'.join(SIGNED_PATHS)})/)[\w.~%-]+"),
     re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)"),
 )
 """What may stand in a log as little as anywhere: signing secrets, API keys, signed links, passwords in URLs."""

@@ -12,6 +12,7 @@ from upheld.access import new_key
 from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT, configure_logging
 from upheld.measurements.model import Measurement
+from upheld.notices.links import SIGNED_PATHS
 from upheld.readers.portfolio import parse_portfolio
 from upheld.server import create_app
 
@@ -63,7 +64,7 @@ def test_variables_are_not_logged(written):
     [
         WEBHOOK_SECRET,
         f"Bearer {API_KEY}",
-        f"https://a.example/confirm/{TOKEN}",
+        *(f"https://a.example/{path}/{TOKEN}" for path in SIGNED_PATHS),
         f"postgresql+psycopg://upheld:{PASSWORD}@db.example/upheld",
     ],
 )

@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from upheld.access import SESSION_COOKIE, Caller, Sessions, authenticate, signed_in
 from upheld.api.problems import API, problem
 from upheld.clock import SystemClock
+from upheld.notices.links import SIGNED_PATHS
 from upheld.ports import Store
 
-PUBLIC = ("/health/", "/confirm/", "/decide/", "/claim/", "/notice/", "/feed/", "/static/")
+PUBLIC = ("/health/", *(f"/{path}/" for path in SIGNED_PATHS), "/static/")
 """Open to all: whether the server is well, what a signed link itself lets in, and the pages' own files."""
 PUBLIC_PAGES = ("/login", "/session", "/favicon.ico")
 _SAFE = ("GET", "HEAD")

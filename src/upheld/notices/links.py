@@ -8,6 +8,8 @@ from itsdangerous import BadData, URLSafeSerializer
 
 MIN_SECRET = 16
 MAX_TOKEN = 2000
+SIGNED_PATHS = ("confirm", "decide", "claim", "notice", "feed")
+"""The first part of the paths of signed links. They are open to all, and their tokens are shown nowhere else."""
 
 
 class BadLink(Exception):
@@ -73,6 +75,9 @@ class Feed:
     number: int
 
 
+_Asked = Question | ProblemQuestion | StepQuestion | ClaimQuestion | Receipt | Feed
+
+
 class Links:
     """Makes and reads the installation's links. The whole question is inside the signed token, so a link can
     answer only what it was made for: another case, customer, contact or round needs another signature. Each purpose
@@ -82,38 +87,17 @@ class Links:
         if len(secret) < MIN_SECRET:
             raise ValueError(f"the secret that signs links has at least {MIN_SECRET} characters")
         self._public_url = public_url.rstrip("/")
-        self._questions = URLSafeSerializer(
-            secret,
-            salt="upheld.confirm",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
-
-        self._steps = URLSafeSerializer(
-            secret,
-            salt="upheld.step",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
-        self._claims = URLSafeSerializer(
-            secret,
-            salt="upheld.claim",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
-
-        self._receipts = URLSafeSerializer(
-            secret,
-            salt="upheld.notice",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-        )
-
-        self._feeds = URLSafeSerializer(
-            secret,
-            salt="upheld.feed",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        self._questions, self._steps, self._claims, self._receipts, self._feeds = (
+            URLSafeSerializer(
+                secret,
+                salt=f"upheld.{purpose}",
+                signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+            )
+            for purpose in ("confirm", "step", "claim", "notice", "feed")
         )
 
     def feed_url(self, feed: Feed, file: str) -> str:
-        token = self._feeds.dumps(astuple(feed))
-        return f"{self._public_url}/feed/{token if isinstance(token, str) else token.decode()}/{file}"
+        return f"{self._url('feed', self._feeds, feed)}/{file}"
 
     def read_feed(self, token: str) -> Feed:
         """The feeds that a token was made for. Raises BadLink on any other text."""
@@ -123,8 +107,7 @@ class Links:
         raise BadLink("the link is not a feed's")
 
     def receipt_url(self, receipt: Receipt) -> str:
-        token = self._receipts.dumps(astuple(receipt))
-        return f"{self._public_url}/notice/{token if isinstance(token, str) else token.decode()}"
+        return self._url("notice", self._receipts, receipt)
 
     def read_receipt(self, token: str) -> Receipt:
         """The notice that a token was made for. Raises BadLink on any other text."""
@@ -134,8 +117,7 @@ class Links:
         raise BadLink("the link is not a notice's")
 
     def claim_url(self, question: ClaimQuestion) -> str:
-        token = self._claims.dumps(astuple(question))
-        return f"{self._public_url}/claim/{token if isinstance(token, str) else token.decode()}"
+        return self._url("claim", self._claims, question)
 
     def read_claim(self, token: str) -> ClaimQuestion:
         """The question that a token was made for. Raises BadLink on any other text."""
@@ -145,8 +127,7 @@ class Links:
         raise BadLink("the link is not a claim's")
 
     def step_url(self, question: StepQuestion) -> str:
-        token = self._steps.dumps(astuple(question))
-        return f"{self._public_url}/decide/{token if isinstance(token, str) else token.decode()}"
+        return self._url("decide", self._steps, question)
 
     def read_step(self, token: str) -> StepQuestion:
         """The step that a token was made for. Raises BadLink on any other text."""
@@ -156,8 +137,7 @@ class Links:
         raise BadLink("the link is not a step's")
 
     def question_url(self, question: Question | ProblemQuestion) -> str:
-        token = self._questions.dumps(astuple(question))
-        return f"{self._public_url}/confirm/{token if isinstance(token, str) else token.decode()}"
+        return self._url("confirm", self._questions, question)
 
     def read_question(self, token: str) -> Question | ProblemQuestion:
         """The question that a token was made for. Raises BadLink on any other text."""
@@ -167,6 +147,11 @@ class Links:
             case [str(tenant), str(problem), str(party), int(told), str(contact)]:
                 return ProblemQuestion(tenant, problem, party, told, contact)
         raise BadLink("the link is not a question's")
+
+    def _url(self, path: str, purpose: URLSafeSerializer, asked: _Asked) -> str:
+        assert path in SIGNED_PATHS, "a signed link at a path that is not known as one"
+        token = purpose.dumps(astuple(asked))
+        return f"{self._public_url}/{path}/{token if isinstance(token, str) else token.decode()}"
 
     def _read(self, purpose: URLSafeSerializer, token: str) -> Any:
         if len(token) > MAX_TOKEN:

@@ -15,6 +15,7 @@ from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.measurements.exclusions import Exclusion
+from upheld.notices.links import SIGNED_PATHS
 from upheld.notices.model import Notice
 
 Document = dict[str, Any]
@@ -41,7 +42,7 @@ _INSTANTS = {
     "start",
     "started_at",
 }
-_SIGNED_LINK = re.compile(r"(/(?:confirm|decide|claim)/)[^\s\"'<>)\]]+")
+_SIGNED_LINK = re.compile(rf"(/(?:{'|'.join(SIGNED_PATHS)})/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"
 EVIDENCE_CARRIED = 50
 
