@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import structlog
 
-from upheld.agreements.model import Portfolio
 from upheld.agreements.parties import Party
 from upheld.agreements.units import HOUR
+from upheld.in_force import InForce
 from upheld.notices.consent import OPTIONAL
-from upheld.notices.digest import digest_of, put_off
+from upheld.notices.digest import MAY_WAIT, digest_of, put_off
 from upheld.notices.fallback import contact_of, elsewhere, undeliverable
 from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
@@ -83,8 +83,10 @@ class NoticeSender:
 
     def _waits_for_others(self, entry: AgendaEntry, notice: Notice) -> bool:
         """Whether a notice is told with others instead, now or in a while."""
+        if notice.kind not in MAY_WAIT:
+            return False
         now = self._clock.now()
-        parties = _parties(self._process.portfolio(entry.tenant), notice)
+        parties = _parties(self._process.in_force(entry.tenant), notice)
         contact = contact_of(notice, *parties)
         if contact is None or contact.digest is None:
             return False
@@ -111,7 +113,7 @@ class NoticeSender:
         """Takes what the receiving side tells of a notice that was handed over; whether it is new. What came back goes
         to the contact's next address, and the account manager is warned. Raises KeyError where there is no such notice,
         ValueError where it has not been handed over."""
-        now = self._clock.now()
+        now, current = self._clock.now(), self._process.in_force(tenant)
         with self._store.transaction(tenant) as t:
             notice = t.notice(notice_id)
             if notice is None:
@@ -123,7 +125,7 @@ class NoticeSender:
             notice = replace(notice, receipt=receipt, receipt_at=now, receipt_detail=detail)
             t.save_notice(notice)
             if receipt == "bounced":
-                self._go_elsewhere(t, tenant, notice, f"it came back: {detail}", now)
+                _go_elsewhere(t, current, notice, f"it came back: {detail}", now)
         self._judge_anew(tenant, notice)
         return True
 
@@ -159,7 +161,7 @@ class NoticeSender:
                     raise DeliveryError(f"there is no channel {notice.address} that pages", permanent=True)
                 pager.page(notice.subject, short_text(notice))
                 return None
-        secret = _secret(self._process.portfolio(tenant), notice)
+        secret = signing_secret(notice, *_parties(self._process.in_force(tenant), notice))
         if secret is None:
             raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
         outside_id = f"{tenant}/{notice.id}"  # two tenants may have notices, as of one work's id, with the same id
@@ -169,11 +171,12 @@ class NoticeSender:
     def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
         again = None if permanent else next_attempt(entry.attempts, self._clock.now())
         reason = notice.reason or ""
+        current = self._process.in_force(entry.tenant) if again is None else None
         with self._store.transaction(entry.tenant) as t:
             if again is None:
                 t.save_notice(replace(notice, state="failed"))
                 t.give_up(entry.id, reason)
-                self._go_elsewhere(t, entry.tenant, notice, reason, self._clock.now())
+                _go_elsewhere(t, current, notice, reason, self._clock.now())
             else:
                 t.save_notice(notice)
                 t.retry(entry.id, again, reason)
@@ -181,15 +184,6 @@ class NoticeSender:
         if again is None:
             self._recorder.notice_ended(notice.kind, notice.channel, "failed")
         log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
-
-    def _go_elsewhere(self, t: Transaction, tenant: str, notice: Notice, why: str, now: int) -> None:
-        """Records what is sent in place of a notice that did not arrive, and the word to the account manager."""
-        customer, provider = _parties(self._process.portfolio(tenant), notice)
-        further = elsewhere(notice, customer, provider, now)
-        warnings = undeliverable(notice, why, further, customer, provider, now)
-        for one in (*([] if further is None else [further]), *warnings):
-            t.save_notice(one)
-            t.schedule(outbox_entry(one))
 
     def _judge_anew(self, tenant: str, notice: Notice) -> None:
         if notice.kind in ANNOUNCING and notice.maintenance_id is not None:
@@ -216,12 +210,18 @@ def _unwanted_since(t: Transaction, notice: Notice) -> int | None:
     return t.unsubscribed_at(notice.channel, notice.address, notice.kind) if notice.kind in OPTIONAL else None
 
 
-def _parties(portfolio: Portfolio | None, notice: Notice) -> tuple[Party | None, Party | None]:
-    if portfolio is None:
+def _go_elsewhere(t: Transaction, current: InForce | None, notice: Notice, why: str, now: int) -> None:
+    """Records what is sent in place of a notice that did not arrive, and the word to the account manager."""
+    customer, provider = _parties(current, notice)
+    further = elsewhere(notice, customer, provider, now)
+    warnings = undeliverable(notice, why, further, customer, provider, now)
+    for one in (*([] if further is None else [further]), *warnings):
+        t.save_notice(one)
+        t.schedule(outbox_entry(one))
+
+
+def _parties(current: InForce | None, notice: Notice) -> tuple[Party | None, Party | None]:
+    """(customer, provider), as the portfolio has them now."""
+    if current is None:
         return None, None
-    return next((c for c in portfolio.customers if c.id == notice.customer), None), portfolio.provider
-
-
-def _secret(portfolio: Portfolio | None, notice: Notice) -> str | None:
-    """The signing secret of the contact that a webhook notice goes to, as the portfolio has it now."""
-    return signing_secret(notice, *_parties(portfolio, notice))
+    return current.customers.get(notice.customer or ""), current.portfolio.provider

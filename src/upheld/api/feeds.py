@@ -56,14 +56,15 @@ def router(application: Application) -> APIRouter:
 
 def _feed(application: Application, feed: Feed, file: str) -> str | None:
     """The text of a feed; None where there is none, or its address is void."""
-    portfolio = application.process.portfolio(feed.tenant)
-    known = portfolio is not None and any(party.id == feed.customer for party in portfolio.customers)
+    current = application.process.in_force(feed.tenant)
+    if current is None or feed.customer not in current.customers or file not in _KINDS:
+        return None
     with application.store.transaction(feed.tenant, writing=False) as t:
-        if not known or file not in _KINDS or t.feed_number(feed.customer) != feed.number:
+        if t.feed_number(feed.customer) != feed.number:
             return None
         since = application.clock.now() - REACHES_BACK
         notices = t.told_customer(feed.customer, since, _MOST if file == CALENDAR else 10 * LISTED)
-    provider = portfolio.provider if portfolio is not None else None
+    provider = current.portfolio.provider
     name = provider.name if provider is not None else "Upheld"
     if file == CALENDAR:
         return calendar_feed(notices, name)
@@ -71,8 +72,8 @@ def _feed(application: Application, feed: Feed, file: str) -> str | None:
 
 
 def _check(application: Application, tenant: str, customer: str) -> None:
-    portfolio = application.process.portfolio(tenant)
-    if portfolio is None or all(party.id != customer for party in portfolio.customers):
+    current = application.process.in_force(tenant)
+    if current is None or customer not in current.customers:
         raise Problem(404, "there is no customer of that id")
 
 

@@ -4,7 +4,7 @@ nothing."""
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -18,6 +18,7 @@ from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, Standing, told
 from upheld.sources.mailboxes import new_mails
 from upheld.sources.notice_sources import CalendarSource, NoticeSource
 from upheld.sources.web_files import WebFiles
+from upheld.sources.workers import Workers
 
 log = structlog.get_logger("upheld.sources")
 
@@ -119,7 +120,7 @@ class Noticer:
         return wait
 
 
-class Noticers:
+class Noticers(Workers):
     """Looks into every source of notices that is declared."""
 
     def __init__(
@@ -129,31 +130,11 @@ class Noticers:
         allowed: Sequence[AnyNetwork] = (),
         heard: Heard | None = None,
     ) -> None:
-        self._stopping, files = threading.Event(), WebFiles(MAX_BYTES, allowed)
-        self._at_work = [Noticer(source, noticeboard, files, self._stopping, heard) for source in declared]
-        self._threads: list[threading.Thread] = []
-
-    def start(self) -> None:
-        for worker in self._at_work:
-            thread = threading.Thread(target=worker.run, name=f"notices {worker.standing.id}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def stop(self, patience: float = 15) -> None:
-        """Lets each end what it is at."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join(patience)
+        stopping, files = threading.Event(), WebFiles(MAX_BYTES, allowed)
+        workers = [Noticer(source, noticeboard, files, stopping, heard) for source in declared]
+        super().__init__("notices", workers, stopping)
 
     def standing(self) -> Mapping[tuple[str, str, str], tuple[bool, int]]:
         """Of each source, by its tenant, id and kind: whether it is reached, and how often it was lost."""
-        return {(one.tenant, one.id, one.kind): (one.state == "running", one.lost) for one in self._standings()}
-
-    def failing(self) -> dict[str, str]:
-        """The threads that have ended before they were told to, and that."""
-        if self._stopping.is_set():
-            return {}
-        return {thread.name: "ended" for thread in self._threads if not thread.is_alive()}
-
-    def _standings(self) -> Iterator[Standing]:
-        return (worker.standing for worker in self._at_work)
+        standings = (worker.standing for worker in self._at_work)
+        return {(one.tenant, one.id, one.kind): (one.state == "running", one.lost) for one in standings}

@@ -20,7 +20,6 @@ from upheld.ports import Transaction
 from upheld.web.confirming_many import reads
 from upheld.web.site import Site, Visitor, form_of
 
-HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 Words = Annotated[str, Form(max_length=LONGEST_WORDS)]
 
 
@@ -55,9 +54,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
     def show(request: Request, status: int, *, how: str, **facts: Any) -> Response:
         known = {"verdict": None, "claim": None, "provider": None, "fault": None, "comment": ""}
-        answer = site.page(request, "claim.html", None, status, **{**known, **facts, "standing": how})
-        answer.headers.update(HEADERS)
-        return answer
+        return site.signed_page(request, "claim.html", status, **{**known, **facts, "standing": how})
 
     @routes.get("/claim/{token}")
     def look(request: Request, token: str) -> Response:

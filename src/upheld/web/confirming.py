@@ -68,9 +68,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
     def show(request: Request, status: int, template: str = "confirm.html", **facts: Any) -> HTMLResponse:
         known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": "", "claimable": None}
-        answer = site.page(request, template, None, status, **{**known, **facts})
-        answer.headers.update(claims.HEADERS)
-        return answer
+        return site.signed_page(request, template, status, **{**known, **facts})
 
 
 def _facts(site: Site, question: Question) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Form, Request, Response
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.links import BadLink, Receipt
 from upheld.notices.model import Notice
-from upheld.web.claims import HEADERS
 from upheld.web.confirming_many import LONGEST_COMMENT, reads
 from upheld.web.site import Site
 
@@ -24,7 +23,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     @routes.get("/notice/{token}")
     def look(request: Request, token: str) -> Response:
         found = _find(site, token)
-        return show(request, 404, None) if found is None else show(request, 200, *found)
+        return show(request, 404 if found is None else 200, found)
 
     @routes.post("/notice/{token}")
     def take(
@@ -41,21 +40,17 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         wish = "stop" if one_click == ONE_CLICK else wish
         if len(comment) > LONGEST_COMMENT:
             fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
-            return show(request, 400, *found, fault=fault, comment=comment)
+            return show(request, 400, found, fault=fault, comment=comment)
         if wish not in ("read", "stop", "resume") or (wish != "read" and notice.kind not in OPTIONAL):
-            return show(request, 400, *found, fault="Please choose one of what is offered.")
+            return show(request, 400, found, fault="Please choose one of what is offered.")
         _take(site, receipt, notice, wish, comment.strip())
-        again = _find(site, token)
-        assert again is not None
-        return show(request, 200, *again, done=wish)
+        return show(request, 200, _find(site, token), done=wish)
 
-    def show(request: Request, status: int, receipt: Receipt | None, *notice: Notice, **facts: Any) -> Response:
+    def show(request: Request, status: int, found: tuple[Receipt, Notice] | None, **facts: Any) -> Response:
         known: dict[str, Any] = {"notice": None, "fault": None, "comment": "", "done": None, "provider": None}
-        if receipt is not None:
-            known |= _facts(site, receipt, notice[0])
-        answer = site.page(request, "notice.html", None, status, **{**known, **facts})
-        answer.headers.update(HEADERS)
-        return answer
+        if found is not None:
+            known |= _facts(site, *found)
+        return site.signed_page(request, "notice.html", status, **{**known, **facts})
 
 
 def _find(site: Site, token: str) -> tuple[Receipt, Notice] | None:
@@ -82,10 +77,9 @@ def _take(site: Site, receipt: Receipt, notice: Notice, wish: str, comment: str)
 def _facts(site: Site, receipt: Receipt, notice: Notice) -> dict[str, Any]:
     with site.application.store.transaction(receipt.tenant, writing=False) as t:
         stopped = t.unsubscribed_at(notice.channel, notice.address, notice.kind)
-    may_stop = notice.kind in OPTIONAL
     return {
         "notice": notice,
-        "may_stop": may_stop,
+        "may_stop": notice.kind in OPTIONAL,
         "stopped": stopped,
         **reads(site, receipt.tenant, notice.customer or ""),
     }

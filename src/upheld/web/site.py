@@ -79,6 +79,13 @@ class Site:
         )
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
+    def signed_page(self, request: Request, name: str, status: int, **data: Any) -> HTMLResponse:
+        """The page of a signed link: for nobody but whom it was sent to, so no index keeps it, and no page that is
+        gone to from here learns its address."""
+        answer = self.page(request, name, None, status, **data)
+        answer.headers.update({"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"})
+        return answer
+
     def error(self, request: Request, status: int, detail: str | None = None) -> HTMLResponse:
         """An error as a page in the site's own style."""
         title, advice = _ERRORS.get(status, _ERRORS[400 if status < 500 else 500])

@@ -18,7 +18,6 @@ LONGEST_REASON = 2000
 _NEEDS_REASON = ("skip", "reject", "fail")
 _BY_LINK: dict[str, tuple[Verb, ...]] = {"approve": ("approve", "reject"), "webhook": ("done", "fail")}
 """What can be said by a link, by the kind of step."""
-_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
 
 
 def add_pages(routes: APIRouter, site: Site) -> None:
@@ -77,9 +76,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         known: dict[str, Any] = {"fault": None, "reason": "", "by": "", "action": action, "verbs": ()}
         if action is not None and action.state in ("waiting", "requested"):
             known["verbs"] = _BY_LINK.get(action.kind, ())
-        answer = site.page(request, "decide.html", None, 404 if action is None else status, **{**known, **more})
-        answer.headers.update(_HEADERS)
-        return answer
+        return site.signed_page(request, "decide.html", 404 if action is None else status, **{**known, **more})
 
 
 def _asked(site: Site, token: str) -> StepQuestion | None:
