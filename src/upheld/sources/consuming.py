@@ -45,6 +45,17 @@ class Standing:
     set_aside: int = 0
     lost: int = 0
     error: str | None = None
+    failures: int = 0
+    """How often it was lost since it was reached for the last time, as far as that makes waiting longer."""
+
+    def was_lost(self, why: str) -> float:
+        """Notes that it was lost, and why; how many seconds to wait before it is tried again."""
+        self.state, self.error = "lost", why
+        self.lost += 1
+        wait: float = min(FIRST_WAIT * 2**self.failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        self.failures = min(self.failures + 1, 16)
+        log.warning("source lost", source=self.id, reason=why, again_in=round(wait, 1))
+        return wait
 
 
 class Consumer:
@@ -58,7 +69,6 @@ class Consumer:
         connect: Callable[[Broker], Awaitable[Feed]] = open_feed,
     ) -> None:
         self._source, self._taking, self._stopping, self._connect = source, taking, stopping, connect
-        self._failures = 0
         self.standing = Standing(source.id, source.tenant, source.kind)
 
     def run(self) -> None:
@@ -80,7 +90,7 @@ class Consumer:
             except Exception as error:
                 await _closed(feed)
                 if time.monotonic() - began > LONGEST_WAIT:
-                    self._failures = 0
+                    self.standing.failures = 0
                 await self._wait_after(error)
             else:
                 await _closed(feed)
@@ -92,7 +102,7 @@ class Consumer:
             if messages and await self._take(feed, messages):
                 await feed.acknowledge(messages)
                 self.standing.messages += len(messages)
-                self._failures = 0
+                self.standing.failures = 0
 
     async def _gather(self, feed: Feed) -> list[Message]:
         """The messages of one batch: those that come within `batch_wait` of the first."""
@@ -160,12 +170,8 @@ class Consumer:
         return not self._stopping.is_set()
 
     async def _wait_after(self, error: Exception) -> None:
-        self.standing.state, self.standing.error = "lost", told(error)
-        self.standing.lost += 1
+        wait = self.standing.was_lost(told(error))
         self._taking.failed(self._source, told(error))
-        wait = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
-        self._failures = min(self._failures + 1, 16)
-        log.warning("source lost", source=self._source.id, reason=self.standing.error, again_in=round(wait, 1))
         await self._sleep(wait)
 
 

@@ -2,7 +2,6 @@
 again. A mail is marked as seen once it is on disk; cut off in between, it is taken again as the same, which changes
 nothing."""
 
-import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +13,7 @@ from upheld.noticeboard import MAX_BYTES, Noticeboard
 from upheld.readers.delivery_reports import DeliveryReport, NoReport, read_delivery_report
 from upheld.readers.maintnote import Unreadable, events_apart
 from upheld.readers.provider_mails import NoParser
-from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, Standing, told
+from upheld.sources.consuming import Standing, told
 from upheld.sources.mailboxes import new_mails
 from upheld.sources.notice_sources import CalendarSource, NoticeSource
 from upheld.sources.web_files import WebFiles
@@ -43,7 +42,6 @@ class Noticer:
         self._tag: str | None = None
         self._known: dict[str, bytes] = {}
         """Of each event of a calendar, by its UID, what was taken of it last."""
-        self._failures = 0
         self.standing = Standing(source.id, source.tenant, source.kind)
 
     def run(self) -> None:
@@ -52,9 +50,9 @@ class Noticer:
             wait = self._source.every / SECOND
             try:
                 self.look()
-                self.standing.state, self.standing.error, self._failures = "running", None, 0
+                self.standing.state, self.standing.error, self.standing.failures = "running", None, 0
             except Exception as error:  # a server that is away is no reason to end: whatever it is, it is tried again
-                wait = self._lost(error)
+                wait = self.standing.was_lost(str(error) if isinstance(error, NoParser | Unreadable) else told(error))
             self._stopping.wait(wait)
         self.standing.state = "stopped"
 
@@ -109,15 +107,6 @@ class Noticer:
                 self._known[uid] = same
                 self.standing.messages += 1
         self._tag = tag
-
-    def _lost(self, error: Exception) -> float:
-        why = str(error) if isinstance(error, NoParser | Unreadable) else told(error)
-        self.standing.state, self.standing.error = "lost", why
-        self.standing.lost += 1
-        wait: float = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
-        self._failures = min(self._failures + 1, 16)
-        log.warning("source lost", source=self._source.id, reason=why, again_in=round(wait, 1))
-        return wait
 
 
 class Noticers(Workers):

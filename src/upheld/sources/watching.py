@@ -5,7 +5,6 @@ taken again as the same measurements, which changes nothing.
 """
 
 import errno
-import random
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import structlog
 from upheld.agreements.units import DAY, SECOND
 from upheld.brokers.servers import Lost
 from upheld.ports import NotKept, SourceFile, Store
-from upheld.sources.consuming import FIRST_WAIT, LONGEST_WAIT, NOT_YET, Standing, told
+from upheld.sources.consuming import NOT_YET, Standing, told
 from upheld.sources.declared import SUFFIXES, FolderSource, Format
 from upheld.sources.feeds import Message
 from upheld.sources.files import Folder, Found
@@ -46,7 +45,7 @@ class Watcher:
         """The files that were taken or refused and stay where they are."""
         self._amiss: dict[tuple[str, str], str] = {}
         """What is the matter with files that could not be opened or moved."""
-        self._failures, self._forgets_at = 0, 0.0
+        self._forgets_at = 0.0
         self.standing = Standing(source.id, source.tenant, source.kind)
 
     def run(self) -> None:
@@ -55,7 +54,7 @@ class Watcher:
             wait = self._source.every / SECOND
             try:
                 amiss = self.look()
-                self.standing.state, self.standing.error, self._failures = "running", amiss, 0
+                self.standing.state, self.standing.error, self.standing.failures = "running", amiss, 0
             except NotYet as missing:
                 wait = self._waits(str(missing), NOT_YET)
             except NotKept as refusal:
@@ -185,13 +184,8 @@ class Watcher:
 
     def _lost(self, error: Exception) -> float:
         self._folder = None
-        self.standing.state, self.standing.error = "lost", told(error)
-        self.standing.lost += 1
         self._taking.failed(self._source, told(error))
-        wait: float = min(FIRST_WAIT * 2**self._failures, LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311  # no secret
-        self._failures = min(self._failures + 1, 16)
-        log.warning("source lost", source=self._source.id, reason=self.standing.error, again_in=round(wait, 1))
-        return wait
+        return self.standing.was_lost(told(error))
 
 
 def _why(error: Exception) -> str:
