@@ -102,7 +102,10 @@ class Days:
     """One simulation. `run` lives through so many days, then lets everything that waits come to its end."""
 
     def __init__(self, folder: Path, seed: int, relay: Relay, tickets: TicketSystem) -> None:
-        self.draw, self.clock, self.happened = random.Random(seed), HandClock(START), Happened()
+        self.clock, self.happened = HandClock(START), Happened()
+        # What fails is drawn apart from when the process dies, so that one more transaction of ours leaves the
+        # faults of a seed as they are.
+        self.draw, self.death, self.people = (random.Random(f"{seed} {of}") for of in ("faults", "death", "people"))
         self.relay, self.tickets = relay, tickets
         self.settings = Settings(
             database_url=f"sqlite:///{folder / 'upheld.db'}",
@@ -150,7 +153,7 @@ class Days:
         return application
 
     def _perhaps_die(self, _: object) -> None:
-        if self._mortal and self.draw.random() < 0.0006:
+        if self._mortal and self.death.random() < 0.0006:
             raise Killed
 
     def _alive(self, work: Callable[[], None]) -> None:
@@ -166,7 +169,7 @@ class Days:
     def _work(self) -> None:
         self.process.pulse(DEFAULT_TENANT)
         for _ in range(200):
-            if not sum(self.draw.choice(self.workers).performer.work() for _ in range(2)):
+            if not sum(self.death.choice(self.workers).performer.work() for _ in range(2)):
                 return
 
     # -- what happens --------------------------------------------------------------------------------------------
@@ -227,14 +230,14 @@ class Days:
         for case in cases:
             if case.state == "confirming" and (case.id, case.asked) not in self._answered:
                 self._answered.add((case.id, case.asked))
-                said = self.draw.choices(["yes", "no", "none"], [6, 1, 3])[0]
+                said = self.people.choices(["yes", "no", "none"], [6, 1, 3])[0]
                 self.happened.answers[said] += 1
                 if said != "none":
                     words = case.id, case.asked, "customer.noc/0", said == "yes", "as it is for us"
-                    self.process.answer(DEFAULT_TENANT, *words, score=self.draw.randint(1, 5))
-            elif case.reopened_at is not None and case.state in ("reopened", "acting") and self.draw.random() < 0.02:
+                    self.process.answer(DEFAULT_TENANT, *words, score=self.people.randint(1, 5))
+            elif case.reopened_at is not None and case.state in ("reopened", "acting") and self.people.random() < 0.02:
                 self.process.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
-            elif self.draw.random() < 0.005:
+            elif self.people.random() < 0.005:
                 self.process.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "ada"))
 
     def _come_to_an_end(self) -> None:
