@@ -395,7 +395,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 
 
 def test_every_reading_method_is_among_those_tested() -> None:
-    methods = {name for name in vars(Transaction) if not name.startswith("_")}
+    methods = {name for name in dir(Transaction) if not name.startswith("_")}
     writing = re.compile(
         "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
     )

@@ -1,0 +1,111 @@
+"""A part of `Transaction`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from upheld.analysis.model import Change
+from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
+from upheld.measurements.events import ServiceEvent
+from upheld.measurements.exclusions import Exclusion
+from upheld.ports.records import (
+    Stated,
+)
+
+
+class Works(Protocol):
+    """Planned works, the time that does not count, and what was received of them."""
+
+    # maintenance, exclusions, changes
+    def save_maintenance(self, maintenance: Maintenance) -> None: ...
+    def maintenance(self, maintenance_id: str) -> Maintenance | None: ...
+    def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
+        """By start, earliest first."""
+
+    def save_announcement(self, announcement: Announcement) -> None: ...
+    def announcements_of(self, agreement: str) -> Sequence[Announcement]:
+        """What was decided under an agreement, of every work."""
+
+    def works_during(self, agreement: str, start: int, end: int) -> Sequence[tuple[Maintenance, Announcement]]:
+        """The works with a window in [start, end) that were announced under an agreement, with what that has earned; by
+        start."""
+
+    def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]: ...
+    def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
+        """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;
+        once it was revoked, the same id is granted anew, and the earlier grant and its revocation are kept."""
+
+    def revoke_exclusion(self, exclusion_id: str, at: int, by: str | None = None) -> None:
+        """Takes back the grant that stands; none changes nothing."""
+
+    def exclusion(self, exclusion_id: str) -> Exclusion | None:
+        """The one of that id, if it stands."""
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        """Those that stand."""
+
+    def exclusions_place(self) -> int:
+        """The place of the newest grant or revocation, 0 before the first."""
+
+    def exclusions_standing(self, place: int) -> Sequence[Exclusion]:
+        """Those that stood once everything up to that place had been granted and revoked, as `exclusions` gave them
+        then."""
+
+    def every_exclusion(self) -> Sequence[Exclusion]:
+        """Every grant there ever was, also those revoked since."""
+
+    def add_service_events(self, events: Sequence[ServiceEvent]) -> None:
+        """Adds what is told of events behind all that was told before."""
+
+    def service_events(self, place: int | None = None) -> Sequence[ServiceEvent]:
+        """What was ever told of events, in its order; up to that place where one is given."""
+
+    def service_events_place(self) -> int:
+        """The place of what was told last of events, 0 before the first."""
+
+    def save_stated(self, stated: Stated) -> None:
+        """Keeps up to where events have been stated."""
+
+    def stated(self) -> Stated | None: ...
+    def exclusions_earned(self, maintenance_id: str, agreement: str | None = None) -> Mapping[str, Exclusion]:
+        """Those that stand and were earned by a maintenance, under one agreement or all, by their ids."""
+
+    # notices of planned work, as providers sent them
+    def add_received(self, received: Received) -> int | None:
+        """Keeps what came, and returns its place in the order in which they came; None where it is there. Until the
+        transaction has ended, nobody else of the tenant takes in another."""
+
+    def received(self, received_id: str) -> Received | None: ...
+    def received_brief(self, ids: Collection[str]) -> Mapping[str, Received]:
+        """Those of these ids, without their bodies."""
+
+    def save_noticed(self, window: NoticedWindow) -> None:
+        """Adds it, or replaces the row of the same id."""
+
+    def noticed(self, window_id: str) -> NoticedWindow | None: ...
+    def noticed_in(self, received_id: str) -> Sequence[NoticedWindow]:
+        """The windows that a notice tells of, in its order."""
+
+    def noticed_of(self, key: Key) -> Sequence[NoticedWindow]:
+        """All that was ever received of a provider's work, in the order in which it came."""
+
+    def noticed_about(self, work: str) -> Sequence[NoticedWindow]:
+        """All that was received of a planned work, in the order in which it came."""
+
+    def noticed_windows(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWindow]:
+        """Newest first; those that wait, oldest first."""
+
+    def count_waiting_notices(self) -> int:
+        """How many windows of notices wait for a person."""
+
+    def change_noticed(self, window: NoticedWindow) -> bool:
+        """Replaces the row of one that waits; False, and nothing changes, where it waits no more."""
+
+    def save_circuit(self, provider: str, circuit: str, nodes: Sequence[str], at: int, by: str) -> None:
+        """Keeps what a person says that a supplier's circuit is, in place of what was said before."""
+
+    def said_circuits(self, provider: str) -> Mapping[str, Sequence[str]]:
+        """What persons have said that the circuits of a supplier are."""
+
+    def add_change(self, change: Change) -> None: ...
+    def changes(self, since: int) -> Sequence[Change]: ...
