@@ -2,7 +2,7 @@
 
 Instants are BIGINT microseconds UTC. A column is named as the field of the record that it holds (see `rows`). What the
 installation itself owns, rather than a tenant of it, has the tenant `INSTALLATION`. A change here needs a migration
-under `migrations/versions/`; tests/contracts/test_migrations.py holds the two together.
+under `migrations/versions/`; tests/contracts/test_store_opening.py holds the two together.
 """
 
 from upheld.store.tables.arriving import (
