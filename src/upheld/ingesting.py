@@ -22,7 +22,8 @@ from upheld.measurements.parts import PARTS, faults, named
 from upheld.pairing import Pairing
 from upheld.ports import Clock, MeasurementLog, Store
 from upheld.process import Process
-from upheld.readers.bodies import JSON_LINES, TOO_EARLY, Batch, MalformedBody, RowFault, read_body, rejected_part
+from upheld.readers.bodies import JSON_LINES, Batch, read_body, rejected_part
+from upheld.readers.body_faults import TOO_EARLY, MalformedBody, RowFault
 from upheld.readers.labelled import Decoding, Received, Receiver, SeriesKey
 from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder, from_json

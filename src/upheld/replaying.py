@@ -18,7 +18,7 @@ from upheld.ingesting import Protocol as Labelled
 from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.ports import Clock, Conflict, Store
-from upheld.readers.bodies import MalformedBody, WrongContentType
+from upheld.readers.body_faults import MalformedBody, WrongContentType
 from upheld.recorder import Recorder
 from upheld.reported import WAYS, Reports
 

@@ -14,7 +14,7 @@ from upheld.measurements.dead_letters import dead_letter
 from upheld.ports import Clock, Store
 from upheld.process import Process
 from upheld.readers.alertmanager import read_webhook, webhook_of
-from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.body_faults import MalformedBody, RowFault
 from upheld.readers.tmf642 import EVENT_KINDS, read_change, read_created, read_event
 from upheld.readers.tmf_bodies import Unfit
 from upheld.recorder import Recorder

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 
 from upheld.agreements.units import HOUR, parse_instant
 from upheld.measurements.model import AHEAD, COLUMNS, Measurement, from_table, to_table
-from upheld.readers.bodies import (
-    ARROW_STREAM,
-    MAX_FAULTS,
-    Batch,
-    MalformedBody,
-    WrongContentType,
-    read_body,
-)
+from upheld.readers.bodies import ARROW_STREAM, Batch, read_body
+from upheld.readers.body_faults import MAX_FAULTS, MalformedBody, WrongContentType
 from upheld.readers.ipc_stream import MAX_BATCHES
 
 NOON = parse_instant("2026-06-01T12:00:00Z")

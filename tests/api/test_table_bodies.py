@@ -17,16 +17,8 @@ from hypothesis import strategies as st
 from upheld.agreements.units import HOUR, parse_instant
 from upheld.measurements.model import Measurement, from_table
 from upheld.readers import body_tables
-from upheld.readers.bodies import (
-    ARROW_FILE,
-    CSV,
-    PARQUET,
-    Batch,
-    MalformedBody,
-    WrongContentType,
-    read_body,
-    rejected_part,
-)
+from upheld.readers.bodies import ARROW_FILE, CSV, PARQUET, Batch, read_body, rejected_part
+from upheld.readers.body_faults import MalformedBody, WrongContentType
 
 NOON = parse_instant("2026-06-01T12:00:00Z")
 KNOWN = frozenset({("vpn-1", "reachable"), ("vpn-1", "requests"), ("vpn-2", "reachable")})

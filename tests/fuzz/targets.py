@@ -41,7 +41,8 @@ from fuzz.valid import (
 from upheld.maintenance.received import cleaned, key_of, questions, step_of
 from upheld.readers import tmf628, tmf655
 from upheld.readers.alertmanager import read_webhook
-from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, MalformedBody, read_body
+from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, read_body
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.events import read_event_lines
 from upheld.readers.faults import InputError
 from upheld.readers.maintnote import Unreadable, events_apart, read_maintnote

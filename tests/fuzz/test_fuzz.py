@@ -14,7 +14,8 @@ import pytest
 from fuzz.targets import Defect, targets
 from fuzz.valid import NOW, table
 from fuzz.worker import BOARD, input_of, run
-from upheld.readers.bodies import PARQUET, MalformedBody, read_body
+from upheld.readers.bodies import PARQUET, read_body
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.faults import InputError
 from upheld.readers.maintnote import Unreadable, read_maintnote
 from upheld.readers.mapping import parse_mapping

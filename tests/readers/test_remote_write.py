@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readers.remote_write_request import Sent, WriteRequest, body, packed, request
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.remote_write import Decoder, Labels, Samples
 
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]

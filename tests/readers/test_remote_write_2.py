@@ -14,7 +14,7 @@ from readers.remote_write_2_request import Request, Unopened, body, request
 from readers.remote_write_request import Sent, packed
 from readers.remote_write_request import body as body_of_1
 from readers.test_remote_write import DOWN, JUNE, STALE, UP, Row, some_requests, some_series
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.remote_write import MAX_SAMPLES, Decoder, Labels, Samples
 from upheld.readers.remote_write_2 import MAX_SYMBOLS, Decoder2
 from upheld.readers.remote_write_scan import HISTOGRAM

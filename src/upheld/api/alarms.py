@@ -13,7 +13,7 @@ from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.reported import ALERTMANAGER
 from upheld.reports.records import alarm_document
 

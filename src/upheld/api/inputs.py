@@ -11,7 +11,8 @@ from upheld.agreements.model import Portfolio
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.topology import Topology
 from upheld.api.problems import Problem, field_problem
-from upheld.readers.bodies import WrongContentType, media_type
+from upheld.readers.bodies import media_type
+from upheld.readers.body_faults import WrongContentType
 from upheld.readers.kept import NUL, nul_at
 from upheld.readers.yaml_source import field_text
 

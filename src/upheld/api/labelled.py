@@ -5,7 +5,7 @@ from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.ingesting import PROTOBUF, NoMapping, Protocol
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.labelled import Received
 
 

@@ -14,19 +14,8 @@ from upheld.api.inputs import Asking, Name, RawBody, Window, check_media_type
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.measurements.thinning import Floats, extremes
-from upheld.readers.bodies import (
-    ARROW_FILE,
-    ARROW_STREAM,
-    CONTENT_TYPES,
-    CSV,
-    JSON_LINES,
-    PARQUET,
-    Batch,
-    MalformedBody,
-    RowFault,
-    WrongContentType,
-    media_type,
-)
+from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CONTENT_TYPES, CSV, JSON_LINES, PARQUET, Batch, media_type
+from upheld.readers.body_faults import MalformedBody, RowFault, WrongContentType
 
 MAX_POINTS = 100_000
 PROTOCOLS = {ARROW_STREAM: "Arrow", ARROW_FILE: "Arrow", CSV: "CSV", PARQUET: "Parquet"} | dict.fromkeys(

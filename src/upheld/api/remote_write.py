@@ -15,7 +15,7 @@ from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.ingesting import Protocol
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.labelled import Received
 from upheld.readers.remote_write import MAX_BYTES, claimed_length
 

@@ -24,7 +24,7 @@ from upheld.api.tmf_resources import (
 )
 from upheld.app import Application
 from upheld.measurements.collection import CollectionJob
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.tmf_bodies import Unfit
 from upheld.sources.collecting import Closed, NoJob
 

@@ -18,7 +18,7 @@ from upheld.api.tmf_resources import JSON, PATCHES, ManyQuery, OneQuery, listed,
 from upheld.app import Application
 from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.tmf642 import EVENT_KINDS
 from upheld.reported import CREATED, NOTIFIED, Came
 

@@ -9,7 +9,7 @@ from typing import Any
 from upheld.agreements.units import END_OF_TIME
 from upheld.analysis.alarms import Report
 from upheld.readers.alertmanager import read_webhook
-from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.body_faults import MalformedBody, RowFault
 from upheld.readers.faults import Fault, InputError
 from upheld.readers.tmf642 import EVENT_KINDS, EventKind, created, notified
 from upheld.readers.tmf_bodies import Unfit

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.alarms import Report
-from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.body_faults import MalformedBody, RowFault
 from upheld.readers.kept import NUL, nul_at
 from upheld.readers.yaml_source import field_text
 

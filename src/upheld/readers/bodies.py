@@ -4,7 +4,6 @@ JSON lines hold one object a line: `service`, `metric`, `time` (RFC 3339 with it
 `total`. The others have the same as columns; in Parquet and Arrow `time` is a timestamp with a zone, or text as above.
 """
 
-import heapq
 import io
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -18,6 +17,21 @@ import pyarrow as pa
 
 from upheld.agreements.units import parse_instant
 from upheld.measurements.model import AHEAD, COLUMNS
+from upheld.readers.body_faults import (
+    ALLOWED,
+    FIELDS,
+    INT64_MAX,
+    MAX_FAULTS,
+    MAX_NAME,
+    Faults,
+    Integers,
+    MalformedBody,
+    Mask,
+    RowFault,
+    TooManyFaults,
+    WrongContentType,
+)
+from upheld.readers.body_rows import Coded, Rows, Series, check, to_measurements
 from upheld.readers.body_tables import BrokenTable, Parquet, read_csv
 from upheld.readers.ipc_stream import BrokenStream, CompressedBuffers, plain_text, read_stream
 
@@ -28,44 +42,9 @@ CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 CONTENT_TYPES = (*JSON_LINES, CSV, PARQUET, ARROW_STREAM, ARROW_FILE)
 
-MAX_FAULTS = 10_000
-"""A body with more faults than this is not worth telling row by row: reading it ends there."""
-
-MAX_NAME = 200
 MAX_UNKNOWN = 3
 """Unknown fields of a line that are told."""
-INT64_MAX = 2**63 - 1
-
-Series = tuple[str, str]
-Mask = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
-Coded = tuple[Integers, list[str]]
-"""Text by rows: codes into a list of texts, -1 where there is none."""
-
-_FIELDS = "service, metric, time, and value, or good and total"
-_UNKNOWN = f"unknown field; allowed: {_FIELDS}"
-_FIGURES = ("value", "good", "total")
-
-
-class WrongContentType(Exception):
-    """The body is of a kind that is not taken; `str()` names those that are."""
-
-
-class MalformedBody(Exception):
-    """The body as a whole cannot be read; `str()` says why."""
-
-
-TOO_EARLY = "lies too far in the future"
-"""What is said of a time that is further ahead than may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """What is wrong with a row: its number (the line of JSON lines and of CSV; 1 is the first; 0 means every row)."""
-
-    row: int
-    field: str
-    message: str
+_UNKNOWN = f"unknown field; allowed: {FIELDS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +57,6 @@ class Batch:
     cut: bool = False
 
 
-@dataclass(slots=True)
-class _Rows:
-    """Rows as columns. `numbers`: each row's number. `time` in microseconds where `timed`. `value`, `good` and `total`
-    each with a mask of where they are given."""
-
-    numbers: Integers
-    service: Coded
-    metric: Coded
-    time: Integers
-    timed: Mask
-    value: tuple[npt.NDArray[np.float64], Mask]
-    good: tuple[Integers, Mask]
-    total: tuple[Integers, Mask]
-
-
-class _TooManyFaults(Exception):
-    pass
-
-
-class _Faults(list[RowFault]):
-    """The faults found so far."""
-
-    def note(self, row: int, field: str, message: str) -> None:
-        self.append(RowFault(row, field, message))
-        if len(self) > MAX_FAULTS:
-            raise _TooManyFaults
-
-
 def read_body(
     content_type: str, body: bytes, *, known: Set[Series] | None, received_at: int, ahead: int = AHEAD
 ) -> Batch:
@@ -114,8 +65,8 @@ def read_body(
     `known` are the (service, metric) that are assessed: any other is a fault; None takes every name. A time more than
     `ahead` after `received_at` is a fault (both in microseconds). Raises WrongContentType and MalformedBody."""
     kind = media_type(content_type)
-    faults = _Faults()
-    rows: _Rows | None
+    faults = Faults()
+    rows: Rows | None
     try:
         if kind in JSON_LINES:
             rows = _json_rows(body, faults)
@@ -127,10 +78,10 @@ def read_body(
             rows = _parquet_rows(body, faults)
         else:
             raise WrongContentType(f"Content-Type is one of {', '.join(CONTENT_TYPES)}")
-        good = _check(rows, faults, known, received_at, ahead) if rows is not None else None
-    except _TooManyFaults:
+        good = check(rows, faults, known, received_at, ahead) if rows is not None else None
+    except TooManyFaults:
         return Batch(COLUMNS.empty_table(), tuple(sorted(faults[:MAX_FAULTS], key=_place)), cut=True)
-    table = COLUMNS.empty_table() if rows is None or good is None else _table(rows, good, received_at)
+    table = COLUMNS.empty_table() if rows is None or good is None else to_measurements(rows, good, received_at)
     return Batch(table, tuple(sorted(faults, key=_place)))
 
 
@@ -177,14 +128,6 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 _decode = msgspec.json.Decoder(_Line).decode
 
-_ALLOWED = {
-    "service": "is the name of a service, as text",
-    "metric": "is the name of a metric, as text",
-    "time": "is an RFC 3339 time, as text such as 2026-06-01T00:00:00Z",
-    "value": "is a finite number",
-    "good": f"is a whole number from 0 to {INT64_MAX}",
-    "total": f"is a whole number from 0 to {INT64_MAX}",
-}
 _AT_FIELD = re.compile(r"(.*) - at `\$\.(\w+)`", re.DOTALL)
 _GOT = re.compile(r"Expected `.*`, got `(\w+)`")
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -192,7 +135,7 @@ _MISSING_FIELD = re.compile(r"Object missing required field `(\w+)`")
 _NOT_FINITE = re.compile(rb"(?<![\"\w])[-+]?(nan|inf(inity)?)\b", re.IGNORECASE)
 
 
-def _json_rows(body: bytes, faults: _Faults) -> _Rows:
+def _json_rows(body: bytes, faults: Faults) -> Rows:
     found: list[int] = []
     lines: list[_Line] = []
     for number, line in enumerate(io.BytesIO(body.removeprefix(b"\xef\xbb\xbf")), 1):
@@ -205,7 +148,7 @@ def _json_rows(body: bytes, faults: _Faults) -> _Rows:
                     faults.note(number, *said)
     numbers = np.array(found, np.int64)
     times, timed = _read_times(_coded([pa.array([x.time for x in lines], pa.string())]), numbers, faults)
-    return _Rows(
+    return Rows(
         numbers=numbers,
         service=_coded([pa.array([x.service for x in lines], pa.string())]),
         metric=_coded([pa.array([x.metric for x in lines], pa.string())]),
@@ -228,7 +171,7 @@ def _explain(line: bytes, error: Exception) -> Iterator[tuple[str, str]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it is broken behind its first fault
         return
     if isinstance(record, dict):
-        told = [(name[:MAX_NAME], _UNKNOWN) for name in record if name not in _ALLOWED][:MAX_UNKNOWN]
+        told = [(name[:MAX_NAME], _UNKNOWN) for name in record if name not in ALLOWED][:MAX_UNKNOWN]
         told += [(name, "is missing") for name in ("service", "metric", "time") if name not in record]
         yield from (one for one in told if one[0] != first[0])
 
@@ -240,13 +183,13 @@ def _explain_first(line: bytes, error: Exception) -> tuple[str, str]:
     if match := _AT_FIELD.fullmatch(text):
         got = _GOT.fullmatch(match[1])
         found = f"; found {got[1]}" if got else ""
-        return match[2], f"{_ALLOWED.get(match[2], match[1])}{found}"
+        return match[2], f"{ALLOWED.get(match[2], match[1])}{found}"
     if match := _UNKNOWN_FIELD.fullmatch(text):
         return match[1][:MAX_NAME], _UNKNOWN
     if match := _MISSING_FIELD.fullmatch(text):
         return match[1], "is missing"
     if isinstance(error, msgspec.ValidationError):
-        return "", f"is an object with {_FIELDS}"
+        return "", f"is an object with {FIELDS}"
     if _NOT_FINITE.search(line):
         return "value", "is a finite number: NaN and infinities are not JSON"
     if not line.endswith(b"\n"):
@@ -257,9 +200,9 @@ def _explain_first(line: bytes, error: Exception) -> tuple[str, str]:
 # -- CSV and Parquet ------------------------------------------------------------------------------------------------
 
 
-def _csv_rows(body: bytes, faults: _Faults) -> _Rows | None:
+def _csv_rows(body: bytes, faults: Faults) -> Rows | None:
     try:
-        table, numbers = read_csv(body, faults.note, _ALLOWED)
+        table, numbers = read_csv(body, faults.note, ALLOWED)
     except BrokenTable as error:
         raise MalformedBody(f"not a valid CSV text: {error}") from None
     whole = len(faults)
@@ -267,7 +210,7 @@ def _csv_rows(body: bytes, faults: _Faults) -> _Rows | None:
     return None if len(faults) > whole else _table_rows(table, numbers, faults)
 
 
-def _parquet_rows(body: bytes, faults: _Faults) -> _Rows | None:
+def _parquet_rows(body: bytes, faults: Faults) -> Rows | None:
     try:
         file = Parquet(body)
         _check_schema(file.schema, faults)
@@ -288,7 +231,7 @@ def _stream_of(body: bytes) -> bytes:
     return body[8:]
 
 
-def _arrow_rows(body: bytes, faults: _Faults) -> _Rows | None:
+def _arrow_rows(body: bytes, faults: Faults) -> Rows | None:
     try:
         schema, batches = read_stream(body)
         _check_schema(schema, faults)
@@ -300,11 +243,11 @@ def _arrow_rows(body: bytes, faults: _Faults) -> _Rows | None:
         raise MalformedBody(f"not valid Arrow IPC: {error}") from None
 
 
-def _table_rows(table: pa.Table, lines: Integers | None, faults: _Faults) -> _Rows:
+def _table_rows(table: pa.Table, lines: Integers | None, faults: Faults) -> Rows:
     """`lines` are the rows' numbers, where they are other than 1, 2, 3 and so on."""
     numbers = np.arange(1, table.num_rows + 1, dtype=np.int64) if lines is None else lines
     times, timed = _arrow_times(table.column("time"), numbers, faults)
-    return _Rows(
+    return Rows(
         numbers=numbers,
         service=_coded(table.column("service").chunks),
         metric=_coded(table.column("metric").chunks),
@@ -316,20 +259,20 @@ def _table_rows(table: pa.Table, lines: Integers | None, faults: _Faults) -> _Ro
     )
 
 
-def _check_schema(schema: pa.Schema, faults: _Faults) -> None:
+def _check_schema(schema: pa.Schema, faults: Faults) -> None:
     try:
         _check_columns(schema, faults)
     except UnicodeDecodeError:
         raise MalformedBody("the schema has a name or a zone that is not UTF-8") from None
 
 
-def _check_columns(schema: pa.Schema, faults: _Faults) -> None:
+def _check_columns(schema: pa.Schema, faults: Faults) -> None:
     for name in ("service", "metric", "time"):
         if name not in schema.names:
             faults.note(0, name, "the column is missing")
     for name in sorted(set(schema.names)):
-        if name not in _ALLOWED:
-            faults.note(0, name[:MAX_NAME], f"unknown column; allowed: {_FIELDS}")
+        if name not in ALLOWED:
+            faults.note(0, name[:MAX_NAME], f"unknown column; allowed: {FIELDS}")
         elif schema.names.count(name) > 1:
             faults.note(0, name, "the column stands twice")
         elif (wanted := _wanted_type(name, schema.field(name).type)) is not None:
@@ -367,24 +310,24 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _counts(table: pa.Table, name: str, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+def _counts(table: pa.Table, name: str, numbers: Integers, faults: Faults) -> tuple[Integers, Mask]:
     column = _column(table, name, pa.int64())
     if name in table.column_names and pa.types.is_uint64(table.schema.field(name).type):
         beyond = _numpy(_one(table.column(name)).fill_null(0)) > INT64_MAX
-        _note_each(faults, beyond, numbers, name, _ALLOWED[name])
+        faults.note_each(beyond, numbers, name, ALLOWED[name])
     return _integers(column)
 
 
-def _arrow_times(column: pa.ChunkedArray, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+def _arrow_times(column: pa.ChunkedArray, numbers: Integers, faults: Faults) -> tuple[Integers, Mask]:
     if not pa.types.is_timestamp(column.type):
         return _read_times(_coded(column.chunks), numbers, faults)
     ticks = _one(column.cast(pa.timestamp(column.type.unit)).cast(pa.int64()))
     given = _numpy(ticks.is_valid())
-    _note_each(faults, ~given, numbers, "time", "is missing")
+    faults.note_each(~given, numbers, "time", "is missing")
     raw = _numpy(ticks.fill_null(0))
     shrink, stretch = {"s": (1, 10**6), "ms": (1, 10**3), "us": (1, 1), "ns": (10**3, 1)}[column.type.unit]
     beyond = np.abs(raw.astype(np.float64)) * stretch >= 2.0**62
-    _note_each(faults, beyond & given, numbers, "time", "is out of range")
+    faults.note_each(beyond & given, numbers, "time", "is out of range")
     return np.where(beyond, 0, raw) // shrink * stretch, given & ~beyond
 
 
@@ -409,7 +352,7 @@ def _coded(chunks: list[pa.Array]) -> Coded:
     return np.concatenate(parts) if parts else np.empty(0, np.int64), list(codes)
 
 
-def _read_times(texts: Coded, numbers: Integers, faults: _Faults) -> tuple[Integers, Mask]:
+def _read_times(texts: Coded, numbers: Integers, faults: Faults) -> tuple[Integers, Mask]:
     """RFC 3339 texts -> microseconds, and which of them could be read."""
     codes, names = texts
     instants, readable = _parse_instants(names)
@@ -418,7 +361,7 @@ def _read_times(texts: Coded, numbers: Integers, faults: _Faults) -> tuple[Integ
     read[given] = readable[codes[given]]
     times = np.zeros(len(codes), np.int64)
     times[read] = instants[codes[read]]
-    _note_each(faults, ~given, numbers, "time", "is missing")
+    faults.note_each(~given, numbers, "time", "is missing")
     for position in np.flatnonzero(given & ~read):
         faults.note(int(numbers[position]), "time", _time_fault(names[codes[position]]))
     return times, read
@@ -445,7 +388,7 @@ def _time_fault(text: str) -> str:
         parse_instant(text[:100])
     except ValueError as error:
         return str(error)
-    return _ALLOWED["time"]
+    return ALLOWED["time"]
 
 
 def _floats(array: pa.Array) -> tuple[npt.NDArray[np.float64], Mask]:
@@ -459,119 +402,3 @@ def _integers(array: pa.Array) -> tuple[Integers, Mask]:
 def _numpy(array: pa.Array) -> npt.NDArray[Any]:
     numbers: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
     return numbers
-
-
-# -- what holds of every row ----------------------------------------------------------------------------------------
-
-
-def _check(rows: _Rows, faults: _Faults, known: Set[Series] | None, received_at: int, ahead: int) -> Mask:
-    """Notes the faults of rows whose fields are of the right types, and returns which rows have none."""
-    before = {fault.row for fault in faults}
-    bad = np.isin(rows.numbers, list(before)) if before else np.zeros(len(rows.numbers), np.bool_)
-    unread = {fault.row for fault in faults if fault.field in _FIGURES}
-    told = np.isin(rows.numbers, list(unread)) if unread else np.zeros(len(rows.numbers), np.bool_)
-    for mask, field, message in _findings(rows, told, received_at, ahead):
-        _note_each(faults, mask, rows.numbers, field, message)
-        bad |= mask
-    bad |= _check_names(rows, faults, known)
-    return ~bad
-
-
-def _findings(rows: _Rows, told: Mask, received_at: int, ahead: int) -> Iterator[tuple[Mask, str, str]]:
-    """What is wrong with which rows. Of those that are `told` a figure could not be read: it is not missing."""
-    value, has_value = rows.value
-    good, has_good = rows.good
-    total, has_total = rows.total
-    counted = has_good | has_total
-    yield rows.timed & (rows.time > received_at + ahead), "time", TOO_EARLY
-    yield rows.timed & (rows.time < 0), "time", "lies before 1970"
-    yield has_value & ~np.isfinite(value), "value", _ALLOWED["value"]
-    yield has_value & counted, "value", "give value, or good and total, and not both"
-    yield ~has_value & ~counted & ~told, "value", "is missing: give value, or good and total"
-    yield has_total & ~has_good & ~told, "good", "is missing: good and total go together"
-    yield has_good & ~has_total & ~told, "total", "is missing: good and total go together"
-    yield has_good & (good < 0), "good", _ALLOWED["good"]
-    yield has_total & (total < 0), "total", _ALLOWED["total"]
-    yield has_good & has_total & (good > total), "good", "is not more than total"
-
-
-def _check_names(rows: _Rows, faults: _Faults, known: Set[Series] | None) -> Mask:
-    """Which rows have a name that is missing, impossible or not known."""
-    (service, services), (metric, metrics) = rows.service, rows.metric
-    _note_each(faults, service < 0, rows.numbers, "service", "is missing")
-    _note_each(faults, metric < 0, rows.numbers, "metric", "is missing")
-    bad: Mask = (service < 0) | (metric < 0)
-    named = np.flatnonzero(~bad)
-    width = max(len(metrics), 1)
-    pairs, places = np.unique(service[named] * width + metric[named], return_inverse=True)
-    found = [(services[int(pair) // width], metrics[int(pair) % width]) for pair in pairs]
-    wrong = [_impossible(*pair) for pair in found] if known is None else _unknown(found, known)
-    is_wrong = np.array([fault is not None for fault in wrong], np.bool_)
-    for position in np.flatnonzero(is_wrong[places]):
-        fault = wrong[places[position]]
-        assert fault is not None
-        faults.note(int(rows.numbers[named[position]]), *fault)
-        bad[named[position]] = True
-    return bad
-
-
-def _impossible(service: str, metric: str) -> tuple[str, str] | None:
-    """(field, what is wrong) where a name cannot be one."""
-    for field, name in (("service", service), ("metric", metric)):
-        if not 0 < len(name) <= MAX_NAME or not name.isprintable():
-            return field, f"is a name of 1 to {MAX_NAME} printable characters"
-    return None
-
-
-def _unknown(found: list[Series], known: Set[Series]) -> list[tuple[str, str] | None]:
-    """(field, what is wrong) for each series that is not known."""
-    if all(pair in known for pair in found):
-        return [None] * len(found)
-    assessed: dict[str, set[str]] = {}
-    for service, metric in known:
-        assessed.setdefault(service, set()).add(metric)
-    return [None if pair in known else _stranger(*pair, assessed.get(pair[0])) for pair in found]
-
-
-def _stranger(service: str, metric: str, assessed: set[str] | None) -> tuple[str, str]:
-    if assessed is None:
-        return "service", f"unknown service {_shown(service)}: no agreement in force names it"
-    names = ", ".join(heapq.nsmallest(8, assessed)) + (", ..." if len(assessed) > 8 else "")
-    return "metric", f"no objective of service {_shown(service)} assesses {_shown(metric)}; assessed: {names}"
-
-
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= 80 else f"{name[:77]}...")
-
-
-def _note_each(faults: _Faults, mask: Mask, numbers: Integers, field: str, message: str) -> None:
-    for number in numbers[mask][: MAX_FAULTS + 1]:
-        faults.note(int(number), field, message)
-
-
-def _table(rows: _Rows, ok: Mask, received_at: int) -> pa.Table:
-    def figures(column: tuple[npt.NDArray[Any], Mask], kind: pa.DataType) -> pa.Array:
-        return pa.array(column[0][ok], kind, mask=~column[1][ok])
-
-    count = int(ok.sum())
-    return pa.Table.from_arrays(
-        [
-            _dictionary(rows.service, ok),
-            _dictionary(rows.metric, ok),
-            pa.array(rows.time[ok], pa.int64()),
-            figures(rows.value, pa.float64()),
-            figures(rows.good, pa.int64()),
-            figures(rows.total, pa.int64()),
-            pa.array(np.full(count, received_at, np.int64)),
-        ],
-        schema=COLUMNS,
-    )
-
-
-def _dictionary(column: Coded, ok: Mask) -> pa.DictionaryArray:
-    """The rows' names as a dictionary of those names only that they use."""
-    codes, names = column
-    used, places = np.unique(codes[ok], return_inverse=True)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places, pa.int32()), pa.array([names[code] for code in used], pa.string())
-    )

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from upheld.agreements.fields import Document, Name
 from upheld.measurements.events import ServiceEvent
-from upheld.readers.bodies import RowFault
+from upheld.readers.body_faults import RowFault
 from upheld.readers.columns import csv_lines, format_of
 from upheld.readers.exclusions import Instant
 from upheld.readers.faults import Fault, Findings

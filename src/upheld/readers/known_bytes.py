@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.protobuf_scan import word
 
 

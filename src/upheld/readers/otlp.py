@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags
 
 from upheld.measurements.mapping import DELTA, TEMPORALITY
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.known_bytes import TooManySeries
 from upheld.readers.remote_write import Labels, Samples
 

@@ -11,7 +11,7 @@ import cramjam
 import numpy as np
 import numpy.typing as npt
 
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.known_bytes import KnownBytes, roomy
 from upheld.readers.protobuf_scan import Stopped
 from upheld.readers.remote_write_scan import At, odd, scan

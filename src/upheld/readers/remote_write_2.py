@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.known_bytes import KnownBytes, roomy
 from upheld.readers.protobuf_scan import Stopped
 from upheld.readers.remote_write import (

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from upheld.agreements.units import format_instant, parse_instant
-from upheld.readers.bodies import MalformedBody
+from upheld.readers.body_faults import MalformedBody
 from upheld.readers.known_bytes import TooManySeries
 from upheld.readers.remote_write import Labels, Samples
 

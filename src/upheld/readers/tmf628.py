@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from upheld.agreements.units import parse_instant
 from upheld.measurements.collection import CollectionJob, ExecutionState
-from upheld.readers.bodies import RowFault
+from upheld.readers.body_faults import RowFault
 from upheld.readers.tmf_bodies import Part, Unfit, check_kept, read_object, unfit, validated
 
 MAX_BYTES = 1024 * 1024

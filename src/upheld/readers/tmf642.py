@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from upheld.agreements.units import parse_instant
 from upheld.analysis.alarms import CLEARED, Alarm, Report
-from upheld.readers.bodies import RowFault
+from upheld.readers.body_faults import RowFault
 from upheld.readers.tmf_bodies import Part, Unfit, check_kept, read_object, validated
 
 EventKind = Literal["alarmCreateEvent", "alarmStateChangeEvent", "alarmAttributeValueChangeEvent", "alarmDeleteEvent"]

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from upheld.agreements.units import parse_instant
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.window import change_fault, window_fault
-from upheld.readers.bodies import RowFault
+from upheld.readers.body_faults import RowFault
 from upheld.readers.tmf_bodies import Part, Unfit, check_kept, read_object, unfit, validated
 
 MAX_BYTES = 256 * 1024

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from upheld.readers.bodies import MalformedBody, RowFault
+from upheld.readers.body_faults import MalformedBody, RowFault
 from upheld.readers.kept import NUL
 from upheld.readers.yaml_source import field_text
 

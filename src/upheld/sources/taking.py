@@ -23,18 +23,8 @@ from upheld.measurements.dead_letters import DeadLetter, dead_letter
 from upheld.measurements.model import COLUMNS
 from upheld.ports import Clock
 from upheld.process import Process
-from upheld.readers.bodies import (
-    ARROW_FILE,
-    ARROW_STREAM,
-    CSV,
-    JSON_LINES,
-    PARQUET,
-    Batch,
-    MalformedBody,
-    WrongContentType,
-    read_body,
-    rejected_part,
-)
+from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET, Batch, read_body, rejected_part
+from upheld.readers.body_faults import MalformedBody, WrongContentType
 from upheld.recorder import Recorder
 from upheld.sources.declared import Format, Source
 from upheld.sources.feeds import Message
