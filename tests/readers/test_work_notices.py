@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,16 +17,6 @@ from upheld.readers.provider_mails import MailParser, NoParser, parser_python, r
 
 NOTICES = Path(__file__).parent / "notices"
 CALENDAR = (NOTICES / "maintnote-1.ics").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def parser() -> Iterator[MailParser]:
-    try:
-        parser_python()
-    except NoParser as missing:
-        pytest.skip(str(missing))
-    with MailParser() as running:
-        yield running
 
 
 def times(notice: WorkNotice) -> tuple[str, str]:

@@ -23,6 +23,8 @@ _BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
 _ZONES = threading.Lock()
 """`icalendar` keeps the zones that calendars define for the whole process."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]+")
+_BROKEN = re.compile(rb"(\r?\n)(?![ \t]|[A-Za-z0-9-]+[;:]|\s*(?:\Z|\r?\n))")
+"""Before a line that is neither a property nor marked as the rest of one: some providers break lines without a mark."""
 
 
 class Unreadable(Exception):
@@ -40,7 +42,8 @@ def read_maintnote(content: bytes) -> list[WorkNotice]:
     with _ZONES:
         tzp.use_zoneinfo()  # forgets the zones that other calendars have defined: they go before this one's own
         try:
-            calendars: Any = Calendar.from_ical(_plain(content).removeprefix(b"\xef\xbb\xbf"), multiple=True)
+            text = _BROKEN.sub(rb"\1 ", _plain(content).removeprefix(b"\xef\xbb\xbf"))
+            calendars: Any = Calendar.from_ical(text, multiple=True)
             events = [(event, _cancels(calendar)) for calendar in calendars for event in calendar.walk("VEVENT")]
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise Unreadable(f"not an iCalendar: {error}") from None

@@ -7,18 +7,22 @@ In: {"provider": name or null, "sender": address, "parts": [[type, base64], ...]
 Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doubts": [...], "notices": [...]} or
 {"why": text}
 
-Three things are mended that the library gets wrong: it takes a time with a zone that it does not know for UTC, it reads
-Cogent's dates, which begin with the month, as if they began with the day, and it asks the internet where a place is.
+What the library gets wrong is mended here. It takes a time with a zone that it does not know for UTC, and GMT+3 for
+three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
+which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
+and ones; it does not know that SummitIG writes UTC too; it looks for the account of AWS in the subject only; and it
+asks the internet where a place is.
 """
 
 import base64
 import json
 import logging
+import re
 import resource
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 MEMORY = 2 * 1024**3
@@ -41,6 +45,9 @@ HOURS = {
     -8: "PST",
 }
 """Zones that one thing alone is meant by. CST, IST, BST or MST may be anywhere, and are asked about."""
+DOTTED = re.compile(r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})\b")
+OFFSET = re.compile(r"\b(?:GMT|UTC)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?\b")
+AWS_ACCOUNT = re.compile(r"^Account Id: *(\d+)", re.MULTILINE)
 
 
 def main() -> None:
@@ -50,8 +57,10 @@ def main() -> None:
     from circuit_maintenance_parser.utils import Geolocator
 
     Geolocator.get_location_from_api = staticmethod(_no_network)
-    know_zones()
+    read_dates_as_written()
     begin_with_the_month()
+    find_every_circuit()
+    know_summits_utc()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -69,7 +78,7 @@ def main() -> None:
 def read(library: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What is understood of one mail: by the form of the provider that is named or whose address it came from, else by
     the form that fits, if what the forms that fit make of it is the same."""
-    parts = [(kind, base64.b64decode(content)) for kind, content in asked["parts"]]
+    parts = with_account([(kind, base64.b64decode(content)) for kind, content in asked["parts"]])
     likely = candidates(library, asked["provider"], asked["sender"])
     reasons: list[str] = []
     for name, notices in readings(library, likely, parts, reasons):
@@ -107,14 +116,23 @@ def readings(
             reasons.append(f"{name}: this is no notice of work")
 
 
-def know_zones() -> None:
-    """Lets `dateutil` know the names of zones."""
+def read_dates_as_written() -> None:
+    """Lets `dateutil` know the names of zones, that GMT+3 is three hours ahead, and that a date with dots begins with
+    the day."""
     import dateutil.parser as dates
     from dateutil.tz import tzoffset
 
     zones = {name: tzoffset(name, hours * 3600) for hours, names in HOURS.items() for name in names.split()}
     parse = dates.parse
-    dates.parse = lambda text, *given, **named: parse(text, *given, **{"tzinfos": zones, **named})
+
+    def parse_as_written(text: Any, *given: Any, **named: Any) -> datetime:
+        if isinstance(text, str):
+            named = {"dayfirst": bool(DOTTED.search(text)), **named}
+            text = OFFSET.sub(lambda found: f"{found[1]}{int(found[2]):02}{found[3] or '00'}", text)
+        moment: datetime = parse(text, *given, **{"tzinfos": zones, **named})
+        return moment
+
+    dates.parse = parse_as_written
 
 
 def begin_with_the_month() -> None:
@@ -130,6 +148,46 @@ def begin_with_the_month() -> None:
                 return datetime.strptime(text, form)  # noqa: DTZ007
 
     cogent.datetime = MonthFirst
+
+
+def find_every_circuit() -> None:
+    """Lets the reader of Turkcell's mails find circuits by any digits."""
+    from circuit_maintenance_parser.parsers import turkcell
+
+    class AnyDigits:
+        @staticmethod
+        def search(pattern: str, text: str) -> "re.Match[str] | None":
+            return re.search(pattern.replace("[0-1]", "[0-9]"), text)
+
+    turkcell.re = AnyDigits
+
+
+def know_summits_utc() -> None:
+    """Lets the reader of SummitIG's mails know UTC beside America's zones."""
+    from circuit_maintenance_parser.parsers import summitig
+
+    local = summitig._parse_summit_datetime
+
+    def any_zone(text: str, zone: str) -> int:
+        if zone not in ("UTC", "GMT"):
+            return int(local(text, zone))
+        return int(datetime.strptime(text, "%m/%d/%Y %I:%M %p").replace(tzinfo=UTC).timestamp())
+
+    summitig._parse_summit_datetime = any_zone
+
+
+def with_account(parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The parts of a mail; what AWS says of the account in the text alone stands in the subject too, as it does in its
+    other mails."""
+    text = b"\n".join(content for kind, content in parts if kind == "text/plain").decode("utf-8", errors="replace")
+    account = AWS_ACCOUNT.search(text)
+    if account is None:
+        return parts
+    said = f" [AWS Account: {account[1]}]".encode()
+    return [
+        (kind, content + said if kind == "email-header-subject" and b"AWS_" in content else content)
+        for kind, content in parts
+    ]
 
 
 def candidates(library: Any, wanted: str | None, sender: str) -> list[Any]:

@@ -40,6 +40,8 @@ _TIME = re.compile(
     r"|AEST|AEDT|ACST|AWST|NZST|NZDT|BRT|ART|MSK|TRT|SAST)?(?![A-Za-z])"
 )
 _UTC = ("UTC", "GMT", "Z")
+_BACKUP = re.compile(r"\b(?:back-?up|alternate|contingency)\b", re.IGNORECASE)
+_RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
 
 
 class NoParser(Exception):
@@ -166,6 +168,7 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
     if answer["guessed"]:
         sender = mail.sender or "nobody"
         doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
+    doubts += _windows_in_doubt(mail.text, len(answer["notices"]))
     return [_notice(one, mail, doubts) for one in answer["notices"]]
 
 
@@ -287,6 +290,14 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
     return replace(notice, doubts=(*doubts, *implausible(notice), *_zones_in_doubt(notice, mail.text)))
+
+
+def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
+    """Questions for a person where a mail shows that its windows are not all, or not wholly, worked in."""
+    if windows > 1 and (backup := _BACKUP.search(text)):
+        yield f"the mail speaks of a window that is {backup[0].lower()}: is this one to be announced?"
+    if (days := _RECURRING.search(text)) and int(days[1]) > 1:
+        yield f"the work recurs on {int(days[1])} days: is it worked on all the time between its start and its end?"
 
 
 def _zones_in_doubt(notice: WorkNotice, text: str) -> Sequence[str]:
