@@ -212,10 +212,12 @@ class Process:
         read, now = self.known_events(tenant), self._clock.now()
         return settled(self._store, tenant, lambda t: alarming.take(t, reports, mapping, read, now))
 
-    def record_change(self, tenant: str, change: Change) -> None:
-        """Keeps a change for the analysis of cases."""
+    def record_change(self, tenant: str, change: Change) -> tuple[Change, bool]:
+        """Keeps a change for the analysis of cases, unless there is one of its id. Returns the one that is kept, and
+        whether it was added."""
         with self._store.transaction(tenant) as t:
-            t.add_change(change)
+            added = t.add_change(change)
+            return (change if added else t.change(change.id) or change), added
 
     # -- assessment ---------------------------------------------------------------------------------------------
 

@@ -535,6 +535,22 @@ def test_a_change_becomes_part_of_what_a_case_knows(house: House, north: TestCli
     assert "firmware 4.2" in json.dumps(case["findings"])
 
 
+def test_a_change_is_recorded_once_under_its_id_and_listed(north: TestClient) -> None:
+    mine = {**CHANGE, "id": "CH-1"}
+    assert [north.post("/v1/changes", json=mine).status_code for _ in range(2)] == [201, 200]
+    is_problem(north.post("/v1/changes", json={**mine, "summary": "firmware 4.3"}), 409)
+    assert north.post("/v1/changes", json={**CHANGE, "at": instant(NOW), "id": "CH-2"}).status_code == 201
+
+    def listed(**query: Any) -> list[tuple[str, str]]:
+        answer = north.get("/v1/changes", params=query)
+        assert answer.status_code == 200
+        return [(c["id"], c["summary"]) for c in answer.json()["changes"]]
+
+    assert listed() == [("CH-2", "firmware 4.2"), ("CH-1", "firmware 4.2")]
+    assert listed(since=instant(NOW)) == listed(limit=1) == [("CH-2", "firmware 4.2")]
+    is_problem(north.get("/v1/changes", params={"since": "2026-06-01"}), 422)
+
+
 @pytest.mark.parametrize("address", ["/v1/maintenance", "/v1/exclusions", "/v1/changes"])
 @pytest.mark.parametrize(
     ("content", "content_type", "status"),

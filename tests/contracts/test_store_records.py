@@ -460,8 +460,12 @@ def test_changes_are_those_since_an_instant_that_instant_included(store: SqlStor
     changes = [a_change(id=f"c-{n}", at=JUNE + n) for n in range(3)]
     with store.transaction("t") as t:
         for change in reversed(changes):
-            t.add_change(change)
-        assert t.changes(JUNE + 1) == changes[1:]
+            assert t.add_change(change)
+        assert not t.add_change(a_change("-b", id="c-1"))
+        assert t.changes(JUNE + 1) == [changes[2], changes[1]]
+        assert t.changes(JUNE, limit=1) == [changes[2]]
+        assert t.change("c-1") == changes[1]
+        assert t.change("c-3") is None
 
 
 def test_the_first_value_of_a_setting_stays(store: SqlStore) -> None:

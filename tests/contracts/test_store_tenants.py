@@ -195,6 +195,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "noticed_windows": (lambda t: t.noticed_windows("waiting"), lambda mark: [a_noticed_window(mark)]),
     "count_waiting_notices": (lambda t: t.count_waiting_notices(), lambda mark: 1),
     "said_circuits": (lambda t: t.said_circuits("lumen"), lambda mark: {"abc": (f"fibre{mark}",)}),
+    "change": (lambda t: t.change("change-1"), lambda mark: a_change(mark)),
     "changes": (lambda t: t.changes(0), lambda mark: [a_change(mark)]),
     "alarms_numbered": (lambda t: t.alarms_numbered("17"), lambda mark: [an_alarm(mark, id=3)]),
     "alarm": (lambda t: t.alarm(3), lambda mark: an_alarm(mark, id=3)),

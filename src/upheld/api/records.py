@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from upheld.analysis.model import Change
@@ -33,6 +33,13 @@ class ChangeInput(Input):
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     author: Annotated[Text, Field(max_length=200)] = ""
     id: Name | None = None
+
+
+class ChangeQuery(Input):
+    """`since`: only those made then or later."""
+
+    since: Instant | None = None
+    limit: Annotated[int, Field(ge=1, le=5_000)] = 500
 
 
 def router(application: Application) -> APIRouter:
@@ -88,8 +95,10 @@ def router(application: Application) -> APIRouter:
             return {"exclusions": [record_document(exclusion) for exclusion in t.exclusions()]}
 
     @routes.post("/changes", status_code=201, dependencies=[Depends(json_body)])
-    def change(caller: Asking, wanted: ChangeInput) -> dict[str, Any]:
-        """Records a change. A case that opens soon after, on one of its services, names it as a possible cause."""
+    def change(caller: Asking, wanted: ChangeInput, answer: Response) -> dict[str, Any]:
+        """Records a change. A case that opens soon after, on one of its services, names it as a possible cause. The
+        same under the same `id` again changes nothing and answers 200; another under an `id` that is there is refused
+        with 409."""
         check_touched(process.topology(caller.tenant), wanted.services)
         made = Change(
             id=wanted.id or f"CH-{secrets.token_hex(5).upper()}",
@@ -98,7 +107,16 @@ def router(application: Application) -> APIRouter:
             services=tuple(dict.fromkeys(wanted.services)),
             author=wanted.author,
         )
-        process.record_change(caller.tenant, made)
+        kept, added = process.record_change(caller.tenant, made)
+        if kept != made:
+            raise Problem(409, f"id: {made.id!r} is another change; give a new id")
+        answer.status_code = 201 if added else 200
         return record_document(made)
+
+    @routes.get("/changes")
+    def changes(caller: Asking, query: Annotated[ChangeQuery, Query()]) -> dict[str, Any]:
+        """The changes that were recorded, made last first."""
+        with store.transaction(caller.tenant, writing=False) as t:
+            return {"changes": [record_document(made) for made in t.changes(query.since or 0, query.limit)]}
 
     return routes

@@ -107,5 +107,9 @@ class Works(Protocol):
     def said_circuits(self, provider: str) -> Mapping[str, Sequence[str]]:
         """What persons have said that the circuits of a supplier are."""
 
-    def add_change(self, change: Change) -> None: ...
-    def changes(self, since: int) -> Sequence[Change]: ...
+    def add_change(self, change: Change) -> bool:
+        """False, and nothing changes, where there is one of its id."""
+
+    def change(self, change_id: str) -> Change | None: ...
+    def changes(self, since: int, limit: int | None = None) -> Sequence[Change]:
+        """Those made at `since` or later, newest first."""

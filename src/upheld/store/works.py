@@ -124,12 +124,15 @@ class Works(TenantRows):
         rows = self._connection.execute(select(t).where(here).order_by(t.c.id)).mappings()
         return {row["id"]: from_row(Exclusion, row) for row in rows}
 
-    def add_change(self, change: Change) -> None:
-        self._add(tables.changes, to_row(change))
+    def add_change(self, change: Change) -> bool:
+        return self._add(tables.changes, to_row(change))
 
-    def changes(self, since: int) -> Sequence[Change]:
+    def change(self, change_id: str) -> Change | None:
+        return self._find(Change, tables.changes, tables.changes.c.id == change_id)
+
+    def changes(self, since: int, limit: int | None = None) -> Sequence[Change]:
         t = tables.changes.c
-        return self._list(Change, tables.changes, t.at >= since, by=[t.at, t.id])
+        return self._list(Change, tables.changes, t.at >= since, by=[t.at.desc(), t.id], limit=limit)
 
     # -- alarms
 
