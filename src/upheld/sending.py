@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from upheld.agreements.parties import Party
-from upheld.agreements.units import HOUR
+from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.in_force import InForce
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.digest import MAY_WAIT, digest_of, put_off
@@ -19,7 +19,7 @@ from upheld.notices.fallback import contact_of, elsewhere, undeliverable
 from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
-from upheld.notices.stages import next_attempt, stop_reason, unsubscribed, verdicts_told
+from upheld.notices.stages import MAX_ATTEMPTS, next_attempt, stop_reason, unsubscribed, verdicts_told
 from upheld.ports import AgendaEntry, Channels, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process import Process
 from upheld.reactions import ARRIVED, outbox_entry
@@ -28,6 +28,10 @@ from upheld.recorder import Recorder
 log = structlog.get_logger()
 
 BROKEN_OFF = "an earlier try was broken off and may have reached them"
+LONGEST_BEHIND = DAY
+"""How old an earlier notice is at most that others wait behind: its own tries are over by then."""
+LOOKS_AGAIN = 5 * MINUTE
+"""After how long one that waits behind another looks again at the latest."""
 _WEIGHT: dict[Receipt | None, int] = {None: 0, "delivered": 1, "bounced": 2, "read": 3}
 """What is known already is not undone by a receipt that says less."""
 
@@ -61,7 +65,7 @@ class NoticeSender:
             reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
             self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
             return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
-        if self._waits_for_others(entry, notice):
+        if self._waits_behind(entry, notice) or self._waits_for_others(entry, notice):
             return None
         began = time.monotonic()
         try:
@@ -81,6 +85,21 @@ class NoticeSender:
         self._judge_anew(entry.tenant, sent)
         return None
 
+    def _waits_behind(self, entry: AgendaEntry, notice: Notice) -> bool:
+        """Whether an earlier notice about the same case or problem has still to reach the address: that goes first."""
+        if notice.case_id is None and notice.problem_id is None:
+            return False
+        now = self._clock.now()
+        with self._store.transaction(entry.tenant, writing=False) as t:
+            before = t.unsent_before(notice, now - LONGEST_BEHIND, now)
+        if before is None:
+            return False
+        again = next_attempt(min(max(before.attempts, 1), MAX_ATTEMPTS - 1), now) or now
+        with self._store.transaction(entry.tenant) as t:
+            t.put_back(entry.id, min(again, now + LOOKS_AGAIN), f"waits behind {before.id}")
+        self._recorder.entry_performed(entry.kind, "put_off")
+        return True
+
     def _waits_for_others(self, entry: AgendaEntry, notice: Notice) -> bool:
         """Whether a notice is told with others instead, now or in a while."""
         if notice.kind not in MAY_WAIT:
@@ -94,7 +113,7 @@ class NoticeSender:
             later = put_off(notice, contact, t.count_sent(notice.channel, notice.address, now - HOUR), now)
             if later is not None:
                 t.save_notice(replace(notice, together=later[0], not_before=later[1]))
-                t.retry(entry.id, later[1], f"waits for {later[0]}")
+                t.put_back(entry.id, later[1], f"waits for {later[0]}")
                 return True
             waiting = [] if notice.together is None else t.notices_together(notice.together)
             telling = [n for n in waiting if n.state == "recorded" and _reason_to_stop(t, n, now) is None]

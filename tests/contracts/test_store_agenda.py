@@ -126,7 +126,17 @@ def test_a_retried_entry_is_due_later_whatever_its_lease_and_keeps_its_attempts(
     assert store.claim(JUNE + LEASE, LEASE, 1) == [an_entry(due_at=JUNE + LEASE, attempts=2, tenant="t")]
 
 
-@pytest.mark.parametrize("late", ["retry", "give_up"])
+def test_an_entry_that_is_put_back_was_not_attempted(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.schedule(an_entry())
+    store.claim(JUNE, 10 * LEASE, 1)
+    with store.transaction("t") as t:
+        t.put_back("entry-1", JUNE + LEASE, "waits behind another")
+    assert store.claim(JUNE + LEASE - 1, LEASE, 1) == []
+    assert store.claim(JUNE + LEASE, LEASE, 1) == [an_entry(due_at=JUNE + LEASE, attempts=1, tenant="t")]
+
+
+@pytest.mark.parametrize("late", ["retry", "give_up", "put_back"])
 def test_a_worker_who_comes_late_cannot_undo_what_another_finished(store: SqlStore, late: str) -> None:
     with store.transaction("t") as t:
         t.schedule(an_entry())
@@ -135,7 +145,7 @@ def test_a_worker_who_comes_late_cannot_undo_what_another_finished(store: SqlSto
     with store.transaction("t") as t:
         t.finish("entry-1")
     with store.transaction("t") as t:
-        t.retry("entry-1", JUNE, "timed out") if late == "retry" else t.give_up("entry-1", "timed out")
+        t.give_up("entry-1", "timed out") if late == "give_up" else getattr(t, late)("entry-1", JUNE, "timed out")
         assert t.agenda() == []
     assert store.claim(JUNE + 9 * LEASE, LEASE, 1) == []
 

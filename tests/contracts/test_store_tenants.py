@@ -145,6 +145,13 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),
     "notice": (lambda t: t.notice("notice-1"), a_notice),
     "notices_together": (lambda t: t.notices_together("digest/1"), lambda mark: [a_notice(mark)]),
+    "unsent_before": (
+        lambda t: (
+            t.unsent_before(an_unsent_notice("b", id="later", recorded_at=JUNE + 1), JUNE, JUNE)
+            or t.unsent_before(an_unsent_notice("a", id="later", recorded_at=JUNE + 1), JUNE, JUNE)
+        ),
+        lambda mark: an_unsent_notice(mark),
+    ),
     "count_sent": (
         lambda t: t.count_sent("email", "noca@acme.example", 0) - t.count_sent("email", "nocb@acme.example", 0),
         lambda mark: {"a": 1, "b": -1}[mark],
@@ -245,6 +252,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_action(a_held_step(mark))
     t.open_ticket(a_ticket(mark))
     t.save_notice(a_notice(mark))
+    t.save_notice(an_unsent_notice(mark))
     t.change_feed_number("acme", ord(mark))
     t.add_unsubscription("email", "noc@acme.example", "update", JUNE + ord(mark))
     t.save_maintenance(a_maintenance(mark))
@@ -291,6 +299,25 @@ def told_of_problem(mark: str) -> Notice:
         together=None,
         sent_at=None,
     )
+
+
+def an_unsent_notice(mark: str, **changes: object) -> Notice:
+    """One of a case of another customer, which waits for nothing."""
+    unsent = a_notice(
+        mark,
+        id="notice-5",
+        state="recorded",
+        customer="beta",
+        case_id="case-8",
+        maintenance_id=None,
+        problem_id=None,
+        due_by=None,
+        sent_at=None,
+        not_before=None,
+        together=None,
+        outside_id="outside-5",
+    )
+    return replace(unsent, **changes)  # type: ignore[arg-type]
 
 
 def a_summary(mark: str) -> Notice:

@@ -100,6 +100,10 @@ class World:
         if self.relay.loop.is_running():
             self.relay.stop()
 
+    def start_relay(self) -> None:
+        """The relay that was down is there again."""
+        self.relay = start_mail_catcher(self.directory / "mail", self.relay.port)
+
     def run(self) -> None:
         """Lets the process do all that is to be done now."""
         self.process.pulse(DEFAULT_TENANT)

@@ -292,3 +292,33 @@ def test_a_report_in_a_mailbox_is_taken_and_no_notice_of_work(world, tmp_path):
     assert [n.state for n in notices(world, "violation") if n.address == "duty@acme.example"] == ["sent"]
     with world.transaction() as t:
         assert t.noticed_windows() == []
+
+
+def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_happened(world):
+    adopt(world, NOC)
+    world.stop_relay()
+    world.deliver(1, *[0] * 9)
+    world.pass_time(50 * MINUTE)  # by now the violation is tried again less and less often
+    world.start_relay()
+    world.process.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
+    world.run()
+    assert world.mails("noc@acme.example") == []
+    for _ in range(12):
+        world.pass_time(10 * MINUTE)
+    for role in ("customer.noc", "account-manager"):
+        (violation,), (update,) = ([n for n in notices(world, k) if n.role == role] for k in ("violation", "update"))
+        assert violation.attempts > 1
+        assert update.attempts == 1, "waiting is no attempt"
+        assert violation.sent_at < update.sent_at
+
+
+def test_a_notice_that_waited_for_a_digest_was_not_tried(world):
+    adopt(world, "{noc: [{email: noc@acme.example, digest: {hourly: 1}}]}")
+    world.deliver(1, *[0] * 9)  # the violation is the one notice of this hour
+    world.process.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
+    world.run()
+    world.deliver(*[1] * 6)  # it is good again, which is told instead
+    world.pass_time(HOUR)
+    (update,) = (n for n in notices(world, "update") if n.role == "customer.noc")
+    assert (update.state, update.attempts) == ("stopped", 0)
+    assert "broken off" not in (update.reason or "")

@@ -38,6 +38,10 @@ class Telling(Protocol):
     def notices_together(self, digest: str) -> Sequence[Notice]:
         """Those that wait, or have waited, for a digest, oldest first."""
 
+    def unsent_before(self, notice: Notice, since: int, now: int) -> Notice | None:
+        """The first notice about the same case or problem, to the same address, that was recorded `since` then and
+        before this one, and is still to be sent; what waits for its hour or for a digest at `now` is passed over."""
+
     def count_sent(self, channel: str, address: str, since: int) -> int:
         """How many notices an address was sent since an instant."""
 

@@ -25,6 +25,9 @@ class Transaction(Documents, Arriving, Assessing, Casework, Telling, Works, Hand
 
     def finish(self, entry_id: str) -> None: ...
     def retry(self, entry_id: str, due_at: int, error: str) -> None: ...
+    def put_back(self, entry_id: str, due_at: int, reason: str) -> None:
+        """It was claimed and not tried, which counts for no attempt: it is due again then."""
+
     def give_up(self, entry_id: str, error: str) -> None: ...
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         """What is still to do, soonest first."""

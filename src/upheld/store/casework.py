@@ -273,6 +273,21 @@ class Casework(TenantRows):
         t = tables.notices.c
         return self._list(Notice, tables.notices, t.together == digest, by=[t.recorded_at, t.id])
 
+    def unsent_before(self, notice: Notice, since: int, now: int) -> Notice | None:
+        t = tables.notices.c
+        wanted = (
+            t.problem_id == notice.problem_id if notice.case_id is None else t.case_id == notice.case_id,
+            t.customer == notice.customer,
+            t.recorded_at.between(since, notice.recorded_at - 1),
+            t.channel == notice.channel,
+            t.address == notice.address,
+            t.state == "recorded",
+            t.together.is_(None),
+            func.coalesce(t.not_before, now) <= now,
+        )
+        found = self._list(Notice, tables.notices, *wanted, by=[t.recorded_at, t.id], limit=1)
+        return found[0] if found else None
+
     def count_sent(self, channel: str, address: str, since: int) -> int:
         t = tables.notices.c
         where = self._where(tables.notices, t.address == address, t.channel == channel, t.sent_at >= since)

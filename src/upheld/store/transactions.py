@@ -425,6 +425,12 @@ class SqlTransaction(Casework, Works, ReceivedNotices):
         later = {"due_at": due_at, "error": error, "leased_until": None}
         self._connection.execute(update(tables.agenda).where(here).values(later))
 
+    def put_back(self, entry_id: str, due_at: int, reason: str) -> None:
+        self._settle()
+        t = tables.agenda.c
+        later = {"due_at": due_at, "error": reason, "leased_until": None, "attempts": t.attempts - 1}
+        self._connection.execute(update(tables.agenda).where(self._to_do(t.id == entry_id)).values(later))
+
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         self._settle()
         t = tables.agenda.c
