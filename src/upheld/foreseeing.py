@@ -62,7 +62,7 @@ def preview(
     wanted: Wanted | None = None,
 ) -> Preview:
     """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any.
-    `wanted`: where a better window is looked for; None: nowhere."""
+    `wanted`: where a better window is looked for; None, or for a work of several windows: nowhere."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
@@ -84,12 +84,13 @@ def preview(
     theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others[:WORKS]]
     ground = _Ground(work, current, topology, hits, known, theirs, as_of, now)
     agreements = [agreement for agreement, _ in hit]
+    wanted = None if work.windows else wanted
     ranked, asked = ([], None) if wanted is None or not hits else _better(ground, wanted)
     return replace(
         found,
         agreements=tuple(foreseen(hits, known, as_of, work.spans)),
         nights=tuple(same_night(work, agreements, theirs)),
-        frozen=tuple(in_freeze(freezes(current.portfolio, agreements), work.start, work.end)),
+        frozen=tuple(in_freeze(freezes(current.portfolio, agreements), work.spans)),
         better=tuple(ranked),
         asked=asked,
         wanted=wanted,

@@ -51,7 +51,8 @@ class Ground:
 class Answer:
     """What a person says of a notice that waits: whether to follow it, and what of it is to be read otherwise.
     `circuits` says what the supplier's circuits are (nothing: they are none of ours), for this and later notices;
-    `services` are what the work takes down, whatever circuits are named. Instants in microseconds UTC."""
+    `services` are what the work takes down, whatever circuits are named; `emergency`: a work that is planned by this
+    cannot wait. Instants in microseconds UTC."""
 
     accept: bool
     reason: str = ""
@@ -60,6 +61,7 @@ class Answer:
     circuits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     services: tuple[str, ...] = ()
     title: str = ""
+    emergency: bool = False
 
 
 class Unanswerable(Exception):
@@ -209,6 +211,7 @@ def _corrected(t: Transaction, window: NoticedWindow, said: Answer, ground: Grou
         **({"circuits": {circuit: list(some) for circuit, some in nodes.items()}} if nodes else {}),
         **({"services": sorted(set(said.services))} if said.services else {}),
         **({"title": said.title} if said.title else {}),
+        **({"emergency": True} if said.emergency else {}),
     }
     return replace(window, circuits=circuits, answer=corrected)
 
@@ -240,7 +243,9 @@ def _done(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, b
         wanted = replace(work, title=title, start=start, end=end, services=services, approved_by=by, windows=())
         announcing.change(t, wanted, ground.portfolio, ground.topology, now)
         return window
-    planned = Maintenance(_work_id(t, window), said.title or TITLE, start, end, services, by, now)
+    planned = Maintenance(
+        _work_id(t, window), said.title or TITLE, start, end, services, by, now, emergency=said.emergency
+    )
     announcing.plan(t, planned, ground.portfolio, ground.topology, now)
     return replace(window, work=planned.id)
 

@@ -355,6 +355,40 @@ def test_a_maintenance_is_planned_announced_and_found_again(north: TestClient) -
     assert north.get("/v1/maintenance", params=later).json()["maintenance"] == []
 
 
+NIGHTS = [{"start": instant(NOW + day * DAY), "end": instant(NOW + day * DAY + 2 * HOUR)} for day in (20, 22)]
+SEVERAL = {name: value for name, value in WORK.items() if name not in ("start", "end")}
+
+
+def test_a_maintenance_of_several_windows_is_told_changed_and_weighed_with_all_of_them(north: TestClient) -> None:
+    planned = north.post("/v1/maintenance", json={**SEVERAL, "id": "CHG-9", "windows": NIGHTS[::-1]}).json()
+    assert (planned["start"], planned["end"]) == (NIGHTS[0]["start"], NIGHTS[1]["end"])
+    assert planned["windows"] == NIGHTS
+    assert "Window 2" in planned["notices"][0]["text"]
+    assert north.post("/v1/maintenance", json={**SEVERAL, "id": "CHG-9", "windows": NIGHTS}).status_code == 200
+    preview = north.post("/v1/maintenance/preview", json={"windows": NIGHTS, "services": ["vpn-1"]}).json()
+    assert (preview["windows"], preview["better"]) == (NIGHTS, None)
+    changed = north.patch("/v1/maintenance/CHG-9", json={"windows": NIGHTS[1:]}).json()
+    assert (changed["start"], changed["windows"]) == (NIGHTS[1]["start"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"windows": [NIGHTS[0], NIGHTS[0]]}, "windows", "before another one is over"),
+        ({"windows": [NIGHTS[0], {**NIGHTS[1], "end": NIGHTS[1]["start"]}]}, "windows.1.end", "must be later"),
+        ({"windows": NIGHTS, "start": NIGHTS[0]["start"]}, "windows", "give start and end, or windows"),
+        ({"windows": [NIGHTS[0], {**NIGHTS[1], "end": instant(NOW + 60 * DAY)}]}, "windows", "window 2: a window is"),
+        ({"windows": []}, "windows", "at least 1"),
+        ({}, "start", "Field required"),
+    ],
+)
+def test_windows_that_cannot_be_are_told_by_their_place(
+    north: TestClient, change: dict[str, Any], field: str, says: str
+) -> None:
+    document = is_problem(north.post("/v1/maintenance", json={**SEVERAL, **change}), 422)
+    assert [(e["field"], says in e["message"]) for e in document["errors"]] == [(field, True)], document
+
+
 def test_a_maintenance_sent_twice_under_one_id_is_planned_once(north: TestClient) -> None:
     first = north.post("/v1/maintenance", json={**WORK, "id": "CHG-7"})
     again = north.post("/v1/maintenance", json={**WORK, "id": "CHG-7"})
@@ -449,7 +483,7 @@ def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: 
         ),
         ("/v1/maintenance", WORK, {"end": 5}, "end", "RFC 3339"),
         ("/v1/maintenance", WORK, {"approved_by": ""}, "approved_by", "at least 1"),
-        ("/v1/maintenance", WORK, {"approver": "me"}, "approver", "allowed: start, end, title"),
+        ("/v1/maintenance", WORK, {"approver": "me"}, "approver", "allowed: start, end, windows, title"),
         ("/v1/maintenance", WORK, {"title": "a\x00b"}, "title", "NUL"),
         ("/v1/maintenance", WORK, {"id": "x" * 201}, "id", "at most 200"),
         ("/v1/exclusions", None, {"service": "vpn-9"}, "service", "'vpn-9'"),

@@ -34,10 +34,12 @@ def test_a_notice_waits_for_a_person_and_is_planned_by_the_answer(north: TestCli
     assert north.get("/v1/maintenance").json()["maintenance"] == []
     assert [one["id"] for one in north.get("/v1/maintenance/questions").json()["questions"]] == [window["id"]]
     assert north.get(f"/v1/maintenance/notices/{taken['id']}/body").content == body
-    answered = north.post(f"/v1/maintenance/questions/{window['id']}", json={"accept": True, "title": "Fibre"})
+    said = {"accept": True, "title": "Fibre", "emergency": True}
+    answered = north.post(f"/v1/maintenance/questions/{window['id']}", json=said)
     assert (answered.json()["state"], answered.json()["decided_by"]) == ("taken", "test")
     work = north.get(f"/v1/maintenance/{answered.json()['maintenance']}").json()
     assert (work["title"], work["services"], work["approved_by"]) == ("Fibre", ["vpn-1"], "test")
+    assert work["emergency"]
     assert north.post(f"/v1/maintenance/questions/{window['id']}", json={"accept": True}).status_code == 409
     assert north.get("/v1/maintenance/questions").json() == {"questions": []}
     assert north.get("/v1/maintenance/notices", params={"state": "taken"}).json()["windows"] == [answered.json()]
@@ -115,6 +117,23 @@ def test_works_of_a_file_are_planned_once(north: TestClient) -> None:
     assert [(work["id"], work["title"], work["services"]) for work in works] == [
         ("W-1", "Router, swapped", ["vpn-1", "vpn-2"]),
         ("W-2", "Router, swapped", ["vpn-2"]),
+    ]
+
+
+def test_a_work_of_a_file_has_as_many_windows_as_starts_and_may_be_an_emergency(north: TestClient) -> None:
+    starts = [format_instant(NOW + day * DAY) for day in (1, 2)]
+    ends = [format_instant(NOW + day * DAY + HOUR) for day in (1, 2)]
+    header = HEADER.replace("\n", ",emergency\n")
+    work = f"W-1,Router,{';'.join(starts)},{'; '.join(ends)},vpn-1,Ada,,true\n"
+    answer = north.post("/v1/maintenance/notices", content=header + work, headers=CSV)
+    (planned,) = answer.json()["maintenance"]
+    assert planned["windows"] == [{"start": s, "end": e} for s, e in zip(starts, ends, strict=True)]
+    assert planned["emergency"]
+    faulty = work.replace(ends[1], "").replace("W-1", "W-2") + work.replace(ends[1], starts[1]).replace("W-1", "W-3")
+    answer = north.post("/v1/maintenance/notices", content=header + faulty, headers=CSV)
+    assert [(e["line"], e["field"], e["message"]) for e in answer.json()["errors"]] == [
+        (2, "", "end: holds 1 instants, and start 2: one of each a window"),
+        (3, "", "end: must be later than start"),
     ]
 
 

@@ -8,9 +8,12 @@ import pytest
 from icalendar import Calendar
 
 from upheld.agreements.parties import Party
+from upheld.agreements.units import DAY
 from upheld.maintenance.calendar import EntryWords, calendar_entry, entry_uid
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.window import planned_in
 from upheld.notices.examples import AGREEMENT, PROVIDER, instant, work
+from upheld.readers.maintnote import read_maintnote
 
 AT = instant("2026-06-01T08:00:00.5Z")
 WORDS = EntryWords("Geplante Wartung: Bremen-2", "Die Karte wird ersetzt.\nReferenz: chg-2026-118", "de")
@@ -31,6 +34,48 @@ def test_a_planned_work_is_published() -> None:
     assert event["DESCRIPTION"] == "Die Karte wird ersetzt.\nReferenz: chg-2026-118"
     assert event["ORGANIZER"] == "mailto:account@north.example"
     assert event["ORGANIZER"].params["CN"] == "Northern Networks"
+
+
+NIGHTS = tuple((instant(f"2026-06-{day}T22:00:00Z"), instant(f"2026-06-{day + 1}T02:00:00Z")) for day in (20, 22, 24))
+
+
+def events(maintenance: Maintenance, told_before: int = 1) -> tuple[str, list[Any]]:
+    text = calendar_entry(maintenance, AGREEMENT, PROVIDER, ("vpn-0042",), AT, WORDS, told_before)
+    calendar = Calendar.from_ical(text)
+    return str(calendar["METHOD"]), list(calendar.walk("VEVENT"))
+
+
+def test_each_window_is_an_event_with_a_uid_that_stays() -> None:
+    nights = replace(work(), **planned_in(NIGHTS))
+    method, first = events(nights)
+    assert method == "PUBLISH"
+    assert [event.decoded("DTSTART").day for event in first] == [20, 22, 24]
+    assert len({event["UID"] for event in first}) == 3
+    _, moved = events(replace(nights, sequence=1, **planned_in([(s + DAY, e + DAY) for s, e in NIGHTS])))
+    assert [event["UID"] for event in moved] == [event["UID"] for event in first]
+    assert {event["SEQUENCE"] for event in moved} == {1}
+    assert first[0]["UID"] == events(work())[1][0]["UID"], "of one window, and of more"
+
+
+def test_a_window_that_there_is_no_more_is_taken_out() -> None:
+    _, three = events(replace(work(), **planned_in(NIGHTS)))
+    method, events_left = events(replace(work(), sequence=1, **planned_in(NIGHTS[:2])), told_before=3)
+    assert method == "PUBLISH"
+    assert [event["STATUS"] for event in events_left] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert [event["UID"] for event in events_left] == [event["UID"] for event in three]
+
+
+def test_several_windows_are_cancelled_each_by_its_event() -> None:
+    method, cancelled = events(replace(work(), state="cancelled", sequence=1, **planned_in(NIGHTS)))
+    assert method == "PUBLISH", "METHOD:CANCEL may name one UID only"
+    assert {event["STATUS"] for event in cancelled} == {"CANCELLED"}
+
+
+def test_what_is_published_is_read_as_maintnote_with_every_window() -> None:
+    text = calendar_entry(replace(work(), **planned_in(NIGHTS)), AGREEMENT, PROVIDER, ("vpn-0042",), AT, WORDS)
+    notices = read_maintnote(text.encode())
+    assert [(notice.start, notice.end) for notice in notices] == list(NIGHTS)
+    assert len({notice.uid for notice in notices}) == 3
 
 
 def test_its_times_are_utc_and_its_stamp_is_the_given_instant() -> None:

@@ -335,19 +335,22 @@ def test_the_form_shows_what_a_work_would_do_and_a_better_window_is_taken_over(m
 def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:
     client = world.operator()
     token = csrf(client.get("/maintenance").text)
-    answer = client.post("/maintenance", data={**FORM, "csrf": token})
+    urgent = {"windows": "2026-06-22 23:00 to 2026-06-23 01:30\n", "emergency": "1"}
+    answer = client.post("/maintenance", data={**FORM, **urgent, "csrf": token})
     assert answer.status_code == 303
     done = client.get(answer.headers["location"]).text
     assert "“New line card” is planned. 2 notices are on the way" in text_of(done)
     with world.store.transaction(DEFAULT_TENANT) as t:
         (work,) = [m for m in t.maintenances() if m.title == "New line card"]
     assert work.start == START + 19 * DAY + 16 * HOUR  # 23:00 in Berlin's summer is 21:00 UTC
-    assert work.end - work.start == 150 * MINUTE
+    assert [end - start for start, end in work.spans] == [150 * MINUTE] * 2
+    assert (work.end - work.start, work.emergency) == (2 * DAY + 150 * MINUTE, True)
     assert (work.services, work.approved_by) == (("vpn-0042", "web-riverbank"), "K. Lang")
     html = client.get(f"/maintenance/{work.id}/change").text
     assert 'value="New line card"' in html
     assert 'value="2026-06-20T21:00"' in html
-    later = {**FORM, "end": "2026-06-21T02:30", "csrf": token}
+    assert ">2026-06-22 21:00 to 2026-06-22 23:30</textarea>" in html
+    later = {**FORM, "windows": "2026-06-22 23:00 to 2026-06-23 02:30", "csrf": token}
     assert client.post(f"/maintenance/{work.id}/change", data={**later, "services": []}).status_code == 422
     changed = client.post(f"/maintenance/{work.id}/change", data=later)
     assert "“New line card” is changed" in text_of(client.get(changed.headers["location"]).text)
@@ -374,6 +377,9 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
         ({"end": "2026-07-22T23:00"}, "A window is at most 31 days long: plan longer work as several."),
         ({"start": "2036-06-20T23:00", "end": "2036-06-21T01:30"}, "This is more than five years away"),
         ({"start": "2026-06-20T23:00+02:00"}, "Give a date and a local time."),
+        ({"windows": "2026-06-22 23:00"}, "Line 1 is no window: write it as 2026-06-11 22:00 to"),
+        ({"windows": "2026-06-22 23:00 to 2026-06-22 22:00"}, "Line 1: The end must be later than the start"),
+        ({"windows": "2026-06-21 01:00 to 2026-06-22 22:00"}, "before another one is over: join the two"),
         ({"zone": "Mars/Base"}, "Choose a time zone."),
         ({"services": []}, "Choose at least one service."),
         ({"services": ["hidden-line"]}, "hidden-line is neither a service of an agreement nor a resource."),

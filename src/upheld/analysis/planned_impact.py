@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.units import HOUR, to_datetime
 from upheld.analysis.topology import Standing, Topology
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, Window
+from upheld.maintenance.window import overlap
 
 MORNING = 12 * HOUR
 """A night goes from noon to noon."""
@@ -60,18 +61,18 @@ def pairs_taken(
     told, nor what another work has no part in."""
     if not topology.has_redundancy:
         return []
-    alone = _lost_during(topology, work.services, (), work.start, work.end)
+    alone = _lost_during(topology, work.services, (), work.spans)
     found = list(_together(alone))
     for other in others:
-        start, end = max(work.start, other.start), min(work.end, other.end)
-        if other.id == work.id or start >= end:
+        common = overlap(work.spans, other.spans)
+        if other.id == work.id or not common:
             continue
-        both = _lost_during(topology, [*work.services, *other.services], (), start, end)
-        either = alone | _lost_during(topology, other.services, (), start, end)
+        both = _lost_during(topology, [*work.services, *other.services], (), common)
+        either = alone | _lost_during(topology, other.services, (), common)
         found += _together(both - either, work=other.id)
     known = [name for name in down if name in topology.nodes and name not in work.services]
     if known:
-        with_down = _lost_during(topology, work.services, known, work.start, work.end) - alone
+        with_down = _lost_during(topology, work.services, known, work.spans) - alone
         reach = {name: topology.at(work.start).hit_by([name]).hit for name in known}
         for pair in _together(with_down):
             guilty = [name for name in known if not reach[name].isdisjoint(pair.members)]
@@ -80,9 +81,9 @@ def pairs_taken(
 
 
 def _lost_during(
-    topology: Topology, failed: Collection[str], down: Collection[str], start: int, end: int
+    topology: Topology, failed: Collection[str], down: Collection[str], spans: Iterable[Window]
 ) -> frozenset[Redundancy]:
-    lost = (_lost(standing, failed, down) for standing in topology.during(start, end))
+    lost = (_lost(standing, failed, down) for span in spans for standing in topology.during(*span))
     return frozenset[Redundancy]().union(*lost)
 
 
@@ -145,8 +146,8 @@ def same_night(
 
 
 def _share_a_night(work: Maintenance, other: Maintenance, zone: ZoneInfo) -> bool:
-    ours, theirs = (nights_of(one.start, one.end, zone) for one in (work, other))
-    return ours.start < theirs.stop and theirs.start < ours.stop
+    ours, theirs = ([nights_of(*span, zone) for span in one.spans] for one in (work, other))
+    return any(a.start < b.stop and b.start < a.stop for a in ours for b in theirs)
 
 
 def freezes(portfolio: Portfolio, hit: Iterable[Agreement]) -> list[Frozen]:
@@ -156,6 +157,6 @@ def freezes(portfolio: Portfolio, hit: Iterable[Agreement]) -> list[Frozen]:
     return own + [Frozen(*one.span(a.time_zone), one.reason, a.id) for a in hit for one in a.freeze]
 
 
-def in_freeze(found: Sequence[Frozen], start: int, end: int) -> list[Frozen]:
-    """Those into which [start, end) falls."""
-    return [one for one in found if one.start < end and start < one.end]
+def in_freeze(found: Sequence[Frozen], spans: Sequence[Window]) -> list[Frozen]:
+    """Those into which one of the windows falls."""
+    return [one for one in found if any(one.start < end and start < one.end for start, end in spans)]

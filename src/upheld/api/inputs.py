@@ -11,6 +11,8 @@ from upheld.agreements.model import Portfolio
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.topology import Topology
 from upheld.api.problems import Problem, field_problem
+from upheld.maintenance.model import Window as Span
+from upheld.maintenance.window import MOST
 from upheld.readers.bodies import media_type
 from upheld.readers.body_faults import WrongContentType
 from upheld.readers.kept import NUL, nul_at
@@ -52,10 +54,44 @@ class Window(Input):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.end <= self.start:
-            found = f"{format_instant(self.end)} is not after {format_instant(self.start)}"
-            raise PydanticCustomError("order", "must be later than start: {found}", {"field": "end", "found": found})
+        _check_order(self.start, self.end)
         return self
+
+
+class Windows(Input):
+    """When a work is: [`start`, `end`), or several `windows` that lie apart."""
+
+    start: Instant | None = None
+    end: Instant | None = None
+    windows: Annotated[tuple[Window, ...], Field(min_length=1, max_length=MOST)] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        given = {name: at for name, at in (("start", self.start), ("end", self.end)) if at is not None}
+        if self.windows:
+            if given:
+                raise PydanticCustomError("twice", "give start and end, or windows", {"field": "windows"})
+            return self
+        for name in ("start", "end"):
+            if name not in given:
+                raise PydanticCustomError("missing", "Field required", {"field": name})
+        _check_order(given["start"], given["end"])
+        return self
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Every window as (start, end)."""
+        if self.windows:
+            return tuple((one.start, one.end) for one in self.windows)
+        assert self.start is not None, "as was checked"
+        assert self.end is not None, "as was checked"
+        return ((self.start, self.end),)
+
+
+def _check_order(start: int, end: int) -> None:
+    if end <= start:
+        found = f"{format_instant(end)} is not after {format_instant(start)}"
+        raise PydanticCustomError("order", "must be later than start: {found}", {"field": "end", "found": found})
 
 
 def asking(request: Request) -> Caller:

@@ -10,17 +10,17 @@ from pydantic import Field
 from upheld import work_life
 from upheld.agreements.units import DAY
 from upheld.analysis.better_slot import Wanted
-from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, check_touched, json_body
+from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, Windows, check_touched, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance, is_same_plan
-from upheld.maintenance.window import FURTHEST, change_fault, window_fault
+from upheld.maintenance.window import FURTHEST, MOST, change_fault, planned_in, windows_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
 from upheld.reports.work_preview import preview_document
 
 
-class MaintenanceInput(Window):
+class MaintenanceInput(Windows):
     """A planned work. With an `id` of the caller's own, sending it twice plans it once."""
 
     title: Annotated[Text, Field(min_length=1, max_length=200)]
@@ -51,22 +51,25 @@ class SearchInput(Input):
         return Wanted(end - start, earliest, latest, (opens, closes))
 
 
-class PreviewInput(Window):
+class PreviewInput(Windows):
     """A work that is thought of: with the `id` of one that is planned, as if that was planned anew. `limit`: how many
     agreements, and customers, are listed, the dearest first; the sums are of all. `search: null` looks for no better
-    window."""
+    window; nor is one looked for where there are several."""
 
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
+    emergency: bool = False
     id: Name | None = None
     limit: Annotated[int, Field(ge=0, le=10_000)] = 100
     search: SearchInput | None = SearchInput()
 
 
 class MaintenanceChange(Input):
-    """What becomes otherwise of a planned work; what is not given stays."""
+    """What becomes otherwise of a planned work; what is not given stays. `windows` take the place of all that it has,
+    and so do `start` and `end`."""
 
     start: Instant | None = None
     end: Instant | None = None
+    windows: Annotated[tuple[Window, ...], Field(min_length=1, max_length=MOST)] | None = None
     title: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)] | None = None
     approved_by: Name | None = None
@@ -115,7 +118,7 @@ def router(application: Application) -> APIRouter:
                 what = "was cancelled" if known.state == "cancelled" else "is another work"
                 raise Problem(409, f"id: {work.id!r} {what}; give a new id")
             response.status_code = 200
-        elif (fault := window_fault(work.start, work.end, work.planned_at)) is not None:
+        elif (fault := windows_fault(wanted.spans, work.planned_at)) is not None:
             raise field_problem(*fault)
         notices = process.plan_maintenance(caller.tenant, work)
         response.headers["Location"] = f"/v1/maintenance/{work.id}"
@@ -132,10 +135,17 @@ def router(application: Application) -> APIRouter:
         earned and if it is not; and better windows. Nothing is kept, and nobody is told."""
         check_touched(process.topology(caller.tenant), wanted.services)
         now = application.clock.now()
-        if (fault := window_fault(wanted.start, wanted.end, now)) is not None:
+        if (fault := windows_fault(wanted.spans, now)) is not None:
             raise field_problem(*fault)
-        services = tuple(dict.fromkeys(wanted.services))
-        work = Maintenance(wanted.id or "", "", wanted.start, wanted.end, services, "", now)
+        work = Maintenance(
+            id=wanted.id or "",
+            title="",
+            services=tuple(dict.fromkeys(wanted.services)),
+            approved_by="",
+            planned_at=now,
+            emergency=wanted.emergency,
+            **planned_in(wanted.spans),
+        )
         search = None if wanted.search is None else wanted.search.wanted(work.start, work.end, now)
         return preview_document(process.preview_maintenance(caller.tenant, work, search), wanted.limit)
 
@@ -162,7 +172,13 @@ def router(application: Application) -> APIRouter:
         """Changes a work that is neither over nor cancelled, and tells whom that concerns; the answer holds those
         notices. A work that has begun keeps its start. The same again changes nothing."""
         known = known_work(caller.tenant, maintenance_id)
-        given = {name: value for name, value in wanted if value is not None}
+        given = {name: value for name, value in wanted if value is not None and name != "windows"}
+        if wanted.windows is not None and not {"start", "end"}.isdisjoint(given):
+            raise field_problem("windows", "give start and end, or windows")
+        if wanted.windows:
+            given |= planned_in((one.start, one.end) for one in wanted.windows)
+        elif not {"start", "end"}.isdisjoint(given):
+            given["windows"] = ()
         if wanted.services is not None:
             check_touched(process.topology(caller.tenant), wanted.services)
             given["services"] = tuple(dict.fromkeys(wanted.services))
@@ -212,11 +228,10 @@ def _work(wanted: MaintenanceInput, now: int) -> Maintenance:
     return Maintenance(
         id=wanted.id or f"M-{secrets.token_hex(5).upper()}",
         title=wanted.title,
-        start=wanted.start,
-        end=wanted.end,
         services=tuple(dict.fromkeys(wanted.services)),
         approved_by=wanted.approved_by,
         planned_at=now,
         description=wanted.description,
         emergency=wanted.emergency,
+        **planned_in(wanted.spans),
     )

@@ -53,6 +53,7 @@ class AnswerInput(Input):
     circuits: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=1000, default_factory=dict)]
     services: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     title: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    emergency: bool = False
 
 
 def router(application: Application) -> APIRouter:
@@ -139,7 +140,7 @@ def _answer(said: AnswerInput, window: NoticedWindow) -> Answer:
     start, end = said.start, said.end
     if said.zone is not None:
         start, end = _in_zone(window, said.zone, start), _in_zone(window, said.zone, end, "end")
-    return Answer(said.accept, said.reason, start, end, said.circuits, said.services, said.title)
+    return Answer(said.accept, said.reason, start, end, said.circuits, said.services, said.title, said.emergency)
 
 
 def _in_zone(window: NoticedWindow, zone: ZoneInfo, given: int | None, name: str = "start") -> int | None:

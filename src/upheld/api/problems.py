@@ -116,6 +116,6 @@ def _named(error: Mapping[str, Any]) -> dict[str, str]:
     """A validation error as {in, field, message}. What was found is left out: it may be long, or a secret."""
     place: Sequence[Any] = error["loc"]
     context = error.get("ctx", {})
-    field = context["field"] if "field" in context else ".".join(map(str, place[1:]))
+    field = ".".join(map(str, [*place[1:], *([context["field"]] if "field" in context else [])]))
     message = error["msg"].removeprefix("Value error, ")
     return {"in": str(place[0]) if place else "body", "field": str(field)[:200], "message": message[:1000]}

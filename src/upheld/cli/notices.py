@@ -133,6 +133,7 @@ def answer(
         list[str] | None, typer.Option(help="A service or resource that is taken down, whatever circuits are named.")
     ] = None,
     title: Annotated[str, typer.Option(help="What is done, as the customer reads it.")] = "",
+    emergency: Annotated[bool, typer.Option("--emergency", help="It cannot wait: terms for emergency work.")] = False,
     url: ServerUrl = DEFAULT_URL,
 ) -> None:
     """Answer a question about a notice of planned work: accept it, perhaps corrected, or refuse it with a reason."""
@@ -144,7 +145,15 @@ def answer(
         if not is_there or not name:
             raise typer.BadParameter(f"write CIRCUIT=resource; it is {one!r}", param_hint="--circuit")
         circuits.setdefault(name, []).extend([node] if node else [])
-    said = {"start": start, "end": end, "zone": zone, "reason": refuse, "title": title, "circuits": circuits}
+    said = {
+        "start": start,
+        "end": end,
+        "zone": zone,
+        "reason": refuse,
+        "title": title,
+        "circuits": circuits,
+        "emergency": emergency,
+    }
     body = {"accept": accept, "services": service or [], **{name: value for name, value in said.items() if value}}
     after = ask("POST", url, key, f"/v1/maintenance/questions/{quote(question, safe='')}", json=body)
     typer.echo(_line_of(after))

@@ -132,8 +132,8 @@ def apply(
 @maintenance.command("add")
 def add_maintenance(
     title: Annotated[str, typer.Option(help="What is done, as the customer reads it.")],
-    start: Annotated[str, typer.Option(help="Start of the window, RFC 3339 with its zone.")],
-    end: Annotated[str, typer.Option(help="End of the window, RFC 3339 with its zone.")],
+    start: Annotated[list[str], typer.Option(help="Start of the window, RFC 3339 with its zone; one for each window.")],
+    end: Annotated[list[str], typer.Option(help="End of the window; as many as there are starts.")],
     service: Annotated[list[str], typer.Option(help="An affected service or resource; may be given several times.")],
     approved_by: Annotated[str, typer.Option(help="Who let the work happen.")],
     key: ServerKey,
@@ -147,8 +147,7 @@ def add_maintenance(
     """Announce a planned work to every customer that it hits."""
     work = {
         "title": title,
-        "start": start,
-        "end": end,
+        **windows_of(start, end),
         "services": service,
         "approved_by": approved_by,
         "description": description,
@@ -159,6 +158,15 @@ def add_maintenance(
     _print_work(answer)
     if not answer["notices"]:
         typer.echo("  no agreement in force is hit by it: nobody is told")
+
+
+def windows_of(starts: list[str], ends: list[str]) -> dict[str, Any]:
+    """The n-th start with the n-th end, as the API takes them. Ends the command where one has no other."""
+    if len(starts) != len(ends):
+        refuse(f"--start is given {len(starts)} times, and --end {len(ends)}: each window has one of both")
+    if len(starts) == 1:
+        return {"start": starts[0], "end": ends[0]}
+    return {"windows": [{"start": start, "end": end} for start, end in zip(starts, ends, strict=True)]}
 
 
 def _print_work(answer: dict[str, Any]) -> None:
@@ -184,8 +192,10 @@ def change_maintenance(
     work_id: Annotated[str, typer.Argument(help="The work's id.")],
     key: ServerKey,
     title: Annotated[str | None, typer.Option(help="What is done, as the customer reads it.")] = None,
-    start: Annotated[str | None, typer.Option(help="Start of the window, RFC 3339 with its zone.")] = None,
-    end: Annotated[str | None, typer.Option(help="End of the window, RFC 3339 with its zone.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option(help="Start of the window, RFC 3339 with its zone; one for each window.")
+    ] = None,
+    end: Annotated[list[str] | None, typer.Option(help="End of the window; as many as there are starts.")] = None,
     service: Annotated[
         list[str] | None, typer.Option(help="What it affects instead; may be given several times.")
     ] = None,
@@ -194,10 +204,12 @@ def change_maintenance(
     url: ServerUrl = DEFAULT_URL,
 ) -> None:
     """Change a planned work: whoever it concerns is told what it was and what it is. What is not given stays."""
+    starts, ends = start or [], end or []
+    alone = len(starts) + len(ends) == 1
     given = {
         "title": title,
-        "start": start,
-        "end": end,
+        **({"start": starts[0] if starts else None, "end": ends[0] if ends else None} if alone else {}),
+        **(windows_of(starts, ends) if len(starts) + len(ends) > 1 else {}),
         "services": service or None,
         "approved_by": approved_by,
         "description": description,

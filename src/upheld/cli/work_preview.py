@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask, windows_of
 from upheld.cli.terminal import instant
 
 EXAMPLE = (
@@ -19,8 +19,8 @@ class Format(StrEnum):
 
 
 def preview(
-    start: Annotated[str, typer.Option(help="Start of the window, RFC 3339 with its zone.")],
-    end: Annotated[str, typer.Option(help="End of the window, RFC 3339 with its zone.")],
+    start: Annotated[list[str], typer.Option(help="Start of the window, RFC 3339 with its zone; one for each window.")],
+    end: Annotated[list[str], typer.Option(help="End of the window; as many as there are starts.")],
     service: Annotated[list[str], typer.Option(help="An affected service or resource; may be given several times.")],
     key: ServerKey,
     earliest: Annotated[
@@ -31,6 +31,7 @@ def preview(
         str | None,
         typer.Option(help="... that ends by this instant [default: four weeks after END].", show_default=False),
     ] = None,
+    emergency: Annotated[bool, typer.Option("--emergency", help="It cannot wait: terms for emergency work.")] = False,
     hours: Annotated[str, typer.Option(help="Hours preferred for work, in each agreement's zone.")] = "22:00-06:00",
     limit: Annotated[int, typer.Option(help="How many agreements are listed, the dearest first.", min=0)] = 100,
     output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
@@ -40,12 +41,19 @@ def preview(
     what it would cost under each agreement if its window counts as excluded and if it does not, and which windows would
     be better. Nobody is told.
     """
-    instant("--start", start)
-    instant("--end", end)
+    for name, given in (("--start", start), ("--end", end)):
+        for text in given:
+            instant(name, text)
     instant("--earliest", earliest)
     instant("--latest", latest)
     search = {"earliest": earliest, "latest": latest, "hours": hours}
-    wanted = {"start": start, "end": end, "services": service, "limit": limit, "search": search}
+    wanted = {
+        **windows_of(start, end),
+        "services": service,
+        "emergency": emergency,
+        "limit": limit,
+        "search": search,
+    }
     answer = ask("POST", url, key, "/v1/maintenance/preview", json=wanted)
     if output_format is Format.JSON:
         import json

@@ -32,39 +32,47 @@ def calendar_entry(
     services_hit: Sequence[str],
     at: int,
     words: EntryWords,
+    told_before: int = 1,
 ) -> str:
-    """The work as one agreement's customer sees it: METHOD:PUBLISH, or METHOD:CANCEL for a cancelled work.
+    """The work as one agreement's customer sees it, an event for each of its windows: METHOD:PUBLISH, or METHOD:CANCEL
+    for a cancelled work.
 
-    Times are UTC; `at` (microseconds) becomes DTSTAMP. The UID is the same for every notice of the work under the
-    agreement and SEQUENCE grows with `maintenance.sequence`, so that a calendar moves or removes the entry it has. The
-    X-MAINTNOTE fields follow https://github.com/jda/maintnote-std; how hard the work hits is not known to
-    the plan, so the impact is stated as the worst, OUTAGE."""
+    Times are UTC; `at` (microseconds) becomes DTSTAMP. The UID of the n-th window is the same for every notice of the
+    work under the agreement and SEQUENCE grows with `maintenance.sequence`, so that a calendar moves or removes the
+    entry it has. `told_before` is how many windows the work had as it was told before: what it has no more is taken
+    out by an event that is cancelled. As METHOD:CANCEL may name one UID only (RFC 5546, 3.2.5), several events are
+    published as cancelled. The X-MAINTNOTE fields follow https://github.com/jda/maintnote-std; how hard the work hits
+    is not known to the plan, so the impact is stated as the worst, OUTAGE."""
+    spans = maintenance.spans
+    gone = [spans[-1]] * (told_before - len(spans))
     cancelled = maintenance.state == "cancelled"
     calendar = Calendar()
     calendar.add("prodid", "-//Upheld//Planned maintenance//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
-    event = Event()
-    event.add("uid", entry_uid(maintenance, agreement, provider))
-    event.add("sequence", maintenance.sequence)
-    event.add("dtstamp", to_datetime(at).replace(microsecond=0))
-    event.add("dtstart", to_datetime(maintenance.start).replace(microsecond=0))
-    event.add("dtend", to_datetime(maintenance.end).replace(microsecond=0))
-    event.add("summary", words.summary, parameters={"LANGUAGE": words.language})
-    event.add("description", words.description, parameters={"LANGUAGE": words.language})
-    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
-    event.add("transp", "TRANSPARENT")
-    event.add("categories", ["MAINTENANCE"])
-    event.add("organizer", _organizer(provider))
-    event.add("x-maintnote-provider", vText(provider.id if provider else "provider"))
-    event.add("x-maintnote-account", vText(agreement.customer))
-    event.add("x-maintnote-maintenance-id", vText(maintenance.id))
-    for service in services_hit:
-        event.add("x-maintnote-object-id", vText(service))
-    event.add("x-maintnote-impact", vText("OUTAGE"))
-    event.add("x-maintnote-status", vText("CANCELLED" if cancelled else "CONFIRMED"))
-    calendar.add_component(event)
+    calendar.add("method", "CANCEL" if cancelled and len(spans) == 1 and not gone else "PUBLISH")
+    for number, (start, end) in enumerate([*spans, *gone], 1):
+        event = Event()
+        event.add("uid", entry_uid(maintenance, agreement, provider, number))
+        event.add("sequence", maintenance.sequence)
+        event.add("dtstamp", to_datetime(at).replace(microsecond=0))
+        event.add("dtstart", to_datetime(start).replace(microsecond=0))
+        event.add("dtend", to_datetime(end).replace(microsecond=0))
+        event.add("summary", words.summary, parameters={"LANGUAGE": words.language})
+        event.add("description", words.description, parameters={"LANGUAGE": words.language})
+        status = "CANCELLED" if cancelled or number > len(spans) else "CONFIRMED"
+        event.add("status", status)
+        event.add("transp", "TRANSPARENT")
+        event.add("categories", ["MAINTENANCE"])
+        event.add("organizer", _organizer(provider))
+        event.add("x-maintnote-provider", vText(provider.id if provider else "provider"))
+        event.add("x-maintnote-account", vText(agreement.customer))
+        event.add("x-maintnote-maintenance-id", vText(maintenance.id))
+        for service in services_hit:
+            event.add("x-maintnote-object-id", vText(service))
+        event.add("x-maintnote-impact", vText("OUTAGE"))
+        event.add("x-maintnote-status", vText(status))
+        calendar.add_component(event)
     return "".join(_folded(str(line)) for line in calendar.content_lines() if line)
 
 
@@ -74,9 +82,10 @@ def _folded(line: str) -> str:
     return Contentlines([Contentline(line)]).to_ical().decode()  # type: ignore[no-untyped-call, no-any-return]
 
 
-def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None) -> str:
-    """Globally unique, and the same for the whole life of the work under the agreement."""
-    return str(uuid5(NAMESPACE_URL, f"upheld:{provider.id if provider else ''}/{agreement.id}/{maintenance.id}"))
+def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None, number: int = 1) -> str:
+    """Globally unique, and the same for the whole life of the work's `number`-th window under the agreement."""
+    name = f"upheld:{provider.id if provider else ''}/{agreement.id}/{maintenance.id}"
+    return str(uuid5(NAMESPACE_URL, name if number == 1 else f"{name}/{number}"))
 
 
 def _organizer(provider: Party | None) -> vCalAddress | vUri:

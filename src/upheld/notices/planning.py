@@ -92,7 +92,7 @@ def plan_maintenance_notices(
     promise = agreement.notices.maintenance
     terms = promise.terms_for(maintenance.emergency) if promise is not None else None
     named = roles if roles is not None else terms.to if terms is not None else ()
-    entries: dict[str, str] = {}
+    entries: dict[tuple[str, int], str] = {}
     notices: list[Notice] = []
     for role, number, contact, wanted in contacts_at(named, customer, provider, at):
         was = None if wanted is None else earlier.told.get(wanted.place[1])
@@ -111,10 +111,13 @@ def plan_maintenance_notices(
             maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released
         )
         if told_as in (*ANNOUNCING, "maintenance_reminder"):
-            if reader.language not in entries:
+            entry = reader.language, 1 if was is None else len(was.windows)
+            if entry not in entries:
                 words = entry_words(context)
-                entries[reader.language] = calendar_entry(maintenance, agreement, provider, services_hit, at, words)
-            common["calendar"] = entries[reader.language]
+                entries[entry] = calendar_entry(
+                    maintenance, agreement, provider, services_hit, at, words, told_before=entry[1]
+                )
+            common["calendar"] = entries[entry]
         data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
         if was is not None:
             data["was"] = was.document()

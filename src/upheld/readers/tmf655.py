@@ -130,7 +130,7 @@ def read_change(known: Maintenance, shown: str, body: bytes, nodes: Collection[s
     return wanted
 
 
-_PLANNED = {"start": "plannedStartTime", "end": "plannedEndTime"}
+_PLANNED = {"start": "plannedStartTime", "end": "plannedEndTime", "windows": "plannedStartTime"}
 
 
 def _attributes(body: bytes) -> tuple[dict[str, Any], Attributes]:

@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Name
 from upheld.agreements.units import parse_instant
-from upheld.maintenance.model import Maintenance
-from upheld.maintenance.window import window_fault
+from upheld.maintenance.model import Maintenance, Window
+from upheld.maintenance.window import MOST, planned_in, windows_fault
 from upheld.readers.columns import column_faults
 from upheld.readers.faults import Fault, Findings, InputError, did_you_mean
 from upheld.readers.validation import validate_record
@@ -25,26 +25,43 @@ def _names(text: object) -> object:
     return [name.strip() for name in text.split(BETWEEN) if name.strip()] if isinstance(text, str) else text
 
 
+def _instants(text: object) -> object:
+    names = _names(text)
+    return [parse_instant(name) for name in names] if isinstance(names, list) else names
+
+
+Instants = Annotated[list[int], BeforeValidator(_instants), Field(min_length=1, max_length=MOST)]
+
+
 class WorkLine(Document):
-    """A work as a user writes it. The `id` is the caller's own: with it, a file sent twice plans each work once."""
+    """A work as a user writes it. The `id` is the caller's own: with it, a file sent twice plans each work once. The
+    n-th `start` and the n-th `end` are the n-th window's."""
 
     id: Name
     title: Annotated[str, Field(min_length=1, max_length=200)]
-    start: Annotated[int, BeforeValidator(parse_instant)]
-    end: Annotated[int, BeforeValidator(parse_instant)]
+    start: Instants
+    end: Instants
     services: Annotated[list[Name], BeforeValidator(_names), Field(min_length=1)]
     approved_by: Name
     description: Annotated[str, Field(max_length=10_000)] = ""
+    emergency: bool = False
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.end <= self.start:
+        if len(self.end) != len(self.start):
+            raise ValueError(f"end: holds {len(self.end)} instants, and start {len(self.start)}: one of each a window")
+        if any(end <= start for start, end in self.spans):
             raise ValueError("end: must be later than start")
         return self
 
+    @property
+    def spans(self) -> list[Window]:
+        """The windows."""
+        return list(zip(self.start, self.end, strict=True))
+
 
 COLUMNS = tuple(WorkLine.model_fields)
-_NEEDED = tuple(name for name in COLUMNS if name != "description")
+_NEEDED = tuple(name for name, field in WorkLine.model_fields.items() if field.is_required())
 
 
 def read_works(text: str, name: str, nodes: Collection[str], known: Collection[str], now: int) -> list[Maintenance]:
@@ -73,14 +90,14 @@ def read_works(text: str, name: str, nodes: Collection[str], known: Collection[s
                 continue
             findings.add(*(fault(field, said) for field, said in _faults(line, nodes, found, known, now)))
             found[line.id] = Maintenance(
-                line.id,
-                line.title,
-                line.start,
-                line.end,
-                tuple(dict.fromkeys(line.services)),
-                line.approved_by,
-                now,
-                line.description,
+                id=line.id,
+                title=line.title,
+                services=tuple(dict.fromkeys(line.services)),
+                approved_by=line.approved_by,
+                planned_at=now,
+                description=line.description,
+                emergency=line.emergency,
+                **planned_in(line.spans),
             )
     except csv.Error as error:
         raise InputError([Fault(name, rows.line_num, "", f"is not a CSV line: {error}")]) from None
@@ -102,6 +119,6 @@ def _faults(
         faults.append(("id", f"{line.id!r} stands twice"))
     if len(before) >= MOST_WORKS:
         faults.append(("", f"a file has at most {MOST_WORKS:,} works"))
-    if line.id not in known and (fault := window_fault(line.start, line.end, now)) is not None:
-        faults.append(fault)
+    if line.id not in known and (fault := windows_fault(line.spans, now)) is not None:
+        faults.append((fault[0].replace("windows", "start"), fault[1]))
     return faults

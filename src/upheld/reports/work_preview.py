@@ -22,6 +22,7 @@ def preview_document(preview: Preview, limit: int) -> dict[str, Any]:
     return {
         "start": format_instant(preview.work.start),
         "end": format_instant(preview.work.end),
+        "windows": [{"start": format_instant(start), "end": format_instant(end)} for start, end in preview.work.spans],
         "services": list(preview.work.services),
         "as_of": format_instant(preview.as_of),
         "impact": reach_document(preview.topology, preview.impact),

@@ -89,6 +89,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         title: Words = "",
         services: Words = "",
         reason: Words = "",
+        emergency: Words = "",
         node: Annotated[tuple[str, ...], Form()] = (),
         none_of_ours: Annotated[tuple[str, ...], Form()] = (),
     ) -> Response:
@@ -98,7 +99,15 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             window = t.noticed(window_id)
         if window is None:
             raise HTTPException(404, "There is no such notice.")
-        given = {"start": start, "end": end, "zone": zone, "title": title, "services": services, "reason": reason}
+        given = {
+            "start": start,
+            "end": end,
+            "zone": zone,
+            "title": title,
+            "services": services,
+            "reason": reason,
+            "emergency": emergency,
+        }
         values = {name: text.strip() for name, text in given.items()}
         filled = Filled(window_id, values, node, frozenset(none_of_ours), accepts=step == "accept")
         try:
@@ -127,7 +136,16 @@ def _answer(filled: Filled, window: NoticedWindow) -> Answer:
         if (nodes or is_none) and nodes != circuit["nodes"]:
             circuits[circuit["circuit_id"]] = nodes
     start, end = (_instant(filled, window, name) for name in ("start", "end"))
-    return Answer(True, values["reason"], start, end, circuits, tuple(_names(values["services"])), values["title"])
+    return Answer(
+        True,
+        values["reason"],
+        start,
+        end,
+        circuits,
+        tuple(_names(values["services"])),
+        values["title"],
+        bool(values["emergency"]),
+    )
 
 
 def _instant(filled: Filled, window: NoticedWindow, name: str) -> int | None:

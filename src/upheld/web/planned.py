@@ -12,7 +12,7 @@ from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant, to_datetime, to_microseconds
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Announcement, Maintenance
-from upheld.maintenance.window import change_fault, window_fault
+from upheld.maintenance.window import change_fault, planned_in, windows_fault
 from upheld.notices.model import ANNOUNCING, Notice
 from upheld.ports import Transaction
 from upheld.web.words import sentence
@@ -22,6 +22,9 @@ LISTED = 300
 LONGEST_LINE = 200
 LONGEST_TEXT = 2_000
 _OWN_ID = re.compile(r"M-[0-9A-F]{10}")
+EXAMPLE = "2026-06-11 22:00 to 2026-06-12 02:00"
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d) *(?:to|-|–) *(\d{4}-\d\d-\d\d[ T]\d\d:\d\d)")
+_TIMES = {"start", "end", "windows", "zone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,40 +125,61 @@ def read_form(
     description = "\n".join(values["description"].splitlines())
     if len(description) > LONGEST_TEXT or not description.replace("\n", "").isprintable():
         faults["description"] = f"Use at most {LONGEST_TEXT:,} printable characters."
-    start, end = instant_of(values, "start", faults), instant_of(values, "end", faults)
-    if start is not None and end is not None and end <= start:
-        typed = f"{values['end']} is not after {values['start']}".replace("T", " ")
-        faults["end"] = f"The end must be later than the start: {typed}."
-    elif start is not None and end is not None and (fault := window_fault(start, end, now)) is not None:
+    spans = _spans(values, faults)
+    if spans and not faults.keys() & _TIMES and (fault := windows_fault(spans, now)) is not None:
         faults[fault[0]] = f"{sentence(fault[1])}."
     chosen = tuple(sorted(set(services)))
     if not chosen:
         faults["services"] = "Choose at least one service."
     elif unknown := sorted(set(chosen) - topology.nodes.keys()):
         faults["services"] = f"{unknown[0]} is neither a service of an agreement nor a resource."
-    if faults or start is None or end is None:
+    if faults:
         return Form(values, chosen, faults)
     wanted = Maintenance(
         id=known.id if known else values["id"] if _OWN_ID.fullmatch(values["id"]) else new_id(),
         title=values["title"],
-        start=start,
-        end=end,
         services=chosen,
         approved_by=values["approved_by"],
         planned_at=now,
         description=description,
-        emergency=known is not None and known.emergency,
+        emergency=known.emergency if known is not None else bool(values["emergency"]),
+        **planned_in(spans),
     )
     if known is not None and (fault := change_fault(known, wanted, now)) is not None:
         return Form(values, chosen, {fault[0]: f"{sentence(fault[1])}."})
     return wanted
 
 
+def _spans(values: Mapping[str, str], faults: dict[str, str]) -> list[tuple[int, int]]:
+    """The windows that the form describes; what is wrong with one is added to the faults."""
+    found = [_span(values, faults)]
+    for number, line in enumerate(filter(None, map(str.strip, values["windows"].splitlines())), 1):
+        read, own = _LINE.fullmatch(line), dict[str, str]()
+        if read is None:
+            faults["windows"] = f"Line {number} is no window: write it as {EXAMPLE}."
+            break
+        found.append(_span({**values, "start": read[1], "end": read[2]}, own))
+        if own:
+            faults["windows"] = f"Line {number}: {next(iter(own.values()))}"
+    return [span for span in found if span is not None]
+
+
+def _span(values: Mapping[str, str], faults: dict[str, str]) -> tuple[int, int] | None:
+    start, end = instant_of(values, "start", faults), instant_of(values, "end", faults)
+    if start is None or end is None:
+        return None
+    if end <= start:
+        typed = f"{values['end']} is not after {values['start']}".replace("T", " ")
+        faults["end"] = f"The end must be later than the start: {typed}."
+    return start, end
+
+
 def form_for(work: Maintenance) -> Form:
     """The form that changes a work: as it is now, in UTC."""
-    start, end = (to_datetime(instant).strftime("%Y-%m-%dT%H:%M") for instant in (work.start, work.end))
+    (start, end), *others = (tuple(f"{to_datetime(at):%Y-%m-%dT%H:%M}" for at in span) for span in work.spans)
     values = {"title": work.title, "description": work.description, "approved_by": work.approved_by}
-    return Form({**values, "id": work.id, "start": start, "end": end, "zone": "UTC"}, work.services)
+    lines = "\n".join(" to ".join(span).replace("T", " ") for span in others)
+    return Form({**values, "id": work.id, "start": start, "end": end, "windows": lines, "zone": "UTC"}, work.services)
 
 
 def in_window(values: Mapping[str, str], window: str) -> dict[str, str]:

@@ -31,12 +31,24 @@ def _filled(
     description: Annotated[str, Form()] = "",
     start: Annotated[str, Form()] = "",
     end: Annotated[str, Form()] = "",
+    windows: Annotated[str, Form(max_length=10_000)] = "",
     zone: Annotated[str, Form()] = "",
     approved_by: Annotated[str, Form()] = "",
+    emergency: Annotated[str, Form()] = "",
 ) -> dict[str, str]:
     """The fields of the form but the services."""
-    given = {"id": id, "title": title, "description": description, "start": start, "end": end, "zone": zone}
-    return {name: text.strip() for name, text in {**given, "approved_by": approved_by}.items()}
+    given = {
+        "id": id,
+        "title": title,
+        "description": description,
+        "start": start,
+        "end": end,
+        "windows": windows,
+        "zone": zone,
+        "approved_by": approved_by,
+        "emergency": emergency,
+    }
+    return {name: text.strip() for name, text in given.items()}
 
 
 Filled = Annotated[dict[str, str], Depends(_filled)]
