@@ -18,7 +18,7 @@ from upheld.notices.gathering import GATHER
 from upheld.notices.stages import next_attempt
 from upheld.ports import AgendaEntry, Clock, Store
 from upheld.process import Process
-from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, JOINED, REMIND, SEND, TRACE, UPDATE
+from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, JOINED, REMIND, SEND, TRACE, UPDATE, UPDATE_PROBLEM
 from upheld.recorder import Recorder
 from upheld.sending import NoticeSender
 from upheld.step_taking import StepTaker
@@ -59,6 +59,7 @@ class Performer:
             REMIND: self._remind,
             CLOSE: self._close_unanswered,
             UPDATE: self._send_update,
+            UPDATE_PROBLEM: self._update_problem,
             CLOCK: self._run_clock,
             EXAMINE: self._examine,
             JOINED: self._tell_joined,
@@ -147,6 +148,15 @@ class Performer:
     def _send_update(self, entry: AgendaEntry) -> None:
         self._process.command(entry.tenant, entry.data["case"], Update(since=entry.data["since"]))
         self._finish(entry)
+
+    def _update_problem(self, entry: AgendaEntry) -> None:
+        of = entry.data
+        more = self._process.update_some(entry.tenant, of["problem"], Update(of["text"], of["by"]), of["at"])
+        if not more:
+            return self._finish(entry)
+        with self._store.transaction(entry.tenant) as t:
+            t.put_back(entry.id, self._clock.now(), "more cases are to be told of")
+        return None
 
     def _run_clock(self, entry: AgendaEntry) -> None:
         runs = ClockRuns(entry.data["since"], entry.data["due"], entry.data["missed"])

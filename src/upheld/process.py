@@ -29,6 +29,7 @@ from upheld import (
     summing_up,
     telling,
     topologies,
+    updating,
     work_life,
 )
 from upheld.actions.model import ENDED, Action
@@ -46,7 +47,8 @@ from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
-from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, answers, decide
+from upheld.cases.clocks import informed_at
+from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, Update, answers, decide
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.grouping import note_examined
@@ -62,12 +64,13 @@ from upheld.outgoing.claims import Refused, Via
 from upheld.outgoing.happened import of_case
 from upheld.ports import AgendaEntry, Clock, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.pulse import Pulse, Rules, settled
-from upheld.reactions import ARRIVED, TRACE, QuestionLink, reaction
+from upheld.reactions import ARRIVED, TRACE, UPDATE_PROBLEM, QuestionLink, reaction
 from upheld.recorder import Recorder
 from upheld.reports import incident
 from upheld.reports.records import case_document
 from upheld.stating import Stating
 from upheld.telling import ProblemLink
+from upheld.updating import to_update
 
 log = structlog.get_logger()
 ANSWERED_TOGETHER = 100
@@ -448,6 +451,28 @@ class Process:
             current = self._portfolios.newest(t, tenant)
             links = self._question_link(tenant), self._problem_link(tenant)
             return telling.tell(t, problem_id, current, self._clock.now(), *links)
+
+    def update_problem(self, tenant: str, problem_id: str, text: str, by: str) -> int | None:
+        """Puts on the agenda that those whom a problem hits are told how far it is; of how many cases. None where there
+        is no such problem."""
+        now = self._clock.now()
+        with self._store.transaction(tenant) as t:
+            if t.problem(problem_id) is None:
+                return None
+            count = len(to_update(t, problem_id, now))
+            if count:
+                data = {"problem": problem_id, "text": text, "by": by, "at": now}
+                t.schedule(AgendaEntry(f"{UPDATE_PROBLEM}/{problem_id}/{now}", UPDATE_PROBLEM, now, data))
+        return count
+
+    def update_some(self, tenant: str, problem_id: str, update: Update, at: int) -> bool:
+        """Gives the words about a problem, put down at `at`, to some of its cases of which nothing was told since;
+        whether more are left."""
+        with self._store.transaction(tenant, writing=False) as t:
+            waiting = to_update(t, problem_id, at)
+        for case in waiting[: updating.AT_ONCE]:
+            self.command(tenant, case.id, replace(update, since=informed_at(case)))
+        return len(waiting) > updating.AT_ONCE
 
     def sum_up(self, tenant: str, entry: AgendaEntry) -> None:
         """Records a summary that is due, and ends its entry of the agenda."""

@@ -16,7 +16,7 @@ from upheld.notices.planning import plan_case_notices, promised_by
 from upheld.ports import AgendaEntry
 
 SEND, REMIND, CLOSE = "send_notice", "remind_customer", "close_unanswered"
-UPDATE, CLOCK = "send_update", "run_clock"
+UPDATE, UPDATE_PROBLEM, CLOCK = "send_update", "update_problem", "run_clock"
 FETCH = "fetch_file"
 EXAMINE, JOINED = "examine_cases", "tell_joined"
 TOGETHER, SOON = 10 * SECOND, 5 * SECOND

@@ -45,8 +45,8 @@ def tell(
     return t.is_owed(problem_id)
 
 
-def _notice_of(row: Owed) -> tuple[str, str]:
-    return row.party, row.kind
+def _notice_of(row: Owed) -> tuple[str, str, str]:
+    return row.party, row.kind, row.words
 
 
 def _alone(t: Transaction, row: Owed, current: InForce, now: int, case_link: QuestionLink) -> list[Notice]:

@@ -826,6 +826,25 @@ def test_problems_are_listed_with_their_cases(house: House, north: TestClient, s
     is_problem(south.get(f"/v1/problems/{problem.id}"), 404)
 
 
+def test_everyone_whom_a_problem_hits_is_told_how_far_it_is(house: House, north: TestClient, south: TestClient) -> None:
+    outage(north)
+    house.pulse()
+    problem = new_problem("north", Cause("switch-9"), NOW)
+    with house.application.store.transaction(house.tenant("north")) as t:
+        t.save_problem(problem)
+    case, address = north.get("/v1/cases").json()["cases"][0], f"/v1/problems/{problem.id}/update"
+    is_problem(north.post(address, json={"text": "A card is being replaced."}), 409)
+    house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
+    is_problem(north.post(address, json={"text": " "}), 422)
+    is_problem(south.post(address, json={"text": "x"}), 404)
+    told = north.post(address, json={"text": "A card is being replaced."})
+    assert (told.status_code, told.json()) == (202, {"cases": 1})
+    while house.application.performer.keep_time():
+        pass
+    updates = [e["data"] for e in north.get(f"/v1/cases/{case['id']}").json()["events"] if e["type"] == "updated"]
+    assert updates == [{"text": "A card is being replaced.", "by": "test"}]
+
+
 def test_how_well_promises_of_handling_are_kept(house: House, north: TestClient, south: TestClient) -> None:
     outage(north)
     house.pulse()

@@ -118,7 +118,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "notices_counted": (lambda t: t.notices_counted("P-1"), lambda mark: [Happened(JUNE, "violation sent", 1)]),
     "cases_of_problem": (
         lambda t: t.cases_of_problem("P-1"),
-        lambda mark: [replace(a_brief_case(mark), resolution=a_case().resolution)],
+        lambda mark: [replace(a_brief_case(mark), told=a_case(mark).told, resolution=a_case().resolution)],
     ),
     "count_cases": (lambda t: t.count_cases("P-1")[1] or None, lambda mark: 1),
     "is_owed": (lambda t: t.is_owed("P-1"), lambda mark: True),

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 from two_customers import EVERY, SERVICES, SWITCHES, portfolio
 
+from upheld import updating
+from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT
+from upheld.cases.decide import Update
 from upheld.cases.problems import Cause, new_problem, problem_of, shared_causes
 from upheld.notices.links import ProblemQuestion
 
@@ -61,6 +64,55 @@ def test_a_kill_between_recording_and_telling_loses_and_doubles_nothing(hit) -> 
         assert all(n.due_by is not None and n.sent_at is not None and n.sent_at <= n.due_by for n in notices)
         (case,) = [case for case in t.cases() if case.service == "a-2"]
         assert {n.role for n in t.notices_of(case)} == {"customer.noc", "account-manager"}
+
+
+def test_our_words_about_a_problem_reach_each_contact_once_with_their_lines(hit) -> None:
+    hit.minute(*EVERY)
+    hit.gathered()
+    hit.pass_time(MINUTE)
+    (problem,) = hit.problems()
+    before = len(hit.mails())
+    said = "The router is being replaced.\nNext word at 18:00.\n\nWe are <b>sorry</b>.\r\nBcc: x@evil.example"
+    assert hit.process.update_problem(DEFAULT_TENANT, problem.id, said, "Ada") == 5
+    hit.restart()
+    hit.run()
+    hit.gathered()
+    assert len(hit.mails()) == before + 3
+    (mail,) = [m for m in hit.mails("noc@acme.example") if "how far we are" in m["Subject"]]
+    assert "4 services" in mail["Subject"]
+    assert "being replaced.\nNext word at 18:00.\n\nWe are <b>sorry</b>.\nBcc: x@evil.example\n\n" in body(mail)
+    assert mail["Bcc"] is None
+    html = next(p for p in mail.walk() if p.get_content_type() == "text/html").get_payload(decode=True).decode()
+    assert "being replaced.<br>Next word at 18:00.</p>" in html
+    assert "&lt;b&gt;sorry" in html
+    assert sum("being replaced" in body(mail) for mail in hit.mails("noc@bell.example")) == 1
+
+
+def test_words_about_one_case_of_a_problem_stand_apart_from_what_is_told_of_the_others(hit) -> None:
+    hit.minute(*EVERY)
+    hit.gathered()
+    with hit.transaction() as t:
+        cases = {case.service: case.id for case in t.cases()}
+    hit.process.command(DEFAULT_TENANT, cases["a-1"], Update("Its modem is new.", "Ada"))
+    for service in ("a-2", "a-3"):
+        hit.process.command(DEFAULT_TENANT, cases[service], Update())
+    hit.gathered()
+    told = [m for m in hit.mails("noc@acme.example") if "how far we are" in m["Subject"]]
+    assert sorted("Its modem is new." in body(mail) for mail in told) == [False, True]
+
+
+def test_a_problem_that_is_updated_a_part_at_a_time_tells_nobody_twice(hit, monkeypatch) -> None:
+    monkeypatch.setattr(updating, "AT_ONCE", 2)
+    hit.minute(*EVERY)
+    hit.pass_time(MINUTE)
+    (problem,) = hit.problems()
+    hit.process.update_problem(DEFAULT_TENANT, problem.id, "The router is being replaced.", "Ada")
+    at, update = hit.clock.at, Update("The router is being replaced.", "Ada")
+    assert hit.process.update_some(DEFAULT_TENANT, problem.id, update, at)  # and killed before it was put down
+    hit.run()
+    with hit.transaction() as t:
+        told = [[e.data["text"] for e in t.events(case.id) if e.type == "updated"] for case in t.cases()]
+    assert told == [["The router is being replaced."]] * 5
 
 
 def test_a_case_that_came_first_joins_the_problem_that_shows_later(hit) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from upheld.api.cases import UpdateInput
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
@@ -58,6 +59,17 @@ def router(application: Application) -> APIRouter:
                 "timeline": story_document(story(problem, t.parts_of(problem_id), *happened, steps)),
                 "notices": [notice_document(notice) for notice in t.notices(problem_id=problem_id)],
             }
+
+    @routes.post("/problems/{problem_id}/update", status_code=202)
+    def update(caller: Asking, problem_id: Name, told: UpdateInput) -> dict[str, int]:
+        """Tells everyone whom the problem hits how far it is; `cases` is of how many. 409 where none of its cases is
+        open and unsolved."""
+        count = application.process.update_problem(caller.tenant, problem_id, told.text, caller.name)
+        if count is None:
+            raise Problem(404, "there is no problem of that id")
+        if count == 0:
+            raise Problem(409, "none of its cases is in a state for that any more")
+        return {"cases": count}
 
     return routes
 

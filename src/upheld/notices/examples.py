@@ -111,10 +111,10 @@ DESCRIPTION = {
     "es": "Se sustituye la tarjeta de la ranura 4. El tráfico pasa la mayor parte del tiempo por el segundo camino.",
 }
 UPDATE = {
-    "en": "A card is being replaced.",
-    "de": "Eine Karte wird gerade ausgetauscht.",
-    "fr": "Une carte est en cours de remplacement.",
-    "es": "Se está sustituyendo una tarjeta.",
+    "en": "A card is being replaced.\nWe expect to be done by 18:00.",
+    "de": "Eine Karte wird gerade ausgetauscht.\nWir rechnen damit, um 18:00 Uhr fertig zu sein.",
+    "fr": "Une carte est en cours de remplacement.\nNous pensons terminer à 18 h 00.",
+    "es": "Se está sustituyendo una tarjeta.\nPrevemos terminar a las 18:00.",
 }
 
 
@@ -308,8 +308,8 @@ def _of_work(
     return Example(kind, make, (f"{kind}.jinja", "calendar.jinja"))
 
 
-def _of_problem(kind: NoticeKind, role: str) -> Example:
-    """Three services that one problem hits, told to a role."""
+def _of_problem(kind: NoticeKind, role: str, told: Mapping[str, str] | None = None) -> Example:
+    """Three services that one problem hits, told to a role. `told`: as of a case."""
     facts: dict[str, Any] = {"status": "violated", "objective": "availability", "asked": 1}
     facts |= {name: verdict()[name] for name in ("period_start", "version", "final", "attained", "claim_by")}
     facts["answer_by"] = AT + DAY if kind == "question" else None
@@ -333,9 +333,10 @@ def _of_problem(kind: NoticeKind, role: str) -> Example:
 
     def make(language: Language, provider: Party) -> Notice:
         customers = {CUSTOMER.id: in_language(CUSTOMER, language)}
+        words = {} if told is None else {"update": told[language]}
         return gathered_notices(
             problem,
-            rows,
+            [replace(row, facts={**row.facts, **words}) for row in rows],
             customers,
             _sender(language, provider),
             AT,
@@ -449,7 +450,9 @@ def _of_summary(lines: Sequence[Line], cases: Sequence[Case] = (), works: bool =
         planned = [(first, earned), (second, replace(earned, earned=False, services=()))] if works else []
         start, end = instant("2026-05-31T22:00:00Z"), instant("2026-06-30T22:00:00Z")
         customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
-        told = [replace(c, resolution={"cause": UPDATE[language]} if c.resolution else {}) for c in cases]
+        told = [
+            replace(c, resolution={"cause": UPDATE[language].splitlines()[0]} if c.resolution else {}) for c in cases
+        ]
         return plan_summary(Summary(promised, start, end, lines, told, planned), customer, sender, SETTLED)[0]
 
     return Example("summary", make, ("summary.jinja",))
@@ -483,75 +486,79 @@ _GATHERED: tuple[NoticeKind, ...] = (
 
 LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
 
-EXAMPLES: Mapping[str, Example] = {
-    "degradation": _of_case("degradation", case(kind="degradation", verdict=AT_RISK)),
-    "violation": _of_case("violation", case()),
-    "violation-of-latency": _of_case("violation", case(objective="latency", verdict=_SLOW)),
-    "violation-of-requests": _of_case("violation", case(objective="requests", verdict=_FAILED)),
-    "violation-to-account-manager": _of_case("violation", case(), -1),
-    "restoration": _of_case("restoration", case(state="restored", restored_at=RESTORED)),
-    "restoration-of-degradation": _of_case(
-        "restoration", case(kind="degradation", state="restored", restored_at=RESTORED, verdict=AT_RISK)
-    ),
-    "question": _of_case("question", case(state="confirming", restored_at=RESTORED, asked=1)),
-    "reminder": _of_case("reminder", case(state="confirming", restored_at=RESTORED, asked=1)),
-    "restoration-after-a-no": _of_case(
-        "restoration", case(state="restored", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=1)
-    ),
-    "question-after-a-no": _of_case(
-        "question", case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2)
-    ),
-    "reopened": _of_case("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
-    "update": _of_case("update", case(state="acting")),
-    "update-after-a-no": _of_case("update", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
-    "update-in-words": _of_case("update", case(state="acting"), told=UPDATE),
-    "closed": _of_case("closed", case(**_ENDED, outcome="confirmed")),
-    "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", verdict=CREDITED)),
-    "no_data": _of_case("no_data", case(kind="no_data", verdict=MET, findings=SILENT)),
-    "resumed": _of_case(
-        "resumed",
-        case(kind="no_data", verdict=MET, findings=SILENT, state="closed", closed_at=CLOSED, outcome="resumed"),
-    ),
-    "withdrawn": _of_case("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
-    "credit": _of_credits(_due("due", _settled())),
-    "credit-to-claim": _of_credits(_due("claim", _claimable(_settled()))),
-    "credit-claimed": _of_credits(_due("claimed", _claimable(_settled()))),
-    "credit-changed": _of_credits(_due("changed", _settled(credit=Money(Decimal("240.00"), "EUR")))),
-    "credit-withdrawn": _of_credits(_due("withdrawn", _settled(**_KEPT | {"version": 1}))),
-    "credit-of-several": _of_credits(_several),
-    "credit-to-account-manager": _of_credits(_due("due", _settled()), "account-manager"),
-    "restatement": _of_corrections([_settled(**_KEPT)]),
-    "restatement-of-several": _of_corrections([_settled(**_KEPT), _settled(**_KEPT | {"service": "vpn-0043"})]),
-    "restatement-to-account-manager": _of_corrections([_settled(**_KEPT)], "account-manager"),
-    "summary": _of_summary(
-        _a_month(),
-        [case(**_ENDED, outcome="confirmed", resolution={"cause": "a card"}), case(id="case-9b1d")],
-        works=True,
-    ),
-    "summary-all-met": _of_summary([Line(AGREEMENT.promises[0], "vpn-0042", [_settled(**_KEPT)], [])]),
-    "undeliverable": _undeliverable("duty@acme.example"),
-    "undeliverable-anywhere": _undeliverable(None),
-    "digest": _digest(),
-    "maintenance": _of_work("maintenance", work(), work().planned_at),
-    "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
-    "maintenance_released": _of_work(
-        "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z"), released=True
-    ),
-    "maintenance_started": _of_work("maintenance_started", work(started_at=work().start), work().start),
-    "maintenance_over": _of_work("maintenance_over", work(ended_at=work().end), work().end),
-    "maintenance_over-early": _of_work("maintenance_over", work(ended_at=work().end - HOUR), work().end - HOUR),
-    "maintenance_overrun": _of_work("maintenance_overrun", work(overrun_at=work().end), work().end),
-    "maintenance_overrun-to-account-manager": _of_work(
-        "maintenance_overrun", work(overrun_at=work().end), work().end, roles=("account-manager",)
-    ),
-    "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
-    "maintenance_cancelled": _of_work(
-        "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")
-    ),
-} | {
-    f"problem-{kind}-{whom}": _of_problem(kind, role)
-    for kind in _GATHERED
-    for whom, role in (("customer", "customer.noc"), ("provider", "account-manager"))
-    if not (kind in ("no_data", "resumed") and whom == "customer")
-}
+EXAMPLES: Mapping[str, Example] = (
+    {
+        "degradation": _of_case("degradation", case(kind="degradation", verdict=AT_RISK)),
+        "violation": _of_case("violation", case()),
+        "violation-of-latency": _of_case("violation", case(objective="latency", verdict=_SLOW)),
+        "violation-of-requests": _of_case("violation", case(objective="requests", verdict=_FAILED)),
+        "violation-to-account-manager": _of_case("violation", case(), -1),
+        "restoration": _of_case("restoration", case(state="restored", restored_at=RESTORED)),
+        "restoration-of-degradation": _of_case(
+            "restoration", case(kind="degradation", state="restored", restored_at=RESTORED, verdict=AT_RISK)
+        ),
+        "question": _of_case("question", case(state="confirming", restored_at=RESTORED, asked=1)),
+        "reminder": _of_case("reminder", case(state="confirming", restored_at=RESTORED, asked=1)),
+        "restoration-after-a-no": _of_case(
+            "restoration", case(state="restored", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=1)
+        ),
+        "question-after-a-no": _of_case(
+            "question", case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2)
+        ),
+        "reopened": _of_case("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
+        "update": _of_case("update", case(state="acting")),
+        "update-after-a-no": _of_case("update", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
+        "update-in-words": _of_case("update", case(state="acting"), told=UPDATE),
+        "closed": _of_case("closed", case(**_ENDED, outcome="confirmed")),
+        "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", verdict=CREDITED)),
+        "no_data": _of_case("no_data", case(kind="no_data", verdict=MET, findings=SILENT)),
+        "resumed": _of_case(
+            "resumed",
+            case(kind="no_data", verdict=MET, findings=SILENT, state="closed", closed_at=CLOSED, outcome="resumed"),
+        ),
+        "withdrawn": _of_case("withdrawn", case(state="withdrawn", closed_at=CLOSED, outcome="withdrawn", verdict=MET)),
+        "credit": _of_credits(_due("due", _settled())),
+        "credit-to-claim": _of_credits(_due("claim", _claimable(_settled()))),
+        "credit-claimed": _of_credits(_due("claimed", _claimable(_settled()))),
+        "credit-changed": _of_credits(_due("changed", _settled(credit=Money(Decimal("240.00"), "EUR")))),
+        "credit-withdrawn": _of_credits(_due("withdrawn", _settled(**_KEPT | {"version": 1}))),
+        "credit-of-several": _of_credits(_several),
+        "credit-to-account-manager": _of_credits(_due("due", _settled()), "account-manager"),
+        "restatement": _of_corrections([_settled(**_KEPT)]),
+        "restatement-of-several": _of_corrections([_settled(**_KEPT), _settled(**_KEPT | {"service": "vpn-0043"})]),
+        "restatement-to-account-manager": _of_corrections([_settled(**_KEPT)], "account-manager"),
+        "summary": _of_summary(
+            _a_month(),
+            [case(**_ENDED, outcome="confirmed", resolution={"cause": "a card"}), case(id="case-9b1d")],
+            works=True,
+        ),
+        "summary-all-met": _of_summary([Line(AGREEMENT.promises[0], "vpn-0042", [_settled(**_KEPT)], [])]),
+        "undeliverable": _undeliverable("duty@acme.example"),
+        "undeliverable-anywhere": _undeliverable(None),
+        "digest": _digest(),
+        "maintenance": _of_work("maintenance", work(), work().planned_at),
+        "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
+        "maintenance_released": _of_work(
+            "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z"), released=True
+        ),
+        "maintenance_started": _of_work("maintenance_started", work(started_at=work().start), work().start),
+        "maintenance_over": _of_work("maintenance_over", work(ended_at=work().end), work().end),
+        "maintenance_over-early": _of_work("maintenance_over", work(ended_at=work().end - HOUR), work().end - HOUR),
+        "maintenance_overrun": _of_work("maintenance_overrun", work(overrun_at=work().end), work().end),
+        "maintenance_overrun-to-account-manager": _of_work(
+            "maintenance_overrun", work(overrun_at=work().end), work().end, roles=("account-manager",)
+        ),
+        "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
+        "maintenance_cancelled": _of_work(
+            "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")
+        ),
+    }
+    | {
+        f"problem-{kind}-{whom}": _of_problem(kind, role)
+        for kind in _GATHERED
+        for whom, role in (("customer", "customer.noc"), ("provider", "account-manager"))
+        if not (kind in ("no_data", "resumed") and whom == "customer")
+    }
+    | {"problem-update-in-words": _of_problem("update", "customer.noc", UPDATE)}
+)
 """By name; the first of a kind bears the kind's. Each stands in tests/golden/notices/ in every language."""

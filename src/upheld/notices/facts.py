@@ -14,7 +14,7 @@ from upheld.cases.clocks import fixed_by, fixing_since, informed_at
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
-from upheld.notices.formats import Reader, days, figure, one_line, percent
+from upheld.notices.formats import Reader, days, figure, lines, one_line, percent
 from upheld.notices.model import Owed
 from upheld.notices.word_of_works import Word
 
@@ -87,7 +87,7 @@ def case_context(
         "credit_final": bool(verdict.get("final")),
         "credits_promised": objective is not None and bool(objective.credits),
         "measured": case.reopened_at is None,
-        "update": one_line(str(case.told.get("text") or "")),
+        "update": lines(str(case.told.get("text") or "")),
         "next_update": _next_update(case, agreement),
         "fixed_by": fixed_by(agreement, fixing_since(case)),
         "asks_reader": role in agreement.confirmation.to,
@@ -121,6 +121,7 @@ def problem_context(
         "provider": one_line(provider.name) if provider else None,
         "brand": branded(provider, reader),
         "to_customer": to_customer,
+        "update": rows[0].words,
         "services": len({row.facts["service"] for row in rows}),
         "cases": len(rows),
         "credits": _credits(rows),

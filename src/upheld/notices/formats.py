@@ -95,6 +95,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(visible).split())
 
 
+def lines(text: str) -> str:
+    """What a person wrote, with its line ends: each line as `one_line` has it."""
+    return "\n".join(one_line(line) for line in text.strip().splitlines())
+
+
 @lru_cache(4096)
 def moment(instant: int, reader: Reader) -> str:
     """`1 June 2026, 14:03 CEST (UTC+02:00)`; seconds only where there are some."""

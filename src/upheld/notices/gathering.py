@@ -5,6 +5,7 @@ has twenty of them reads one notice that lists them. Where only one case is to b
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from upheld.agreements.contacts import Contact
@@ -14,7 +15,7 @@ from upheld.agreements.units import SECOND
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.notices.facts import problem_context
-from upheld.notices.formats import Reader
+from upheld.notices.formats import Reader, lines
 from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_at, recorded
 from upheld.notices.texts import render_gathered
@@ -43,6 +44,7 @@ def owed_of(
         **{name: case.verdict[name] for name in _OF_VERDICT},
         "asked": case.asked,
         "answer_by": answer_by(kind, agreement, at),
+        **({"update": lines(str(case.told.get("text") or ""))} if kind == "update" else {}),
     }
     found = []
     for party in (case.customer, ""):
@@ -61,10 +63,11 @@ def gathered_notices(
     at: int,
     link: ProblemLink,
 ) -> list[Notice]:
-    """The notices of several rows of one kind that are owed to one party: one for each of its contacts, of all that it
-    is to be told."""
-    kind, party = rows[0].kind, rows[0].party
-    assert all((row.kind, row.party) == (kind, party) for row in rows), "rows of another notice"
+    """The notices of several rows of one kind, and of the same words, that are owed to one party: one for each of its
+    contacts, of all that it is to be told."""
+    kind, party, words = rows[0].kind, rows[0].party, rows[0].words
+    assert all((row.kind, row.party, row.words) == (kind, party, words) for row in rows), "rows of another notice"
+    occasion = f"{kind}-{at}-{sha256(words.encode()).hexdigest()[:8]}" if words else f"{kind}-{at}"
     notices = []
     for (contact, wanted), role, number, theirs in _by_contact(rows, customers, provider, at):
         reader_of = customers.get(party) if party else provider
@@ -73,7 +76,7 @@ def gathered_notices(
         reader = Reader(contact.language, contact.time_zone or reader_of.time_zone)
         context = problem_context(problem, theirs, customers, provider, role, reader, url)
         text = render_gathered(kind, {**context, "listed": theirs[:CASES_LISTED]})
-        key = f"{problem.id}/{kind}-{at}/{party or 'provider'}/{role}/{number}"
+        key = f"{problem.id}/{occasion}/{party or 'provider'}/{role}/{number}"
         due_by = min((row.due_by for row in theirs if row.due_by is not None), default=None)
         common = {
             "customer": party or None,

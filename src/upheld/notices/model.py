@@ -107,6 +107,11 @@ class Owed:
     arrived: int | None = None
     told: int | None = None
 
+    @property
+    def words(self) -> str:
+        """What our people wrote, where that is to be told."""
+        return str(self.facts.get("update", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictNews:

@@ -141,6 +141,7 @@ class Templates:
         del environment.filters["safe"]  # data that is marked as safe would act as markup
         environment.filters["squeeze"] = squeeze
         environment.filters["one_line"] = one_line
+        environment.filters["paragraphs"] = paragraphs
         environment.filters["close_gaps"] = close_gaps
         environment.filters["wordwrap"] = wrap
         for name in ("moment", "span", "spans", "span_utc", "duration", "whole", "money"):
@@ -186,6 +187,11 @@ def squeeze(text: str) -> str:
     HTML stays so."""
     squeezed = _BLANKS.sub(" ", text).strip(" ")
     return Markup(squeezed) if isinstance(text, Markup) else squeezed  # noqa: S704  # was safe before
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """The lines of each paragraph: an empty line ends one."""
+    return [part.splitlines() for part in _GAPS.split(text.strip())]
 
 
 def close_gaps(text: str, line_ends: int = 2) -> str:

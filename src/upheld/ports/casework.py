@@ -90,7 +90,7 @@ class Casework(Protocol):
         minute in which it was recorded, oldest first."""
 
     def cases_of_problem(self, problem_id: str, limit: int = 500, offset: int = 0) -> Sequence[Case]:
-        """Open ones first, then newest first, without their documents but `resolution`."""
+        """Open ones first, then newest first, without their documents but `told` and `resolution`."""
 
     def count_cases(self, problem_id: str) -> tuple[int, int]:
         """How many of its cases are open, and how many there are."""

@@ -169,7 +169,7 @@ def count_customers(connection: Connection, tenant: str, problem_ids: Sequence[s
 
 def cases_of(connection: Connection, tenant: str, problem_id: str, limit: int, offset: int) -> Sequence[Case]:
     c = cases.c
-    query = select(*_BRIEF, c.resolution).where(c.tenant == tenant, c.problem == problem_id)
+    query = select(*_BRIEF, c.told, c.resolution).where(c.tenant == tenant, c.problem == problem_id)
     query = query.order_by(c.is_open.desc(), c.opened_at.desc(), c.id.desc()).limit(limit).offset(offset)
     return [Case(**row) for row in connection.execute(query).mappings()]
 

@@ -115,6 +115,17 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             raise HTTPException(404, "There is no such problem.")
         return site.page(request, "problem.html", visitor, page=found, problem=found.problem)
 
+    @routes.post("/problems/{problem_id}/update")
+    def update_problem(
+        problem_id: str,
+        visitor: Annotated[Visitor, Depends(submit)],
+        text: Annotated[str, Form(min_length=1, max_length=2_000)],
+    ) -> Response:
+        process, by = site.application.process, visitor.caller.key_id
+        if process.update_problem(visitor.tenant, problem_id, text.strip(), by) is None:
+            raise HTTPException(404, "There is no such problem.")
+        return RedirectResponse(f"/problems/{quote(problem_id)}", 303)
+
     @routes.get("/cases/{case_id}")
     def case(request: Request, case_id: str, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
         portfolio = _portfolio(site, visitor)

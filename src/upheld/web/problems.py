@@ -57,6 +57,7 @@ class ProblemPage:
     steps: Sequence[Action]
     told: Mapping[str, Sequence[str]]
     story: Sequence[Told]
+    may_update: bool
 
 
 def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesPage:
@@ -90,7 +91,8 @@ def problem_page(t: Transaction, portfolio: Portfolio | None, problem_id: str, p
         told.setdefault(words.NOTICE_KIND[kind], []).append(f"{count:,} {words.NOTICE_STATE[state].lower()}")
     rows = casework.rows(t, portfolio, cases)
     happened = story(problem, t.parts_of(problem_id), t.problem_story(problem_id), notices, steps)
-    return ProblemPage(problem, still, every, _paged(rows, every, page), steps, told, happened[::-1])
+    may_update = problem.state == "open" and problem.kind != "silence" and still > 0
+    return ProblemPage(problem, still, every, _paged(rows, every, page), steps, told, happened[::-1], may_update)
 
 
 def _paged(rows: Sequence[Row], count: int, page: int) -> Paged:
