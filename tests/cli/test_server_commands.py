@@ -344,6 +344,11 @@ def test_playbooks_are_checked_put_in_force_and_rehearsed_with_a_case(place):
     assert applied.stdout == "playbooks.yaml is in force as version 1\n"
     for command in (checked, applied):
         assert "no playbook has event escalated: when a customer says" in command.stderr
+        assert "deals with credits" not in command.stderr
+    (directory / "mixed.yaml").write_text(PLAYBOOKS + "      - {id: proposal, do: propose_credit}\n")
+    mixed = upheld(place, "playbook", "check", "mixed.yaml")
+    assert mixed.returncode == 0
+    assert "playbook gold deals with credits, so each case of an outage has its steps for itself" in mixed.stderr
     api = httpx.Client(
         base_url=environment["UPHELD_URL"], headers={"Authorization": f"Bearer {environment['UPHELD_KEY']}"}
     )

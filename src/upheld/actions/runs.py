@@ -38,8 +38,12 @@ class Moment:
 def subject_of(playbook: Playbook, moment: Moment) -> str:
     """Whose steps a playbook asks for: the problem's of a case that is one of many, so that all cases of one cause have
     them once; the case's own where it is alone, or where the steps deal with what is owed for it."""
-    alone = any(step.do in CREDIT_KINDS for step in playbook.steps)
-    return moment.case.id if alone else moment.case.problem or moment.case.id
+    return moment.case.id if by_case(playbook) else moment.case.problem or moment.case.id
+
+
+def by_case(playbook: Playbook) -> bool:
+    """Whether each case has a playbook's steps for itself, also where it is one of many."""
+    return any(step.do in CREDIT_KINDS for step in playbook.steps)
 
 
 def matching(playbooks: Playbooks, moment: Moment) -> list[Playbook]:

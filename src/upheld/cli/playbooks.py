@@ -130,9 +130,18 @@ def apply(playbooks: PlaybookFile, key: RequiredKey, url: ServerUrl = DEFAULT_UR
 
 
 def _warn(playbooks: "Playbooks") -> None:
-    """One's own playbooks take the place of the built-in ones, of which one delivers escalations."""
+    """What is allowed and hardly meant. One's own playbooks take the place of the built-in ones, of which one delivers
+    escalations."""
+    from upheld.actions.runs import by_case
+
     if not any("escalated" in one.when.event for one in playbooks.playbooks):
         say("no playbook has event escalated: when a customer says that it is not solved, nobody is called for it")
+    for one in playbooks.playbooks:
+        if by_case(one) and any(step.do in REACHING for step in one.steps):
+            say(
+                f"playbook {one.id} deals with credits, so each case of an outage has its steps for itself, "
+                "with tickets and pages of its own: put the steps about credits into another playbook"
+            )
 
 
 def _asked(key: str | None, url: str, path: str) -> Any:
@@ -168,6 +177,8 @@ def _terms(portfolio: "Portfolio | None", case: "Case", events: "list[Event]") -
     return bare.agreements[0], None
 
 
+REACHING = ("ticket", "escalate", "page", "webhook")
+"""Steps by which somebody outside is told."""
 _BARE = """
 agreements:
   - id: bare
