@@ -36,7 +36,7 @@ from upheld.actions.model import ENDED, Action
 from upheld.actions.playbook import Playbooks
 from upheld.actions.runs import Verb
 from upheld.agreements.model import Agreement, Portfolio
-from upheld.agreements.units import parse_instant
+from upheld.agreements.units import format_instant, parse_instant
 from upheld.analysis.alarms import Report
 from upheld.analysis.better_slot import Wanted
 from upheld.analysis.model import Change
@@ -561,7 +561,7 @@ class Process:
             if case is None:
                 return None
             parties = None if current is None else current.parties(case.agreement, case.opened_at)
-            story = t.events(case_id), t.notices_of(case), t.actions(case_id)
+            story = _verdicts_of(t, case), t.events(case_id), t.notices_of(case), t.actions(case_id)
         agreement, customer = (None, None) if parties is None else (parties.agreement, parties.customer)
         earlier = [past.earlier for past in self.related_to(tenant, case).earlier]
         return incident.report(case, *story, agreement, customer, earlier, self._clock.now())
@@ -694,3 +694,13 @@ def _with_figures_of_now(t: Transaction, case: Case) -> Case:
     period_start = parse_instant(case.verdict["period_start"])
     newest = t.verdict((case.agreement, case.objective, case.service, period_start))
     return case if newest is None else replace(case, verdict=case_document(newest))
+
+
+def _verdicts_of(t: Transaction, case: Case) -> Sequence[dict[str, Any]]:
+    """What the periods that a case is about have come to, the earliest first; a rolling window, and what is kept no
+    more, as the case was told of it."""
+    keys = [(case.agreement, case.objective, case.service, parse_instant(p)) for p in case.periods if p != ROLLING]
+    newest = t.newest(keys)
+    found = {case.verdict["period_start"]: dict(case.verdict)}
+    found |= {format_instant(key[3]): case_document(newest[key]) for key in keys if key in newest}
+    return [found[start] for start in sorted(found)]

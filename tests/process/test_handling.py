@@ -192,12 +192,30 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     with handled.transaction() as t:
         ended, events = handled.case(), t.events(case.id)
     berlin = Party(id="acme", name="Acme", time_zone="Europe/Berlin")
-    there = incident.report(ended, events, (), (), None, berlin, (), handled.clock.at)
+    there = incident.report(ended, [ended.verdict], events, (), (), None, berlin, (), handled.clock.at)
     assert "| 2026-06-01 00:09 CEST | The promise was broken |" in there
     for_customer = report.split("\n---\n")[0]
     assert not re.search(r"\d{2}:\d{2}:\d{2}|\d\.\d{5}|step", for_customer), for_customer
     assert "default/ticket" not in for_customer
     assert handled.process.incident_report(DEFAULT_TENANT, "C-0") is None
+
+
+def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) -> None:
+    handled.clock.ticks = 0
+    case = broken(handled)
+    handled.pass_time(DAY - 10 * MINUTE)
+    handled.deliver(*[0] * 9)
+    assert len(handled.case().periods) == 2
+    report = handled.process.incident_report(DEFAULT_TENANT, case.id)
+    assert report is not None
+    attained = [line for line in report.splitlines() if line.startswith("- Attained")]
+    credits = [line for line in report.splitlines() if line.startswith("- Service credit")]
+    assert [line.rpartition(", ")[2] for line in attained] == ["1 June 2026", "2 June 2026"]
+    assert credits == [
+        "- Service credit: €120.00, as it stands now",
+        "- Service credit: settled once the period is over",
+    ]
+    assert report.count("- Promised: ") == 1
 
 
 def test_how_well_promises_are_kept_is_counted(handled) -> None:

@@ -7,6 +7,7 @@ Markdown (CommonMark, with tables).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,7 @@ _OWN = "For ourselves: to be taken out before it is sent"
 
 def report(
     case: Case,
+    verdicts: Sequence[Mapping[str, Any]],
     events: Sequence[Event],
     notices: Sequence[Notice],
     actions: Sequence[Action],
@@ -62,12 +64,13 @@ def report(
     earlier: Sequence[Earlier],
     now: int,
 ) -> str:
-    """The draft as Markdown, made at `now` (microseconds UTC)."""
+    """The draft as Markdown, made at `now` (microseconds UTC). `verdicts` (as `records.case_document` has them) are
+    those of the periods that the case is about, the earliest first."""
     zone = customer.time_zone if customer is not None else agreement.time_zone if agreement else ZoneInfo("UTC")
     reader = Reader("en", zone)
     parts = [
         _head(case, customer, zone),
-        _impact(case, agreement, reader),
+        _impact(verdicts, agreement, reader),
         _why(case),
         _timeline(events, zone),
         _kept(case, agreement, zone, now),
@@ -96,23 +99,28 @@ def _head(case: Case, customer: Party | None, zone: ZoneInfo) -> Iterator[str]:
     yield ""
 
 
-def _impact(case: Case, agreement: Agreement | None, reader: Reader) -> Iterator[str]:
-    verdict = case.verdict
-    facts = verdict_facts(verdict, agreement, reader)
+def _impact(verdicts: Sequence[Mapping[str, Any]], agreement: Agreement | None, reader: Reader) -> Iterator[str]:
     yield "## What was hit"
     yield ""
+    promise = verdict_facts(verdicts[-1], agreement, reader)["promise"]
+    if promise is not None:
+        yield f"- Promised: {_text(_promised(promise, reader))}"
+    for verdict in verdicts:
+        yield from _period(verdict, agreement, reader)
+
+
+def _period(verdict: Mapping[str, Any], agreement: Agreement | None, reader: Reader) -> Iterator[str]:
+    """What a period came to, and what was bad in it."""
+    facts = verdict_facts(verdict, agreement, reader)
     start, end = verdict["period_start"], verdict["period_end"]
     period = facts["period"] or f"{_said(start, reader.zone)} to {_said(end, reader.zone)}"
-    if facts["promise"] is not None:
-        yield f"- Promised: {_text(_promised(facts['promise'], reader))}"
     attained = facts["attained"] or verdict["attained"] or "nothing was measured"
     yield f"- Attained: {attained} ({_status(verdict)}), {period}"
     if (bad := facts["bad"]) is not None and bad.time is not None:
         yield f"- Bad: {duration(bad.time, reader)}; {duration(bad.allowed or 0, reader)} are allowed"
     elif bad is not None:
         yield f"- Bad: {bad.events} of its events; {bad.allowed_events} are allowed"
-    credit = "none" if facts["credit"] is None else money(facts["credit"][0], facts["credit"][1], reader)
-    yield f"- Service credit: {credit}{'' if verdict.get('final') else ', as it stands now'}"
+    yield f"- Service credit: {_credit(verdict, facts['credit'], reader)}"
     intervals = [e for e in verdict.get("evidence", ()) if e["kind"] == "bad"]
     if intervals:
         yield ""
@@ -125,6 +133,13 @@ def _impact(case: Case, agreement: Agreement | None, reader: Reader) -> Iterator
         yield ""
         yield f"{omitted} earlier intervals are not listed."
     yield ""
+
+
+def _credit(verdict: Mapping[str, Any], credit: tuple[Decimal, str] | None, reader: Reader) -> str:
+    """A period that goes on has no credit yet, whatever it comes to."""
+    if credit is not None:
+        return f"{money(*credit, reader)}{'' if verdict.get('final') else ', as it stands now'}"
+    return "none" if verdict.get("final") else "settled once the period is over"
 
 
 def _promised(promise: Mapping[str, Any], reader: Reader) -> str:
