@@ -9,7 +9,7 @@ from upheld.earned_windows import EVERY_NOTICE, Parties, by_agreement, decide, h
 from upheld.maintenance.model import GRACE, Maintenance
 from upheld.maintenance.window import without
 from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
-from upheld.notices.planning import maintenance_promised_by, plan_maintenance_notices
+from upheld.notices.planning import WorkLink, maintenance_promised_by, plan_maintenance_notices
 from upheld.notices.stages import stop_reason
 from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom
 from upheld.outgoing.happened import of_maintenance
@@ -21,7 +21,7 @@ FOLLOW = "follow_maintenance"
 
 
 def plan(
-    t: Transaction, maintenance: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+    t: Transaction, maintenance: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int, link: WorkLink
 ) -> list[Notice]:
     """Keeps a new work, records its announcements and puts them, the reminders and the final judgement on the agenda.
     Returns the announcements; those of a work that is already there are as they were, and whoever ought to have been
@@ -29,10 +29,10 @@ def plan(
     known = t.maintenance(maintenance.id)
     if known is not None:
         earlier = [n for n in _notices(t, known) if n.kind == "maintenance"]
-        return [*earlier, *_catch_up_with(t, known, portfolio, topology, now)]
+        return [*earlier, *_catch_up_with(t, known, portfolio, topology, now, link)]
     t.save_maintenance(maintenance)
     t.add_outgoing([of_maintenance(maintenance, "announced", now)])
-    announced = _announce(t, maintenance, portfolio, topology, now)
+    announced = _announce(t, maintenance, portfolio, topology, now, link)
     _judge_at_each_start(t, maintenance, now)
     _follow(t, maintenance, now)
     decide(t, maintenance, portfolio, topology, now)
@@ -40,14 +40,15 @@ def plan(
 
 
 def change(
-    t: Transaction, wanted: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+    t: Transaction, wanted: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int, link: WorkLink
 ) -> list[Notice]:
     """Changes a planned work to what `wanted` says of it: title, description, windows and services (its state, sequence
     and `planned_at` stay the work's own). Whoever had been told what is not so any more is told what it was and what it
     is; whoever is newly hit has it announced; whoever it does not hit any more is told so. What was not sent yet is
     stopped, reminders are moved, and what is earned is judged anew (`maintenance.earning`): only what was decided of
-    windows that have begun stands. Returns the notices. The same again changes nothing, and who approved it alone is
-    no news to a customer. Raises KeyError for an unknown work, and ValueError for one that is cancelled."""
+    windows that have begun stands. Objections to windows that are not any more lapse. Returns the notices. The same
+    again changes nothing, and who approved it alone is no news to a customer. Raises KeyError for an unknown work, and
+    ValueError for one that is cancelled."""
     known = t.maintenance(wanted.id)
     if known is None:
         raise KeyError(wanted.id)
@@ -70,18 +71,21 @@ def change(
     t.save_maintenance(work)
     t.add_outgoing([of_maintenance(work, "changed", now)])
     _stop_unsent(t, work, now)
-    told = [*_announce(t, work, portfolio, topology, now), *_release(t, work, portfolio, topology, now)]
+    if work.spans != known.spans:
+        t.lapse_objections(work.id)
+    told = [*_announce(t, work, portfolio, topology, now, link), *_release(t, work, portfolio, topology, now)]
     _judge_at_each_start(t, work, now, before=known)
     _follow(t, work, now)
     decide(t, work, portfolio, topology, now)
     return told
 
 
-def catch_up(t: Transaction, portfolio: Portfolio | None, topology: Topology, now: int) -> list[Notice]:
+def catch_up(t: Transaction, portfolio: Portfolio | None, topology: Topology, now: int, link: WorkLink) -> list[Notice]:
     """Brings every planned work that is not over up to a portfolio that has just been adopted: whoever a work hits now
     and was not told of it is told, and what was earned is judged anew where the window has not begun. Done again, it
     does nothing. Returns the announcements that it added."""
-    return [n for work in t.maintenances(ending_after=now) for n in _catch_up_with(t, work, portfolio, topology, now)]
+    works = t.maintenances(ending_after=now)
+    return [n for work in works for n in _catch_up_with(t, work, portfolio, topology, now, link)]
 
 
 def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now: int) -> list[Notice]:
@@ -97,6 +101,7 @@ def cancel(t: Transaction, maintenance_id: str, portfolio: Portfolio | None, now
     t.add_outgoing([of_maintenance(cancelled, "cancelled", now)])
     take_back(t, cancelled, "the work was cancelled", now)
     _stop_unsent(t, cancelled, now)
+    t.lapse_objections(cancelled.id)
     return _tell_of_cancellation(t, cancelled, portfolio, now)
 
 
@@ -144,18 +149,18 @@ def judge(
 
 
 def _catch_up_with(
-    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int, link: WorkLink
 ) -> list[Notice]:
     if work.state != "planned" or work.end <= now:
         return []
-    announced = _announce(t, work, portfolio, topology, now)
+    announced = _announce(t, work, portfolio, topology, now, link)
     if announced or now < work.spans[-1][0]:
         decide(t, work, portfolio, topology, now)
     return announced
 
 
 def _announce(
-    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int
+    t: Transaction, work: Maintenance, portfolio: Portfolio | None, topology: Topology, now: int, link: WorkLink
 ) -> list[Notice]:
     """Announces a work to whoever it hits and who was not told of it, or not as it is now, and puts the reminders on
     the agenda."""
@@ -163,7 +168,7 @@ def _announce(
     announced: list[Notice] = []
     for agreement, services in hit_by(work, portfolio, topology):
         own = [n for n in earlier.get(agreement.id, ()) if n.kind in ANNOUNCING]
-        announced += _announcements(work, agreement, services, own, parties, now)
+        announced += _announcements(work, agreement, services, own, parties, now, link)
         promise = agreement.notices.maintenance
         if promise is not None and promise.reminder is not None and work.start - promise.reminder > now:
             t.schedule(_reminder(work, agreement, work.start - promise.reminder))
@@ -177,6 +182,7 @@ def _announcements(
     own: Sequence[Notice],
     parties: Parties,
     now: int,
+    link: WorkLink,
 ) -> Iterator[Notice]:
     """What is to be told under an agreement, beside its notices `own` that announced, changed or cancelled it."""
     announced = [n for n in own if n.kind != "maintenance_cancelled"]
@@ -189,7 +195,9 @@ def _announcements(
     known += [n for n in _last_told(own).values() if n in announced and as_told(n).holds_of(work, services)]
     changed = Earlier(occasion_of("maintenance_changed", [n for n in own if n.kind == "maintenance_changed"]), was)
     occasion = occasion_of("maintenance", [n for n in own if n.kind == "maintenance"])
-    planned = notices_for("maintenance", work, agreement, services, parties, now, occasion=occasion, earlier=changed)
+    planned = notices_for(
+        "maintenance", work, agreement, services, parties, now, occasion=occasion, earlier=changed, link=link
+    )
     yield from _not_told(planned, known)
 
 
@@ -286,6 +294,7 @@ def notices_for(
     earlier: Earlier = NOTHING_EARLIER,
     released: bool = False,
     roles: Sequence[str] | None = None,
+    link: WorkLink | None = None,
 ) -> list[Notice]:
     """The notices of a kind under one agreement that is hit, to whom it names, or to these `roles`."""
     due_by = maintenance_promised_by(kind, work, agreement)
@@ -301,6 +310,7 @@ def notices_for(
         earlier=earlier,
         released=released,
         roles=roles,
+        link=link,
     )
 
 

@@ -31,7 +31,16 @@ from upheld.ingesting import Ingestion
 from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
 from upheld.noticeboard import Noticeboard
-from upheld.notices.links import SIGNED_PATHS, ClaimQuestion, Links, ProblemQuestion, Question, Receipt, StepQuestion
+from upheld.notices.links import (
+    SIGNED_PATHS,
+    ClaimQuestion,
+    Links,
+    ProblemQuestion,
+    Question,
+    Receipt,
+    StepQuestion,
+    WorkQuestion,
+)
 from upheld.notices.model import Owed
 from upheld.notices.templating import AS_SHIPPED, put_in_use
 from upheld.performing import Performer
@@ -215,6 +224,7 @@ class Application:
             question_link=self._question_link,
             problem_link=self._problem_link,
             claim_link=self._claim_link,
+            work_link=self._work_link,
             rules=rules,
             recorder=self.telemetry,
         )
@@ -393,6 +403,9 @@ class Application:
 
     def _claim_link(self, tenant: str) -> Callable[[tuple[str, str, str, int], str], str]:
         return lambda key, contact: self.links.claim_url(ClaimQuestion(tenant, *key, contact))
+
+    def _work_link(self, tenant: str) -> Callable[[str], str]:
+        return lambda notice: self.links.work_url(WorkQuestion(tenant, notice))
 
 
 def configure_logging(level: str, form: str = "auto") -> None:

@@ -22,7 +22,8 @@ from upheld.earned_windows import Parties, addresses_of, taken_under
 from upheld.in_force import InForce
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.impact import affected
-from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.window import overlap
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.ports import AlarmFilter, Transaction
 
@@ -66,7 +67,7 @@ def preview(
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
-    others = [one for one in t.maintenances(ending_after=now) if one.state == "planned" and one.id != work.id]
+    others = _others(t, work, now)
     found = Preview(
         work=work,
         topology=topology,
@@ -78,27 +79,68 @@ def preview(
     )
     if current is None:
         return found
-    hit = affected(work, current.portfolio.agreements, impact.hit)
-    hits = _hits(t, work, current, hit, now)
-    known = _known(t, [term for one in hits for term in one.terms], as_of)
-    theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others[:WORKS]]
-    ground = _Ground(work, current, topology, hits, known, theirs, as_of, now)
-    agreements = [agreement for agreement, _ in hit]
+    ground = _ground(t, work, current, topology, now, current.portfolio.agreements)
+    agreements = [hit.agreement for hit in ground.hits]
     wanted = None if work.windows else wanted
-    ranked, asked = ([], None) if wanted is None or not hits else _better(ground, wanted)
+    ranked, asked = ([], None) if wanted is None or not agreements else _ranked(ground, wanted, work.start)
     return replace(
         found,
-        agreements=tuple(foreseen(hits, known, as_of, work.spans)),
-        nights=tuple(same_night(work, agreements, theirs)),
+        agreements=tuple(foreseen(ground.hits, ground.known, as_of, work.spans)),
+        nights=tuple(same_night(work, agreements, ground.others)),
         frozen=tuple(in_freeze(freezes(current.portfolio, agreements), work.spans)),
-        better=tuple(ranked),
+        better=tuple(spread(ranked, PROPOSED)),
         asked=asked,
         wanted=wanted,
     )
 
 
-def _better(ground: _Ground, wanted: Wanted) -> tuple[list[Candidate], Candidate | None]:
-    """Windows that are better than the work's own, the best first, and its own, judged likewise."""
+def alternatives(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce,
+    topology: Topology,
+    now: int,
+    wanted: Wanted,
+    agreement: str,
+) -> list[Window]:
+    """Windows in which a work could be done instead of its own, the best for one agreement first, each in a night of
+    its own; they need not be better than the work's own, which is bad for a reason that nobody can foresee. None are
+    looked for where the work has several."""
+    if work.windows:
+        return []
+    stated = [one for one in current.portfolio.agreements if one.id == agreement]
+    ranked, _ = _ranked(_ground(t, work, current, topology, now, stated), wanted, None)
+    others = [one for one in ranked if not overlap([(one.start, one.end)], work.spans)]
+    return [(one.start, one.end) for one in spread(others, PROPOSED)]
+
+
+def _ground(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce,
+    topology: Topology,
+    now: int,
+    agreements: Iterable[Agreement],
+) -> _Ground:
+    """What a work rests on as far as it hits these agreements."""
+    assessment = t.assessment()
+    as_of = now if assessment is None else assessment.as_of
+    hit = affected(work, agreements, topology.hit_during(work.services, work.start, work.end).hit)
+    hits = _hits(t, work, current, hit, now)
+    known = _known(t, [term for one in hits for term in one.terms], as_of)
+    others = _others(t, work, now)[:WORKS]
+    theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others]
+    return _Ground(work, current, topology, hits, known, theirs, as_of, now)
+
+
+def _others(t: Transaction, work: Maintenance, now: int) -> list[Maintenance]:
+    """The other planned works, the next ones first."""
+    return [one for one in t.maintenances(ending_after=now) if one.state == "planned" and one.id != work.id]
+
+
+def _ranked(ground: _Ground, wanted: Wanted, asked: int | None) -> tuple[list[Candidate], Candidate | None]:
+    """Windows that are better than the one that begins at `asked`, the best first, and that one, judged likewise; all
+    where it is None."""
     work, others = ground.work, ground.others
     known: dict[Hashable, Sequence[bool]] = {}
 
@@ -114,8 +156,7 @@ def _better(ground: _Ground, wanted: Wanted) -> tuple[list[Candidate], Candidate
         apart=[(one.start, one.end) for one, _ in others if _takes_pairs(ground.topology, work, one)],
         others=[(one.start, one.end, frozenset(a.customer for a in theirs)) for one, theirs in others],
     )
-    ranked, asked = candidates(wanted, work.start, ground.hits, earns, ground.known, ground.as_of, around)
-    return spread(ranked, PROPOSED), asked
+    return candidates(wanted, asked, ground.hits, earns, ground.known, ground.as_of, around)
 
 
 def _earning_starts(ground: _Ground, hit: Hit, starts: Sequence[int]) -> Sequence[bool]:

@@ -32,6 +32,7 @@ from upheld.maintenance.received import (
     touched,
     unmatched,
 )
+from upheld.notices.planning import WorkLink
 from upheld.ports import Transaction
 
 Approval = Literal["always", "doubts"]
@@ -41,10 +42,11 @@ TITLE = "Maintenance by a network supplier"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is promised, and what that runs over."""
+    """What is promised, and what that runs over; `link` makes the links on which works are answered."""
 
     portfolio: Portfolio | None
     topology: Topology
+    link: WorkLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +243,12 @@ def _done(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, b
         assert work is not None, "there is something to change"
         title = said.title or work.title
         wanted = replace(work, title=title, start=start, end=end, services=services, approved_by=by, windows=())
-        announcing.change(t, wanted, ground.portfolio, ground.topology, now)
+        announcing.change(t, wanted, ground.portfolio, ground.topology, now, ground.link)
         return window
     planned = Maintenance(
         _work_id(t, window), said.title or TITLE, start, end, services, by, now, emergency=said.emergency
     )
-    announcing.plan(t, planned, ground.portfolio, ground.topology, now)
+    announcing.plan(t, planned, ground.portfolio, ground.topology, now, ground.link)
     return replace(window, work=planned.id)
 
 

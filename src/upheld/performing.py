@@ -16,6 +16,7 @@ from upheld.correcting import LONGEST, QUIET
 from upheld.grouping import tell_joined
 from upheld.notices.gathering import GATHER
 from upheld.notices.stages import next_attempt
+from upheld.objecting import TELL_OBJECTIONS
 from upheld.ports import AgendaEntry, Clock, Store
 from upheld.process import Process
 from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, JOINED, REMIND, SEND, TRACE, UPDATE, UPDATE_PROBLEM
@@ -67,6 +68,7 @@ class Performer:
             REMIND_MAINTENANCE: self._remind_of_maintenance,
             SUM_UP: self._sum_up,
             FOLLOW: self._follow_maintenance,
+            TELL_OBJECTIONS: self._tell_objections,
             **({} if fetch is None else {FETCH: fetch}),
         }
 
@@ -189,6 +191,10 @@ class Performer:
     def _follow_maintenance(self, entry: AgendaEntry) -> None:
         of = entry.data
         self._process.follow_maintenance(entry.tenant, of["maintenance"], of["turn"], of["sequence"])
+        self._finish(entry)
+
+    def _tell_objections(self, entry: AgendaEntry) -> None:
+        self._process.tell_objections(entry.tenant, entry.data["maintenance"])
         self._finish(entry)
 
     def _sum_up(self, entry: AgendaEntry) -> None:

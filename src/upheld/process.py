@@ -24,6 +24,7 @@ from upheld import (
     expecting,
     foreseeing,
     intake,
+    objecting,
     related,
     stepping,
     summing_up,
@@ -53,13 +54,15 @@ from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.grouping import note_examined
 from upheld.in_force import InForce, Portfolios, agreement_versions
-from upheld.maintenance.model import Maintenance, is_same_plan
+from upheld.maintenance.model import Maintenance, Window, is_same_plan
 from upheld.maintenance.notified import WorkNotice
+from upheld.maintenance.objection import Objection
 from upheld.maintenance.received import NoticedWindow, Received
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.mapping import Mapping
 from upheld.notices.model import Notice
+from upheld.notices.planning import WorkLink
 from upheld.outgoing.claims import Refused, Via
 from upheld.outgoing.happened import of_case
 from upheld.ports import AgendaEntry, Clock, MeasurementLog, Store, Transaction, VerdictFilter
@@ -87,8 +90,8 @@ class Differs(Exception):
 
 class Process:
     """The process over its ports. `parse` reads a portfolio's YAML text, `parse_playbooks` that of playbooks,
-    `parse_topology` a topology's JSON text; `question_link(tenant)`, `problem_link(tenant)` and `claim_link(tenant)`
-    sign links."""
+    `parse_topology` a topology's JSON text; `question_link(tenant)`, `problem_link(tenant)`, `claim_link(tenant)` and
+    `work_link(tenant)` sign links."""
 
     def __init__(
         self,
@@ -101,11 +104,13 @@ class Process:
         question_link: Callable[[str], QuestionLink],
         problem_link: Callable[[str], ProblemLink],
         claim_link: Callable[[str], correcting.ClaimLink],
+        work_link: Callable[[str], WorkLink],
         rules: Rules = Rules(),
         recorder: Recorder = Recorder(),
     ) -> None:
         self._store, self._measurements, self._clock, self._recorder = store, measurements, clock, recorder
-        self._question_link, self._problem_link, self._claim_link = question_link, problem_link, claim_link
+        self._question_link, self._problem_link = question_link, problem_link
+        self._claim_link, self._work_link = claim_link, work_link
         self._topologies, self._books = topologies.Topologies(parse_topology), stepping.Books(parse_playbooks)
         self._portfolios = Portfolios(parse, self._topologies)
         self._as_known = AsKnown(store, measurements, self._portfolios)
@@ -133,7 +138,8 @@ class Process:
                 before = None if newest is None else t.adoption(newest[0])
                 version = t.save_portfolio(source, now, applied_by, agreement_versions(portfolio, before))
             # What is not committed yet is not remembered.
-            announcing.catch_up(t, portfolio, topologies.over(self._topologies.own(t, tenant), portfolio), now)
+            own = topologies.over(self._topologies.own(t, tenant), portfolio)
+            announcing.catch_up(t, portfolio, own, now, self._work_link(tenant))
         self._managed_since(tenant)
         return version
 
@@ -149,7 +155,8 @@ class Process:
         with self._store.transaction(tenant) as t:
             portfolio = self._ground(t, tenant)[0]
             version = topologies.adopt(t, topology, now, applied_by)
-            announcing.catch_up(t, portfolio, topologies.over(topology, portfolio), now)
+            own = topologies.over(topology, portfolio)
+            announcing.catch_up(t, portfolio, own, now, self._work_link(tenant))
         return version
 
     def topology(self, tenant: str) -> Topology:
@@ -163,6 +170,10 @@ class Process:
         if current is None:
             return None, self._topologies.newest(t, tenant, 0, None)
         return current.portfolio, current.topology
+
+    def _announcing(self, t: Transaction, tenant: str) -> tuple[Portfolio | None, Topology, int, WorkLink]:
+        """What a work is announced by, now."""
+        return *self._ground(t, tenant), self._clock.now(), self._work_link(tenant)
 
     def known_series(self, tenant: str) -> frozenset[tuple[str, str]]:
         """Every (service, metric) that an objective assesses."""
@@ -290,7 +301,7 @@ class Process:
         """Takes in a planned work and puts its announcements on the agenda; returns them. The same work again
         changes nothing."""
         with self._store.transaction(tenant) as t:
-            return announcing.plan(t, maintenance, *self._ground(t, tenant), self._clock.now())
+            return announcing.plan(t, maintenance, *self._announcing(t, tenant))
 
     def plan_maintenances(self, tenant: str, works: Sequence[Maintenance]) -> None:
         """Takes in several works, all of them or none. Raises Differs where one of them is planned otherwise."""
@@ -300,7 +311,7 @@ class Process:
                 known = t.maintenance(work.id)
                 if known is not None and not is_same_plan(known, work):
                     raise Differs(work.id, known.state)
-                announcing.plan(t, work, *self._ground(t, tenant), self._clock.now())
+                announcing.plan(t, work, *self._announcing(t, tenant))
 
         settled(self._store, tenant, take)
 
@@ -309,6 +320,56 @@ class Process:
         with self._store.transaction(tenant, writing=False) as t:
             current, topology = self._portfolios.newest(t, tenant), self._ground(t, tenant)[1]
             return foreseeing.preview(t, maintenance, current, topology, self._clock.now(), wanted)
+
+    def other_windows(self, tenant: str, asked: objecting.Asked) -> Sequence[Window]:
+        """When else an announced work could be done, by what is known of its agreement and once an answer to that wish
+        can be expected; the best first."""
+        now, work = self._clock.now(), asked.work
+        with self._store.transaction(tenant, writing=False) as t:
+            current, topology = self._portfolios.newest(t, tenant), self._ground(t, tenant)[1]
+            if current is None or asked.agreement is None:
+                return ()
+            earliest = now + objecting.answer_within(asked.agreement)
+            wanted = Wanted(work.end - work.start, earliest, max(work.end, earliest) + objecting.AHEAD)
+            return foreseeing.alternatives(t, work, current, topology, now, wanted, asked.agreement.id)
+
+    def asked_of_work(self, tenant: str, notice_id: str) -> objecting.Asked | None:
+        """What an announcement asks of its contact, and how that stands; None where it is none to a customer."""
+        with self._store.transaction(tenant, writing=False) as t:
+            return objecting.look(t, notice_id, *self._ground(t, tenant), self._clock.now())
+
+    def object_to_work(self, tenant: str, notice_id: str, wish: Window | None, reason: str) -> Objection:
+        """Takes in what the contact of an announcement says against the window. Raises KeyError where it is no
+        announcement to a customer, and `objecting.Refused`."""
+
+        def take(t: Transaction) -> Objection:
+            now = self._clock.now()
+            asked = objecting.look(t, notice_id, *self._ground(t, tenant), now)
+            if asked is None:
+                raise KeyError(notice_id)
+            return objecting.object_to(t, asked, wish, reason, now)
+
+        return settled(self._store, tenant, take)
+
+    def answer_objection(self, tenant: str, objection_id: str, window: Window | None, words: str, by: str) -> Objection:
+        """Agrees to move the work to a window, or declines (None) with words; whoever objected is told. Raises KeyError
+        and `objecting.Refused`."""
+
+        def take(t: Transaction) -> Objection:
+            objection = t.objection(objection_id)
+            if objection is None:
+                raise KeyError(objection_id)
+            if window is None:
+                ground, now = self._ground(t, tenant), self._clock.now()
+                return objecting.decline(t, objection, words, by, *ground, now)
+            return objecting.agree(t, objection, window, words, by, *self._announcing(t, tenant))
+
+        return settled(self._store, tenant, take)
+
+    def tell_objections(self, tenant: str, maintenance_id: str) -> None:
+        """Tells the provider of what was said against a work and was gathered."""
+        with self._store.transaction(tenant) as t:
+            objecting.tell(t, maintenance_id, self._ground(t, tenant)[0], self._clock.now())
 
     def cancel_maintenance(self, tenant: str, maintenance_id: str) -> Sequence[Notice]:
         """Cancels a work: who had been told is told, and what it had excluded counts again. Raises KeyError."""
@@ -319,7 +380,7 @@ class Process:
         """Changes a planned work, and tells whom that concerns; returns the notices. Raises KeyError, and ValueError
         where it was cancelled."""
         with self._store.transaction(tenant) as t:
-            return announcing.change(t, wanted, *self._ground(t, tenant), self._clock.now())
+            return announcing.change(t, wanted, *self._announcing(t, tenant))
 
     def say_of_maintenance(self, tenant: str, maintenance_id: str, turn: work_life.Turn, at: int) -> Sequence[Notice]:
         """Takes in that a work has started, is over, or runs over, since `at`; returns the notices that tell so. Raises
@@ -349,7 +410,8 @@ class Process:
         """Takes in what was read of a provider's notice of work, or why nothing was. The same again changes nothing."""
 
         def take(t: Transaction) -> Sequence[NoticedWindow]:
-            return intake.take(t, received, read, intake.Ground(*self._ground(t, tenant)), approval, self._clock.now())
+            ground = intake.Ground(*self._ground(t, tenant), self._work_link(tenant))
+            return intake.take(t, received, read, ground, approval, self._clock.now())
 
         return settled(self._store, tenant, take)
 
@@ -359,7 +421,8 @@ class Process:
         """What a person says of a notice that waits. Raises Unanswerable."""
 
         def tell(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
-            return intake.answer(t, window_id, said, intake.Ground(*self._ground(t, tenant)), by, self._clock.now())
+            ground = intake.Ground(*self._ground(t, tenant), self._work_link(tenant))
+            return intake.answer(t, window_id, said, ground, by, self._clock.now())
 
         return settled(self._store, tenant, tell)
 

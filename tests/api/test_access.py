@@ -38,6 +38,7 @@ OPEN = {
     "/session",
     "/claim/{token}",
     "/notice/{token}",
+    "/planned/{token}",
     "/feed/{token}/{file}",
     "/confirm/{token}",
     "/decide/{token}",
@@ -366,6 +367,9 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     told = dict.fromkeys(("alarmType", "perceivedSeverity", "probableCause", "sourceSystemId"), "sleeper")
     alarm = {**told, "state": "raised", "alarmRaisedTime": instant(NOW), "alarmedObject": {"id": "fibre"}}
     alarm_id = client.post("/tmf-api/alarm/v4/alarm", json=alarm).json()["id"]
+    told = next(n for n in client.get("/v1/notices").json()["notices"] if n["kind"] == "maintenance")
+    process, tenant = house.application.process, house.tenant("north")
+    objection = process.object_to_work(tenant, told["id"], None, "sleeper").id
     problem = new_problem("north", Cause("sleeper"), NOW)
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)
@@ -379,6 +383,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
         "position": position,
         "problem_id": problem.id,
         "maintenance_id": maintenance,
+        "objection_id": objection,
         "request_id": maintenance,
         "received_id": received,
         "case_id": case["id"],

@@ -10,6 +10,7 @@ from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection
 from upheld.maintenance.received import NoticedWindow, Received
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter
@@ -250,6 +251,30 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
         maintenance, windows=nights, started_at=JUNE, ended_at=JUNE + 2, overrun_at=JUNE + 1, emergency=True
     )
     return replace(maintenance, **changes)  # type: ignore[arg-type]
+
+
+def an_objection(mark: str = "", **changes: object) -> Objection:
+    objection = Objection(
+        id="O-1",
+        maintenance_id="work-1",
+        agreement="acme-gold",
+        customer="acme",
+        role="customer.noc",
+        contact="noc@acme.example",
+        notice="notice-1",
+        windows=((JUNE, JUNE + 1), (JUNE + DAY - 1, JUNE + DAY)),
+        at=JUNE - DAY,
+        answer_by=JUNE - 1,
+        wish=(JUNE + DAY, JUNE + 2 * DAY),
+        reason=f"stocktaking{mark}",
+        state="agreed",
+        told_at=JUNE - 3,
+        answered_at=JUNE - 2,
+        answered_by="Ada",
+        answer="gladly",
+        agreed=(JUNE + DAY, JUNE + 2 * DAY),
+    )
+    return replace(objection, **changes)  # type: ignore[arg-type]
 
 
 def an_announcement(mark: str = "", **changes: object) -> Announcement:

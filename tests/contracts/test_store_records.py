@@ -30,6 +30,7 @@ from store_records import (
     an_entry,
     an_event,
     an_exclusion,
+    an_objection,
 )
 
 from upheld.actions.model import Action, Ticket
@@ -40,6 +41,7 @@ from upheld.assessment.versions import Version
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection, Objections
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice, Owed, VerdictNews
@@ -118,6 +120,7 @@ KINDS: dict[str, tuple[Any, Callable[[Transaction, Any], object], Callable[[Tran
     "ticket": (a_ticket(), lambda t, r: t.open_ticket(r), lambda t: t.tickets()[0]),
     "notice": (a_notice(), lambda t, r: t.save_notice(r), lambda t: t.notice("notice-1")),
     "maintenance": (a_maintenance(), lambda t, r: t.save_maintenance(r), lambda t: t.maintenance("work-1")),
+    "objection": (an_objection(), lambda t, r: t.save_objection(r), lambda t: t.objection("O-1")),
     "exclusion": (an_exclusion(), lambda t, r: t.add_exclusion("exclusion-1", r), lambda t: t.exclusions()[0]),
     "change": (a_change(), lambda t, r: t.add_change(r), lambda t: t.changes(JUNE)[0]),
 }
@@ -128,6 +131,9 @@ BARE = {
     "ticket": Ticket("ticket-1", JUNE, "title"),
     "notice": Notice("notice-1", "closed", "noc", "none", "", "", "", "", "recorded", JUNE),
     "maintenance": Maintenance("work-1", "title", JUNE, JUNE + 1, (), "Ada", JUNE),
+    "objection": Objection(
+        "O-1", "work-1", "a", "c", "customer.noc", "noc@c", "n", ((JUNE, JUNE + 1),), JUNE, JUNE + 1
+    ),
     "exclusion": Exclusion("*", JUNE, JUNE + 1, "reason", None),
     "change": Change("change-1", JUNE, "summary", ()),
 }
@@ -162,6 +168,7 @@ def test_no_field_of_the_full_records_is_left_at_its_default() -> None:
         (Notice, tables.notices),
         (Maintenance, tables.maintenances),
         (Announcement, tables.announcements),
+        (Objection, tables.objections),
         (Exclusion, tables.exclusions),
         (Change, tables.changes),
         (Alarm, tables.alarms),
@@ -185,6 +192,25 @@ def test_saving_again_replaces_an_action_a_notice_a_maintenance_and_an_announcem
         assert t.notices() == [a_notice("-again")]
         assert t.maintenances() == [a_maintenance("-again")]
         assert t.announcements("work-1") == [an_announcement("-again")]
+
+
+def test_objections_to_a_work_come_by_time_in_pages_and_are_counted(store: SqlStore) -> None:
+    first, second, third = (an_objection(id=f"O-{n}", at=JUNE + n, state="open", told_at=None) for n in (2, 1, 3))
+    first, second = second, first
+    of_another = an_objection(id="O-4", maintenance_id="work-2")
+    with store.transaction("t") as t:
+        for one in (third, second, first, of_another):
+            t.save_objection(one)
+        t.save_objection(replace(third, state="declined", told_at=JUNE))
+    with store.transaction("t") as t:
+        assert [one.id for one in t.objections("work-1")] == ["O-1", "O-2", "O-3"]
+        assert t.objections("work-1", "open", limit=1, offset=1) == [second]
+        assert t.objections_to_tell("work-1", 1) == [first]
+        assert t.count_objections(JUNE - 1) == {"work-1": Objections(3, 2, 0), "work-2": Objections(1, 0, 0)}
+        assert t.count_objections(JUNE, "work-1") == {"work-1": Objections(3, 2, 2)}
+        t.lapse_objections("work-1")
+        assert [one.state for one in t.objections("work-1")] == ["lapsed", "lapsed", "declined"]
+        assert t.objection("O-4") == of_another
 
 
 def test_adding_a_ticket_an_exclusion_or_a_change_again_changes_nothing(store: SqlStore) -> None:

@@ -35,6 +35,7 @@ from store_records import (
     an_entry,
     an_event,
     an_exclusion,
+    an_objection,
     an_outgoing_event,
     an_owed,
     some_news,
@@ -44,6 +45,7 @@ from upheld.actions.model import Action
 from upheld.assessment.versions import Version
 from upheld.cases.model import Case
 from upheld.cases.problems import Happened
+from upheld.maintenance.objection import Objections
 from upheld.notices.model import Notice
 from upheld.ports import Adoption, Kept, LogFloor, Stated, Told, Transaction, VerdictFilter
 from upheld.store import SqlStore, tables
@@ -169,6 +171,13 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "notices": (lambda t: t.notices(case_id="case-1"), lambda mark: [a_notice(mark)]),
     "maintenance": (lambda t: t.maintenance("work-1"), a_maintenance),
     "maintenances": (lambda t: t.maintenances(), lambda mark: [a_maintenance(mark)]),
+    "objection": (lambda t: t.objection("O-1"), an_objection),
+    "objections": (lambda t: t.objections("work-1", "agreed"), lambda mark: [an_objection(mark)]),
+    "objections_to_tell": (
+        lambda t: t.objections_to_tell("work-1", 5),
+        lambda mark: [an_objection(mark, id="O-2", state="open", told_at=None)],
+    ),
+    "count_objections": (lambda t: t.count_objections(JUNE) or None, lambda mark: {"work-1": Objections(2, 1, 1)}),
     "announcements_of": (lambda t: t.announcements_of("acme-gold"), lambda mark: [an_announcement(mark)]),
     "works_during": (
         lambda t: t.works_during("acme-gold", 0, 10**18),
@@ -257,6 +266,8 @@ def fill(t: Transaction, mark: str) -> None:
     t.add_unsubscription("email", "noc@acme.example", "update", JUNE + ord(mark))
     t.save_maintenance(a_maintenance(mark))
     t.save_announcement(an_announcement(mark))
+    t.save_objection(an_objection(mark, id="O-2", state="open", told_at=None))
+    t.save_objection(an_objection(mark))
     t.add_exclusion("exclusion-1", an_exclusion(mark), "work-1")
     t.add_service_events([a_service_event(mark)])
     t.add_change(a_change(mark))
@@ -378,6 +389,8 @@ def touch_everything(t: Transaction) -> None:
     t.forget_unsubscription("email", "noc@acme.example", "update")
     t.save_maintenance(a_maintenance("-touched"))
     t.save_announcement(an_announcement("-touched"))
+    t.save_objection(an_objection("-touched"))
+    t.lapse_objections("work-1")
     assert t.change_noticed(a_noticed_window("-touched"))
     t.save_noticed(a_noticed_window("-touched"))
     t.save_circuit("lumen", "abc", ["touched"], JUNE, "Bob")
@@ -425,7 +438,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in dir(Transaction) if not name.startswith("_")}
     writing = re.compile(
-        "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|schedule|finish|retry|give_up|owe$|take_"
+        "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|lapse_|schedule|finish|retry|give_up|owe$|take_"
     )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))

@@ -35,6 +35,10 @@ customers:
 WITH_BETA = PORTFOLIO.replace("\ncustomers:\n", BETA)
 
 
+def link(notice: str) -> str:
+    return f"https://assurance.carrier.example/planned/{notice}"
+
+
 def plan(world, lead: int, *services: str) -> Maintenance:
     start, touched = world.clock.at + lead, services or ("vpn-0042",)
     work = Maintenance("work-1", "Switch upgrade", start, start + HOUR, touched, "change board", world.clock.at)
@@ -49,7 +53,7 @@ def adopt(world, text: str) -> None:
     portfolio = parse_portfolio(text, "portfolio.yaml")
     world.process.adopt_portfolio(DEFAULT_TENANT, text, portfolio)
     with world.application.store.transaction(DEFAULT_TENANT) as t:
-        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at)
+        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at, link)
     world.run()
 
 
@@ -245,7 +249,7 @@ def test_a_service_that_comes_later_is_announced_and_counts_until_it_is_earned_f
     portfolio = parse_portfolio(PORTFOLIO, "portfolio.yaml")
     world.process.adopt_portfolio(DEFAULT_TENANT, PORTFOLIO, portfolio)
     with world.application.store.transaction(DEFAULT_TENANT) as t:
-        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at)
+        announcing.catch_up(t, portfolio, over(None, portfolio), world.clock.at, link)
     world.run()
     assert notices(world, "maintenance") == [("noc@acme.example", "sent")] * 2
     assert excluded(world) == [("acme-vpn-gold", "vpn-0042")]

@@ -60,11 +60,22 @@ def told(world, make_world) -> dict[str, OutgoingEvent]:
     world.process.plan_maintenance(DEFAULT_TENANT, running)
     for turn in ("started", "overrun", "over"):
         world.process.say_of_maintenance(DEFAULT_TENANT, running.id, turn, running.end - (turn == "started"))
+    _object(world)
     world.process.change_maintenance(DEFAULT_TENANT, replace(work, end=start + 2 * HOUR))
     world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
     _claim(world, first_day + DAY)
     with world.transaction() as t:
         return of_problems | {event.type: event for event in reversed(t.outgoing_events(0, 1000))}
+
+
+def _object(world) -> None:
+    with world.transaction() as t:
+        notice = next(n for n in t.notices(maintenance_id="CHG-4711") if n.role == "customer.noc")
+        work = t.maintenance("CHG-4711")
+    wish = work.start + DAY, work.end + DAY
+    said = world.process.object_to_work(DEFAULT_TENANT, notice.id, wish, "We close our books that night.")
+    words = "The engineer is here on that night only."
+    world.process.answer_objection(DEFAULT_TENANT, said.id, None, words, "Ada")
 
 
 def _problems(world) -> dict[str, OutgoingEvent]:

@@ -11,6 +11,9 @@ from upheld.agreements.hours import NO_HOLIDAYS, parse_working_days
 from upheld.agreements.objectives import Unit
 from upheld.agreements.units import DAY
 
+ANSWER_WITHIN = 2 * DAY
+"""How soon an objection to planned work is answered where an agreement does not say."""
+
 
 class Notice(Document):
     """A promise to tell: within a time after the event, to roles such as `customer.noc` or `account-manager`."""
@@ -45,13 +48,15 @@ class WorkTerms(Document):
 
 class MaintenanceNotice(WorkTerms):
     """A promise to announce planned work, with an optional reminder before it. `started` and `over` say that these are
-    told of its turns too; that it runs over its window is told in any case. `emergency`: terms of their own for
-    emergency work; nobody named means the same as for other work."""
+    told of its turns too; that it runs over its window is told in any case. `answer_within`: so soon is whoever objects
+    to a window answered, and in any case before it begins. `emergency`: terms of their own for emergency work; nobody
+    named means the same as for other work."""
 
     reminder: Duration | None = None
     to: tuple[Name, ...]
     started: bool = False
     over: bool = False
+    answer_within: Duration = ANSWER_WITHIN
     emergency: WorkTerms | None = None
 
     def terms_for(self, emergency: bool) -> WorkTerms:

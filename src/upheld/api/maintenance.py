@@ -11,9 +11,11 @@ from upheld import work_life
 from upheld.agreements.units import DAY
 from upheld.analysis.better_slot import Wanted
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, Windows, check_touched, json_body
+from upheld.api.objections import counts_document
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance, is_same_plan
+from upheld.maintenance.objection import NO_OBJECTIONS
 from upheld.maintenance.window import FURTHEST, MOST, change_fault, planned_in, windows_fault
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
@@ -151,17 +153,21 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("")
     def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:
-        """Planned and cancelled works, the earliest first."""
+        """Planned and cancelled works, the earliest first, each with how many contacts object to it."""
         with store.transaction(caller.tenant, writing=False) as t:
-            return {"maintenance": [record_document(work) for work in t.maintenances(query.ending_after)]}
+            works, objections = t.maintenances(query.ending_after), t.count_objections(application.clock.now())
+        counts = {work.id: counts_document(objections.get(work.id, NO_OBJECTIONS)) for work in works}
+        return {"maintenance": [{**record_document(work), "objections": counts[work.id]} for work in works]}
 
     @routes.get("/{maintenance_id}")
     def one(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
-        """One work, what it hits, its notices, and for each agreement whether its announcement earned the exclusion,
-        and why."""
+        """One work, what it hits, its notices, how many contacts object to it, and for each agreement whether its
+        announcement earned the exclusion, and why."""
         work = known_work(caller.tenant, maintenance_id)
         with store.transaction(caller.tenant, writing=False) as t:
+            counts = t.count_objections(application.clock.now(), maintenance_id)
             told = {
+                "objections": counts_document(counts.get(maintenance_id, NO_OBJECTIONS)),
                 "announcements": [record_document(one) for one in t.announcements(maintenance_id)],
                 "notices": [notice_document(one) for one in t.notices(maintenance_id=maintenance_id)],
             }

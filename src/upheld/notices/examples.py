@@ -17,12 +17,14 @@ from upheld.assessment.versions import Cause
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection
 from upheld.notices.conclusions import Word as Said
 from upheld.notices.conclusions import of_verdict
 from upheld.notices.digest import digest_of
 from upheld.notices.fallback import undeliverable
 from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
+from upheld.notices.objections import plan_answer, plan_objections
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
 from upheld.notices.settled import About, Addressee, Correction, What, plan_corrections, plan_credits
 from upheld.notices.settled import Credit as CreditTold
@@ -115,6 +117,18 @@ UPDATE = {
     "de": "Eine Karte wird gerade ausgetauscht.\nWir rechnen damit, um 18:00 Uhr fertig zu sein.",
     "fr": "Une carte est en cours de remplacement.\nNous pensons terminer à 18 h 00.",
     "es": "Se está sustituyendo una tarjeta.\nPrevemos terminar a las 18:00.",
+}
+REASON = {
+    "en": "We close our books that night.",
+    "de": "In dieser Nacht machen wir den Jahresabschluss.",
+    "fr": "Nous clôturons nos comptes cette nuit-là.",
+    "es": "Esa noche cerramos las cuentas.",
+}
+DECLINED = {
+    "en": "The card fails soon, and the maker’s engineer is here on that night only.",
+    "de": "Die Karte fällt bald aus, und der Techniker des Herstellers ist nur in dieser Nacht hier.",
+    "fr": "La carte va tomber en panne, et le technicien du fabricant n’est là que cette nuit-là.",
+    "es": "La tarjeta va a fallar, y el técnico del fabricante solo está esa noche.",
 }
 
 
@@ -303,9 +317,58 @@ def _of_work(
             earlier=Earlier(kind, dict.fromkeys(places, said) if said is not None else {}),
             released=released,
             roles=roles,
+            link=lambda key: f"https://sla.north.example/planned/token-of-{key.replace('/', '-')}",
         )[0]
 
     return Example(kind, make, (f"{kind}.jinja", "calendar.jinja"))
+
+
+def _objections(language: Language, windows: Sequence[tuple[int, int] | None]) -> list[Objection]:
+    """Of contacts of the customer to the work, one for each window that is asked for instead."""
+    planned = work()
+    return [
+        Objection(
+            id=f"O-00000000000{n}",
+            maintenance_id=planned.id,
+            agreement=AGREEMENT.id,
+            customer=CUSTOMER.id,
+            role="customer.noc",
+            contact="noc@acme.example" if n == 0 else f"night-{n}@acme.example",
+            notice=f"{planned.id}/maintenance/{AGREEMENT.id}/customer.noc/{n}",
+            windows=planned.spans,
+            at=planned.planned_at + DAY,
+            answer_by=planned.planned_at + 3 * DAY,
+            wish=wish,
+            reason=REASON[language] if n == 0 else "",
+        )
+        for n, wish in enumerate(windows)
+    ]
+
+
+def _objected(*wishes: tuple[int, int] | None) -> Example:
+    """To the account manager."""
+
+    def make(language: Language, provider: Party) -> Notice:
+        planned, sender = work(title=TITLE[language]), _sender(language, provider)
+        objections, customers = _objections(language, wishes), {CUSTOMER.id: CUSTOMER}
+        return plan_objections(objections, planned, customers, sender, planned.planned_at + DAY)[0]
+
+    return Example("objection", make, ("objection.jinja",))
+
+
+def _objection_answered(agreed: bool) -> Example:
+    """To the contact who had asked for the window of LATER."""
+
+    def make(language: Language, provider: Party) -> Notice:
+        planned = replace(LATER if agreed else work(), title=TITLE[language], description=DESCRIPTION[language])
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
+        wish = LATER.start, LATER.end
+        said = replace(_objections(language, [wish])[0], agreed=wish if agreed else None)
+        said = replace(said, answer="" if agreed else DECLINED[language])
+        at = planned.planned_at + 2 * DAY
+        return plan_answer(said, planned, AGREEMENT, customer, sender, planned.services, at)[0]
+
+    return Example("objection_answered", make, ("objection_answered.jinja",))
 
 
 def _of_problem(kind: NoticeKind, role: str, told: Mapping[str, str] | None = None) -> Example:
@@ -548,6 +611,10 @@ EXAMPLES: Mapping[str, Example] = (
         "maintenance_overrun-to-account-manager": _of_work(
             "maintenance_overrun", work(overrun_at=work().end), work().end, roles=("account-manager",)
         ),
+        "objection": _objected((LATER.start, LATER.end)),
+        "objection-of-several": _objected((LATER.start, LATER.end), None, (LATER.start, LATER.end + HOUR)),
+        "objection_answered": _objection_answered(agreed=True),
+        "objection_answered-declined": _objection_answered(agreed=False),
         "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
         "maintenance_cancelled": _of_work(
             "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")

@@ -155,10 +155,11 @@ def maintenance_context(
     at: int,
     was: Word | None = None,
     released: bool = False,
+    link: str | None = None,
 ) -> dict[str, Any]:
     """What the text of a maintenance notice may name; `reminder` is None where there is none, or none any more. `was`
-    is what the reader had been told before a change; `released` says that the work takes place, but hits them no more.
-    """
+    is what the reader had been told before a change; `released` says that the work takes place, but hits them no more;
+    `link` is where they answer it."""
     promised = agreement.notices.maintenance
     reminder = promised.reminder if promised is not None else None
     return _parties(agreement, customer, provider, role, reader) | {
@@ -170,6 +171,7 @@ def maintenance_context(
         "end": maintenance.end,
         "windows": list(maintenance.spans),
         "released": released,
+        "link": link,
         "started_at": maintenance.started_at,
         "ended_at": maintenance.ended_at,
         "was": None if was is None else _change(was, maintenance, services_hit),

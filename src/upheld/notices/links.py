@@ -8,7 +8,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 MIN_SECRET = 16
 MAX_TOKEN = 2000
-SIGNED_PATHS = ("confirm", "decide", "claim", "notice", "feed")
+SIGNED_PATHS = ("confirm", "decide", "claim", "notice", "planned", "feed")
 """The first part of the paths of signed links. They are open to all, and their tokens are shown nowhere else."""
 
 
@@ -67,6 +67,14 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkQuestion:
+    """What the contact to whom a notice of a tenant announced a planned work says of its window."""
+
+    tenant: str
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """The feeds of a tenant's customer. With another `number` there are other links, and the earlier ones are void."""
 
@@ -75,7 +83,7 @@ class Feed:
     number: int
 
 
-_Asked = Question | ProblemQuestion | StepQuestion | ClaimQuestion | Receipt | Feed
+_Asked = Question | ProblemQuestion | StepQuestion | ClaimQuestion | Receipt | WorkQuestion | Feed
 
 
 class Links:
@@ -87,13 +95,13 @@ class Links:
         if len(secret) < MIN_SECRET:
             raise ValueError(f"the secret that signs links has at least {MIN_SECRET} characters")
         self._public_url = public_url.rstrip("/")
-        self._questions, self._steps, self._claims, self._receipts, self._feeds = (
+        self._questions, self._steps, self._claims, self._receipts, self._works, self._feeds = (
             URLSafeSerializer(
                 secret,
                 salt=f"upheld.{purpose}",
                 signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
             )
-            for purpose in ("confirm", "step", "claim", "notice", "feed")
+            for purpose in ("confirm", "step", "claim", "notice", "planned", "feed")
         )
 
     def feed_url(self, feed: Feed, file: str) -> str:
@@ -115,6 +123,16 @@ class Links:
             case [str(tenant), str(notice)]:
                 return Receipt(tenant, notice)
         raise BadLink("the link is not a notice's")
+
+    def work_url(self, question: WorkQuestion) -> str:
+        return self._url("planned", self._works, question)
+
+    def read_work(self, token: str) -> WorkQuestion:
+        """The question that a token was made for. Raises BadLink on any other text."""
+        match self._read(self._works, token):
+            case [str(tenant), str(notice)]:
+                return WorkQuestion(tenant, notice)
+        raise BadLink("the link is not a planned work's")
 
     def claim_url(self, question: ClaimQuestion) -> str:
         return self._url("claim", self._claims, question)

@@ -23,6 +23,8 @@ NoticeKind = Literal[
     "maintenance_started",
     "maintenance_over",
     "maintenance_overrun",
+    "objection",
+    "objection_answered",
     "undeliverable",
     "digest",
     "credit",

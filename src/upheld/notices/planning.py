@@ -22,6 +22,8 @@ from upheld.notices.texts import Text, entry_words, render
 from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom, windows_document
 
 CUSTOMER = "customer."
+WorkLink = Callable[[str], str]
+"""The id of a notice that announces a work -> the signed link on which its contact answers it."""
 
 
 def plan_case_notices(
@@ -57,7 +59,7 @@ def plan_case_notices(
             if links is None:
                 raise ValueError(f"a {kind} needs links")
             link = links(f"{role}/{number}")
-        reader = _reader(role, contact, agreement, customer, provider)
+        reader = reader_of(role, contact, agreement, customer, provider)
         until = answer_by(kind, agreement, at)
         context = case_context(case, agreement, customer, provider, role, reader, link=link, answer_by=until)
         data = {
@@ -84,11 +86,13 @@ def plan_maintenance_notices(
     earlier: Earlier = NOTHING_EARLIER,
     released: bool = False,
     roles: Sequence[str] | None = None,
+    link: WorkLink | None = None,
 ) -> list[Notice]:
     """The notices of a planned work to those whom the agreement names in `notices.maintenance`, or to `roles`, each
     with the work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`. A
     contact that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that
-    takes place is cancelled for these, whom it does not hit any more."""
+    takes place is cancelled for these, whom it does not hit any more. `link` makes the link on which a contact of the
+    customer answers an announcement; it is asked for those only."""
     promise = agreement.notices.maintenance
     terms = promise.terms_for(maintenance.emergency) if promise is not None else None
     named = roles if roles is not None else terms.to if terms is not None else ()
@@ -106,9 +110,11 @@ def plan_maintenance_notices(
         if contact is None:
             notices.append(nobody(key, told_as, role, at, due_by, common))
             continue
-        reader = _reader(role, contact, agreement, customer, provider)
+        reader = reader_of(role, contact, agreement, customer, provider)
+        asks = link is not None and told_as in ("maintenance", "maintenance_changed") and role.startswith(CUSTOMER)
+        url = link(key) if link is not None and asks else None
         context = maintenance_context(
-            maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released
+            maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released, url
         )
         if told_as in (*ANNOUNCING, "maintenance_reminder"):
             entry = reader.language, 1 if was is None else len(was.windows)
@@ -118,7 +124,9 @@ def plan_maintenance_notices(
                     maintenance, agreement, provider, services_hit, at, words, told_before=entry[1]
                 )
             common["calendar"] = entries[entry]
-        data = {"maintenance": _maintenance_data(maintenance), "services": list(services_hit)}
+        data = {"maintenance": maintenance_data(maintenance), "services": list(services_hit)}
+        if url is not None:
+            data["link"] = url
         if was is not None:
             data["was"] = was.document()
         notices.append(_notice(key, told_as, role, contact, wanted, at, due_by, common, context, data))
@@ -230,9 +238,10 @@ def _unique(roles: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roles))
 
 
-def _reader(
+def reader_of(
     role: str, contact: Contact, agreement: Agreement, customer: Party | None, provider: Party | None
 ) -> Reader:
+    """How a contact of a role reads."""
     party = customer if role.startswith(CUSTOMER) else provider
     zone = party.time_zone if party is not None else agreement.time_zone
     return Reader(contact.language, contact.time_zone or zone)
@@ -362,7 +371,8 @@ def _case_data(case: Case) -> dict[str, Any]:
     }
 
 
-def _maintenance_data(maintenance: Maintenance) -> dict[str, Any]:
+def maintenance_data(maintenance: Maintenance) -> dict[str, Any]:
+    """A planned work as a webhook's body has it."""
     return {
         "id": maintenance.id,
         "title": maintenance.title,

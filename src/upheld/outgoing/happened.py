@@ -9,8 +9,9 @@ from upheld.assessment.verdict import Verdict
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.objection import Objection
 from upheld.outgoing.model import PREFIX, OutgoingEvent
-from upheld.reports.records import case_document, record_document
+from upheld.reports.records import case_document, objection_document, record_document
 
 _OF_CASES: Mapping[str, str] = {
     "opened": "opened",
@@ -61,6 +62,12 @@ def of_maintenance(
 ) -> OutgoingEvent:
     """A planned work, as the API shows it."""
     return OutgoingEvent(f"{PREFIX}maintenance.{what}", work.id, at, record_document(work))
+
+
+def of_objection(objection: Objection, what: Literal["objected", "objection_answered"], at: int) -> OutgoingEvent:
+    """What a contact says against a planned work, as the API shows it, and what was answered."""
+    data = objection_document(objection, at)
+    return OutgoingEvent(f"{PREFIX}maintenance.{what}", objection.maintenance_id, at, data)
 
 
 def verdict_name(verdict: Verdict) -> str:

@@ -34,6 +34,8 @@ TYPES: Mapping[str, str] = {
     "org.upheld.credit.adjusted": "a credit is due, has changed, or was withdrawn",
     "org.upheld.maintenance.announced": "a planned work was taken in and is announced to whom it hits",
     "org.upheld.maintenance.changed": "a planned work is not as it was announced: moved, or of other services",
+    "org.upheld.maintenance.objected": "a customer's contact objects to the window of a planned work",
+    "org.upheld.maintenance.objection_answered": "what it asked for is agreed, or its objection is declined",
     "org.upheld.maintenance.cancelled": "a planned work was cancelled",
     "org.upheld.maintenance.started": "a planned work has started",
     "org.upheld.maintenance.overrun": "a planned work runs over its window",

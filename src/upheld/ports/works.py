@@ -5,6 +5,7 @@ from typing import Protocol
 
 from upheld.analysis.model import Change
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection, Objections, ObjectionState
 from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
@@ -16,7 +17,7 @@ from upheld.ports.records import (
 class Works(Protocol):
     """Planned works, the time that does not count, and what was received of them."""
 
-    # maintenance, exclusions, changes
+    # maintenance
     def save_maintenance(self, maintenance: Maintenance) -> None: ...
     def maintenance(self, maintenance_id: str) -> Maintenance | None: ...
     def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
@@ -31,6 +32,26 @@ class Works(Protocol):
         start."""
 
     def announcements(self, maintenance_id: str, agreement: str | None = None) -> Sequence[Announcement]: ...
+    # what customers say against planned works
+    def save_objection(self, objection: Objection) -> None:
+        """Adds it, or replaces the one of the same id."""
+
+    def objection(self, objection_id: str) -> Objection | None: ...
+    def objections(
+        self, maintenance_id: str, state: ObjectionState | None = None, limit: int = 500, offset: int = 0
+    ) -> Sequence[Objection]:
+        """What is said against a work, the earliest first."""
+
+    def objections_to_tell(self, maintenance_id: str, limit: int) -> Sequence[Objection]:
+        """Those that are open and of which the provider was not told yet, the earliest first."""
+
+    def lapse_objections(self, maintenance_id: str) -> None:
+        """Those that are open lapse."""
+
+    def count_objections(self, now: int, maintenance_id: str | None = None) -> Mapping[str, Objections]:
+        """By work, or of one, how many there are; works without any are left out."""
+
+    # exclusions, and what was told of time
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         """Grants it, earned by a maintenance where one is named. While it stands, the same id again changes nothing;
         once it was revoked, the same id is granted anew, and the earlier grant and its revocation are kept."""

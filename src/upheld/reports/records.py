@@ -14,6 +14,7 @@ from upheld.assessment.verdict import Verdict, to_document
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.links import SIGNED_PATHS
 from upheld.notices.model import Notice
@@ -21,6 +22,8 @@ from upheld.notices.model import Notice
 Document = dict[str, Any]
 
 _INSTANTS = {
+    "answer_by",
+    "answered_at",
     "at",
     "closed_at",
     "decided_at",
@@ -41,6 +44,7 @@ _INSTANTS = {
     "sent_at",
     "start",
     "started_at",
+    "told_at",
 }
 _SIGNED_LINK = re.compile(rf"(/(?:{'|'.join(SIGNED_PATHS)})/)[^\s\"'<>)\]]+")
 NOT_SHOWN = "(not shown)"
@@ -48,10 +52,15 @@ EVIDENCE_CARRIED = 50
 
 
 def record_document(
-    record: Case | Problem | Event | Action | Ticket | Maintenance | Announcement | Exclusion | Change,
+    record: Case | Problem | Event | Action | Ticket | Maintenance | Announcement | Objection | Exclusion | Change,
 ) -> Document:
     """A record with its own field names."""
     return {field.name: _shown(field.name, getattr(record, field.name)) for field in fields(record)}
+
+
+def objection_document(objection: Objection, now: int) -> Document:
+    """What a contact says against a work, whether its answer is overdue at `now`, and what became of it."""
+    return {**record_document(objection), "overdue": objection.is_overdue(now)}
 
 
 def alarm_document(alarm: Alarm) -> Document:
@@ -107,6 +116,8 @@ def _shown(name: str, value: Any) -> Any:
         return {**value, "at": format_instant(value["at"])}
     if name in ("windows", "settled"):
         return [{"start": format_instant(start), "end": format_instant(end)} for start, end in value]
+    if name in ("wish", "agreed") and value is not None:
+        return {"start": format_instant(value[0]), "end": format_instant(value[1])}
     if name == "parts":
         return [{"service": s, "start": format_instant(start), "end": format_instant(end)} for s, start, end in value]
     return list(value) if isinstance(value, tuple) else value

@@ -62,8 +62,9 @@ class TenantRows:
         *conditions: ColumnElement[bool],
         by: Sequence[ColumnElement[Any]] = (),
         limit: int | None = None,
+        offset: int | None = None,
     ) -> list[Record]:
-        query = select(table).where(self._where(table, *conditions)).order_by(*by).limit(limit)
+        query = select(table).where(self._where(table, *conditions)).order_by(*by).limit(limit).offset(offset)
         return [from_row(kind, row) for row in self._connection.execute(query).mappings()]
 
 

@@ -5,11 +5,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, case, func, insert, select, update
 
 from upheld.analysis.alarms import Alarm
 from upheld.analysis.model import Change
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import Objection, Objections, ObjectionState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import AlarmFilter, Stated
@@ -23,7 +24,7 @@ _STATED = "stated"
 class Works(TenantRows):
     """The part of a transaction that is about what was planned, excluded, changed, and raised."""
 
-    # -- maintenance, exclusions, changes
+    # -- maintenance
 
     def save_maintenance(self, maintenance: Maintenance) -> None:
         self._put(tables.maintenances, to_row(maintenance))
@@ -57,6 +58,42 @@ class Works(TenantRows):
     def announcements_of(self, agreement: str) -> Sequence[Announcement]:
         t = tables.announcements.c
         return self._list(Announcement, tables.announcements, t.agreement == agreement, by=[t.maintenance_id])
+
+    # -- what customers say against planned works
+
+    def save_objection(self, objection: Objection) -> None:
+        self._put(tables.objections, to_row(objection))
+
+    def objection(self, objection_id: str) -> Objection | None:
+        return self._find(Objection, tables.objections, tables.objections.c.id == objection_id)
+
+    def objections(
+        self, maintenance_id: str, state: ObjectionState | None = None, limit: int = 500, offset: int = 0
+    ) -> Sequence[Objection]:
+        t = tables.objections.c
+        wanted = [] if state is None else [t.state == state]
+        here = (t.maintenance_id == maintenance_id, *wanted)
+        return self._list(Objection, tables.objections, *here, by=[t.at, t.id], limit=limit, offset=offset)
+
+    def objections_to_tell(self, maintenance_id: str, limit: int) -> Sequence[Objection]:
+        t = tables.objections.c
+        waiting = (t.maintenance_id == maintenance_id, t.state == "open", t.told_at.is_(None))
+        return self._list(Objection, tables.objections, *waiting, by=[t.at, t.id], limit=limit)
+
+    def lapse_objections(self, maintenance_id: str) -> None:
+        t = tables.objections
+        here = self._where(t, t.c.maintenance_id == maintenance_id, t.c.state == "open")
+        self._connection.execute(update(t).where(here).values(state="lapsed"))
+
+    def count_objections(self, now: int, maintenance_id: str | None = None) -> Mapping[str, Objections]:
+        t = tables.objections
+        is_open = t.c.state == "open"
+        counts = [func.sum(case((one, 1), else_=0)) for one in (is_open, and_(is_open, t.c.answer_by < now))]
+        here = self._where(t, *([] if maintenance_id is None else [t.c.maintenance_id == maintenance_id]))
+        query = select(t.c.maintenance_id, func.count(), *counts).where(here).group_by(t.c.maintenance_id)
+        return {work: Objections(*found) for work, *found in self._connection.execute(query)}
+
+    # -- exclusions, events, changes
 
     def add_exclusion(self, exclusion_id: str, exclusion: Exclusion, maintenance_id: str | None = None) -> None:
         t = tables.exclusions

@@ -7,15 +7,27 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from upheld.access import open_sessions
 from upheld.app import Application
-from upheld.web import claims, confirming, console, noticed, promises, receiving, set_aside, signing_in, steps
+from upheld.web import (
+    claims,
+    confirming,
+    console,
+    noticed,
+    objecting,
+    objections,
+    promises,
+    receiving,
+    set_aside,
+    signing_in,
+    steps,
+)
 from upheld.web.site import STATIC_FILES, Site, open_site, page_route
 
 ErrorPage = Callable[[Request, int], HTMLResponse]
 
 
 def router(application: Application) -> APIRouter:
-    """Every page and static file. All but `/login`, `/static`, and the signed links `/confirm`, `/claim`, `/notice` and
-    `/decide` need an operator's session."""
+    """Every page and static file. All but `/login`, `/static`, and the signed links `/confirm`, `/claim`, `/notice`,
+    `/planned` and `/decide` need an operator's session."""
     site = open_site(application, open_sessions(application.store))
     routes = APIRouter(route_class=page_route(site), include_in_schema=False)
     routes.add_api_route("/static/{name:path}", static_file, methods=["GET"])
@@ -23,6 +35,8 @@ def router(application: Application) -> APIRouter:
     confirming.add_pages(routes, site)
     claims.add_pages(routes, site)
     receiving.add_pages(routes, site)
+    objecting.add_pages(routes, site)
+    objections.add_pages(routes, site)
     noticed.add_pages(routes, site)
     console.add_pages(routes, site)
     promises.add_pages(routes, site)

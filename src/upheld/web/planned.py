@@ -12,6 +12,7 @@ from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant, to_datetime, to_microseconds
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.objection import NO_OBJECTIONS, Objections
 from upheld.maintenance.window import change_fault, planned_in, windows_fault
 from upheld.notices.model import ANNOUNCING, Notice
 from upheld.ports import Transaction
@@ -30,12 +31,13 @@ _TIMES = {"start", "end", "windows", "zone"}
 @dataclass(frozen=True, slots=True)
 class Work:
     """A planned work with what its announcements earned, what was sent, and the services that it leaves without
-    redundancy."""
+    redundancy. `objections`: how many contacts object to it."""
 
     maintenance: Maintenance
     announcements: tuple[Announcement, ...]
     notices: tuple[Notice, ...]
     unprotected: tuple[str, ...] = ()
+    objections: Objections = NO_OBJECTIONS
 
     def standing(self, announcement: Announcement) -> tuple[str, str, str]:
         """(tone of the badge, its word, why): whether the window counts under an agreement. Nothing is decided while an
@@ -72,11 +74,13 @@ def works(t: Transaction, topology: Topology, now: int) -> tuple[list[Work], lis
     """Coming and running work by start, and past or cancelled work, newest first."""
     coming: list[Work] = []
     past: list[Work] = []
+    objections = t.count_objections(now)
     for one in t.maintenances():
         is_coming = one.runs_over or (one.end > now and one.state == "planned" and one.ended_at is None)
         exposed = topology.hit_during(one.services, one.start, one.end).unprotected if is_coming else ()
         unprotected = tuple(sorted(topology.services(exposed)))
-        work = Work(one, tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id)), unprotected)
+        told = tuple(t.announcements(one.id)), tuple(t.notices(maintenance_id=one.id))
+        work = Work(one, *told, unprotected, objections.get(one.id, NO_OBJECTIONS))
         (coming if is_coming else past).append(work)
     return coming, past[::-1]
 

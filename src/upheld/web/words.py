@@ -69,6 +69,8 @@ NOTICE_KIND = {
     "maintenance_overrun": "Overrun",
     "maintenance_reminder": "Reminder",
     "maintenance_cancelled": "Cancellation",
+    "objection": "Objection",
+    "objection_answered": "Answer to an objection",
     "update": "Update",
     "credit": "Credit",
     "restatement": "Correction",

@@ -62,6 +62,32 @@ announcements = Table(
     ),
 )
 
+objections = Table(
+    "objections",
+    metadata,
+    column("tenant", Text),
+    column("id", Text),
+    column("maintenance_id", Text),
+    column("agreement", Text),
+    column("customer", Text),
+    column("role", Text),
+    column("contact", Text),
+    column("notice", Text),
+    column("windows", DOCUMENT),
+    column("at", BigInteger),
+    column("answer_by", BigInteger),
+    column("wish", DOCUMENT, optional=True),
+    column("reason", Text),
+    column("state", Text),
+    column("told_at", BigInteger, optional=True),
+    column("answered_at", BigInteger, optional=True),
+    column("answered_by", Text, optional=True),
+    column("answer", Text),
+    column("agreed", DOCUMENT, optional=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("objections_by_work", "tenant", "maintenance_id", "at"),
+)
+
 # Notices of planned work as they were received, and what each of their windows is about.
 received_notices = Table(
     "received_notices",

@@ -413,6 +413,30 @@ def upgrade() -> None:
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
     op.create_table(
+        "objections",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("maintenance_id", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("contact", sa.Text(), nullable=False),
+        sa.Column("notice", sa.Text(), nullable=False),
+        sa.Column("windows", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("answer_by", sa.BigInteger(), nullable=False),
+        sa.Column("wish", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_by", sa.Text(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("agreed", sa.JSON(none_as_null=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name="objections_pk"),
+    )
+    op.create_index("objections_by_work", "objections", ["tenant", "maintenance_id", "at"], unique=False)
+    op.create_table(
         "mappings",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
