@@ -120,6 +120,24 @@ def test_zones_of_outlook_and_of_the_calendar_itself(zone: str, start: str, more
     assert notice.doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("day", "doubt"),
+    [
+        ("20150329", "2015-03-29T02:30:00 does not exist, for the clocks are put forward: is it 2015-03-29T01:30:00Z?"),
+        (
+            "20151025",
+            "2015-10-25T02:30:00 is there twice, for the clocks are put back: is it the first, 2015-10-25T00:30:00Z?",
+        ),
+    ],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "W. Europe Standard Time"])
+def test_a_local_time_at_which_the_clocks_are_put_is_asked_about(zone: str, day: str, doubt: str) -> None:
+    window = (("20151010T080000", f"{day}T023000"), ("20151010T100000", f"{day}T040000"))
+    [notice] = read_maintnote(changed(*LOCAL, ("ZONE", zone), *window))
+    assert f"DTSTART {doubt}" in notice.doubts
+    assert not any(one.startswith("DTEND") for one in notice.doubts)
+
+
 def test_a_zone_that_one_calendar_defines_is_not_the_next_ones() -> None:
     other = OWN_ZONE.replace("-0230", "+0500")
     starts = [

@@ -16,7 +16,7 @@ from icalendar import Calendar, Event
 from icalendar.error import BrokenCalendarProperty
 from icalendar.timezone import tzp
 
-from upheld.agreements.units import to_microseconds
+from upheld.agreements.units import format_instant, to_microseconds
 from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
 
 _BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
@@ -202,7 +202,21 @@ def _instant(event: Event, name: str, place: str, doubts: list[str]) -> int:
         moment = moment.replace(tzinfo=UTC)
     if not 1970 <= moment.year <= 9999:
         raise Unreadable(f"{place}: {name} lies in the year {moment.year}")
+    doubts += _clocks_put(moment, name)
     return to_microseconds(moment)
+
+
+def _clocks_put(moment: datetime, name: str) -> list[str]:
+    """What is to be asked of a local time at which the clocks of its zone are put forward or back. It is read by the
+    offset from before they are."""
+    first, second = moment.replace(fold=0), moment.replace(fold=1)
+    if first.utcoffset() == second.utcoffset():
+        return []
+    there = first.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) == first.replace(tzinfo=None)
+    wall, taken = first.replace(tzinfo=None).isoformat(), format_instant(to_microseconds(first))
+    if there:
+        return [f"{name} {wall} is there twice, for the clocks are put back: is it the first, {taken}?"]
+    return [f"{name} {wall} does not exist, for the clocks are put forward: is it {taken}?"]
 
 
 def _zone_named(event: Event, name: str) -> str:
