@@ -79,7 +79,7 @@ def preview(
     )
     if current is None:
         return found
-    ground = _ground(t, work, current, topology, now, current.portfolio.agreements)
+    ground = _ground(t, work, current, topology, now, current.portfolio.agreements if work.interrupts else ())
     agreements = [hit.agreement for hit in ground.hits]
     wanted = None if work.windows else wanted
     ranked, asked = ([], None) if wanted is None or not agreements else _ranked(ground, wanted, work.start)

@@ -255,7 +255,7 @@ class Pulse:
         with self._store.transaction(pulse.tenant, writing=False) as t:
             recent = t.maintenances(now - GRACE)
         for work in recent:
-            if not work.may_run_over(now) or work.runs_over:
+            if not work.interrupts or not work.may_run_over(now) or work.runs_over:
                 continue
             hit = topology.hit_during(work.services, work.start, work.end).hit
             conditions = pulse.assessor.conditions(SAME_TIME)

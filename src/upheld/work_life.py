@@ -90,6 +90,8 @@ def turn_fault(work: Maintenance, turn: Turn, at: int, now: int) -> str | None:
         return "the window is over"
     if turn == "over" and (at < begun or at < work.start):
         return "the work had not begun: cancel it, or change its window"
+    if turn == "overrun" and not work.interrupts:
+        return "a service that ends does not run over its window"
     if turn == "overrun" and now < work.end:
         return "the window is not over: extend it"
     return None
@@ -113,7 +115,7 @@ def _tell(
     kind, parties = _KINDS[turn], Parties(portfolio)
     told: list[Notice] = []
     warned = False
-    for agreement, services in hit_by(work, portfolio, topology):
+    for agreement, services in hit_by(work, portfolio, topology) if work.interrupts else ():
         own = earlier.get(agreement.id, [])
         roles = _roles(agreement, work.emergency, turn, own)
         if turn == "overrun" and not warned and parties.of(agreement)[1] is not None:

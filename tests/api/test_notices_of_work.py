@@ -123,12 +123,12 @@ def test_works_of_a_file_are_planned_once(north: TestClient) -> None:
 def test_a_work_of_a_file_has_as_many_windows_as_starts_and_may_be_an_emergency(north: TestClient) -> None:
     starts = [format_instant(NOW + day * DAY) for day in (1, 2)]
     ends = [format_instant(NOW + day * DAY + HOUR) for day in (1, 2)]
-    header = HEADER.replace("\n", ",emergency\n")
-    work = f"W-1,Router,{';'.join(starts)},{'; '.join(ends)},vpn-1,Ada,,true\n"
+    header = HEADER.replace("\n", ",emergency,kind\n")
+    work = f"W-1,Router,{';'.join(starts)},{'; '.join(ends)},vpn-1,Ada,,true,migration\n"
     answer = north.post("/v1/maintenance/notices", content=header + work, headers=CSV)
     (planned,) = answer.json()["maintenance"]
     assert planned["windows"] == [{"start": s, "end": e} for s, e in zip(starts, ends, strict=True)]
-    assert planned["emergency"]
+    assert (planned["emergency"], planned["kind"]) == (True, "migration")
     faulty = work.replace(ends[1], "").replace("W-1", "W-2") + work.replace(ends[1], starts[1]).replace("W-1", "W-3")
     answer = north.post("/v1/maintenance/notices", content=header + faulty, headers=CSV)
     assert [(e["line"], e["field"], e["message"]) for e in answer.json()["errors"]] == [

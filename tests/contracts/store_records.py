@@ -248,7 +248,13 @@ def a_maintenance(mark: str = "", **changes: object) -> Maintenance:
     )
     nights = ((maintenance.start, maintenance.start + 1), (maintenance.end - 1, maintenance.end))
     maintenance = replace(
-        maintenance, windows=nights, started_at=JUNE, ended_at=JUNE + 2, overrun_at=JUNE + 1, emergency=True
+        maintenance,
+        windows=nights,
+        started_at=JUNE,
+        ended_at=JUNE + 2,
+        overrun_at=JUNE + 1,
+        emergency=True,
+        kind="test",
     )
     return replace(maintenance, **changes)  # type: ignore[arg-type]
 

@@ -62,6 +62,13 @@ def test_an_announcement_in_time_earns_the_window() -> None:
     )
 
 
+@pytest.mark.parametrize(("kind", "earns"), [("migration", True), ("test", True), ("end_of_service", False)])
+def test_other_events_earn_as_a_maintenance_does_but_for_an_end_of_service(kind: str, earns: bool) -> None:
+    judged = decide(told(), kind=kind)
+    assert (judged.earned, bool(judged.parts)) == (earns, earns)
+    assert earns or judged.reason == "an end of service excludes nothing"
+
+
 @pytest.mark.parametrize(
     ("sent_at", "reason"),
     [

@@ -5,13 +5,25 @@ from typing import Any
 
 import pytest
 
-from upheld.agreements.contacts import Contact
+from upheld.agreements.contacts import Contact, Language
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import Confirmation, MaintenanceNotice, Notices
 from upheld.agreements.notice_terms import Notice as Promise
 from upheld.agreements.objectives import Chronic
 from upheld.agreements.units import DAY, MINUTE
-from upheld.notices.examples import AGREEMENT, CUSTOMER, PORTFOLIO, PROVIDER, case, instant, link, verdict, work
+from upheld.maintenance.model import WorkKind
+from upheld.notices.examples import (
+    AGREEMENT,
+    CUSTOMER,
+    PORTFOLIO,
+    PROVIDER,
+    case,
+    in_language,
+    instant,
+    link,
+    verdict,
+    work,
+)
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.planning import (
     case_roles,
@@ -211,6 +223,47 @@ def test_a_work_is_announced_to_the_promised_roles_with_its_calendar_entry() -> 
     ]
     assert all(n.calendar and "BEGIN:VEVENT" in n.calendar for n in notices)
     assert all(n.maintenance_id == "chg-2026-118" and n.case_id is None for n in notices)
+
+
+OTHER_EVENTS: dict[WorkKind, dict[Language, tuple[str, str]]] = {
+    "migration": {
+        "en": ("Planned migration", "We are going to migrate the service vpn-0042"),
+        "de": ("Geplante Migration", "Wir ziehen den Dienst vpn-0042 um"),
+        "fr": ("Migration programmée", "Nous allons migrer le service vpn-0042"),
+        "es": ("Migración programada", "Vamos a migrar el servicio vpn-0042"),
+    },
+    "test": {
+        "en": ("Planned test", "We are going to test what the service vpn-0042 runs over"),
+        "de": ("Geplanter Test", "Wir führen Tests an der Infrastruktur des Dienstes vpn-0042 durch"),
+        "fr": ("Test programmé", "Nous allons effectuer un test de l’infrastructure"),
+        "es": ("Prueba programada", "Vamos a realizar pruebas en la infraestructura"),
+    },
+    "end_of_service": {
+        "en": ("End of service", "The service vpn-0042 ends on"),
+        "de": ("Ende des Dienstes", "Der Dienst vpn-0042 endet am"),
+        "fr": ("Fin de service", "Le service vpn-0042 prend fin le"),
+        "es": ("Fin del servicio", "El servicio vpn-0042 finaliza el"),
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+@pytest.mark.parametrize("kind", list(OTHER_EVENTS))
+def test_other_events_are_announced_in_words_of_their_own(kind: WorkKind, language: Language) -> None:
+    customer = in_language(CUSTOMER, language)
+    called, happens = OTHER_EVENTS[kind][language]
+    told_of: tuple[NoticeKind, ...] = ("maintenance", "maintenance_reminder", "maintenance_cancelled")
+    for told_as in told_of:
+        about = work(kind=kind, state="cancelled" if told_as == "maintenance_cancelled" else "planned")
+        first, *_ = plan_maintenance_notices(
+            told_as, about, AGREEMENT, customer, PROVIDER, ("vpn-0042",), AT, due_by=None, occasion=told_as
+        )
+        words = " ".join(first.text.replace("\u00a0", " ").split())
+        assert called.lower() in first.subject.lower()
+        assert f"SUMMARY;LANGUAGE={language}:{called}" in str(first.calendar)
+        assert happens in words or told_as != "maintenance"
+    assert first.payload is not None
+    assert first.payload["data"]["maintenance"]["kind"] == kind
 
 
 def test_an_agreement_without_maintenance_terms_announces_nothing() -> None:

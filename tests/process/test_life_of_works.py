@@ -59,6 +59,22 @@ def test_who_wants_to_is_told_that_it_has_started_and_is_over(world):
     assert say(world, "over") == []
 
 
+def test_an_end_of_service_is_announced_reminded_of_and_excludes_nothing(world):
+    adopt(world, WANTED)
+    work = plan(world, 3 * DAY, kind="end_of_service")
+    assert notices(world, "maintenance") == [("noc@acme.example", "sent")]
+    until(world, work.start - DAY + MINUTE)
+    assert notices(world, "maintenance_reminder") == [("noc@acme.example", "sent")]
+    until(world, work.start)
+    world.deliver(*[0.0] * 65)
+    assert windows_excluded(world) == []
+    assert verdict_at(world, work.start).bad == 65
+    assert (known(world).overrun_at, notices(world, "maintenance_overrun")) == (None, [])
+    assert notices(world, "maintenance_started") == notices(world, "maintenance_over") == []
+    with pytest.raises(OutOfTurn, match="does not run over"):
+        say(world, "overrun", work.end)
+
+
 def test_what_happens_after_a_work_was_over_early_counts(world):
     work = plan(world, 3 * DAY)
     until(world, work.start)

@@ -9,7 +9,7 @@ from upheld import announcing
 from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
 from upheld.demo.mail import start_mail_catcher
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, WorkKind
 from upheld.ports import VerdictFilter
 from upheld.process import Differs
 from upheld.readers.portfolio import parse_portfolio
@@ -39,9 +39,11 @@ def link(notice: str) -> str:
     return f"https://assurance.carrier.example/planned/{notice}"
 
 
-def plan(world, lead: int, *services: str) -> Maintenance:
+def plan(world, lead: int, *services: str, kind: WorkKind = "maintenance") -> Maintenance:
     start, touched = world.clock.at + lead, services or ("vpn-0042",)
-    work = Maintenance("work-1", "Switch upgrade", start, start + HOUR, touched, "change board", world.clock.at)
+    work = Maintenance(
+        "work-1", "Switch upgrade", start, start + HOUR, touched, "change board", world.clock.at, kind=kind
+    )
     world.process.plan_maintenance(DEFAULT_TENANT, work)
     world.run()
     return work

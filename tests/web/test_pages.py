@@ -335,7 +335,7 @@ def test_the_form_shows_what_a_work_would_do_and_a_better_window_is_taken_over(m
 def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:
     client = world.operator()
     token = csrf(client.get("/maintenance").text)
-    urgent = {"windows": "2026-06-22 23:00 to 2026-06-23 01:30\n", "emergency": "1"}
+    urgent = {"windows": "2026-06-22 23:00 to 2026-06-23 01:30\n", "emergency": "1", "kind": "migration"}
     answer = client.post("/maintenance", data={**FORM, **urgent, "csrf": token})
     assert answer.status_code == 303
     done = client.get(answer.headers["location"]).text
@@ -344,7 +344,7 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
         (work,) = [m for m in t.maintenances() if m.title == "New line card"]
     assert work.start == START + 19 * DAY + 16 * HOUR  # 23:00 in Berlin's summer is 21:00 UTC
     assert [end - start for start, end in work.spans] == [150 * MINUTE] * 2
-    assert (work.end - work.start, work.emergency) == (2 * DAY + 150 * MINUTE, True)
+    assert (work.end - work.start, work.emergency, work.kind) == (2 * DAY + 150 * MINUTE, True, "migration")
     assert (work.services, work.approved_by) == (("vpn-0042", "web-riverbank"), "K. Lang")
     html = client.get(f"/maintenance/{work.id}/change").text
     assert 'value="New line card"' in html
@@ -380,6 +380,7 @@ def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: 
         ({"windows": "2026-06-22 23:00"}, "Line 1 is no window: write it as 2026-06-11 22:00 to"),
         ({"windows": "2026-06-22 23:00 to 2026-06-22 22:00"}, "Line 1: The end must be later than the start"),
         ({"windows": "2026-06-21 01:00 to 2026-06-22 22:00"}, "before another one is over: join the two"),
+        ({"kind": "party"}, "Choose what it is."),
         ({"zone": "Mars/Base"}, "Choose a time zone."),
         ({"services": []}, "Choose at least one service."),
         ({"services": ["hidden-line"]}, "hidden-line is neither a service of an agreement nor a resource."),

@@ -14,7 +14,7 @@ from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, Window
 from upheld.api.objections import counts_document
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
-from upheld.maintenance.model import Maintenance, is_same_plan
+from upheld.maintenance.model import Maintenance, WorkKind, is_same_plan
 from upheld.maintenance.objection import NO_OBJECTIONS
 from upheld.maintenance.window import FURTHEST, MOST, change_fault, planned_in, windows_fault
 from upheld.reports.records import notice_document, record_document
@@ -30,6 +30,7 @@ class MaintenanceInput(Windows):
     approved_by: Name
     description: Text = ""
     emergency: bool = False
+    kind: WorkKind = "maintenance"
     id: Name | None = None
 
 
@@ -60,6 +61,7 @@ class PreviewInput(Windows):
 
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     emergency: bool = False
+    kind: WorkKind = "maintenance"
     id: Name | None = None
     limit: Annotated[int, Field(ge=0, le=10_000)] = 100
     search: SearchInput | None = SearchInput()
@@ -146,6 +148,7 @@ def router(application: Application) -> APIRouter:
             approved_by="",
             planned_at=now,
             emergency=wanted.emergency,
+            kind=wanted.kind,
             **planned_in(wanted.spans),
         )
         search = None if wanted.search is None else wanted.search.wanted(work.start, work.end, now)
@@ -239,5 +242,6 @@ def _work(wanted: MaintenanceInput, now: int) -> Maintenance:
         planned_at=now,
         description=wanted.description,
         emergency=wanted.emergency,
+        kind=wanted.kind,
         **planned_in(wanted.spans),
     )

@@ -139,6 +139,9 @@ def add_maintenance(
     key: ServerKey,
     description: Annotated[str, typer.Option(help="What the customer may notice.")] = "",
     emergency: Annotated[bool, typer.Option("--emergency", help="It cannot wait: terms for emergency work.")] = False,
+    kind: Annotated[
+        str, typer.Option(help="maintenance, migration, test or end_of_service (announced, and excludes nothing).")
+    ] = "maintenance",
     work_id: Annotated[
         str | None, typer.Option("--id", help="An id of your own; the same id again changes nothing.")
     ] = None,
@@ -151,6 +154,7 @@ def add_maintenance(
         "services": service,
         "approved_by": approved_by,
         "description": description,
+        "kind": kind,
         **({"emergency": True} if emergency else {}),
         **({"id": work_id} if work_id else {}),
     }

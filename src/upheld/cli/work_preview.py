@@ -32,6 +32,7 @@ def preview(
         typer.Option(help="... that ends by this instant [default: four weeks after END].", show_default=False),
     ] = None,
     emergency: Annotated[bool, typer.Option("--emergency", help="It cannot wait: terms for emergency work.")] = False,
+    kind: Annotated[str, typer.Option(help="maintenance, migration, test or end_of_service.")] = "maintenance",
     hours: Annotated[str, typer.Option(help="Hours preferred for work, in each agreement's zone.")] = "22:00-06:00",
     limit: Annotated[int, typer.Option(help="How many agreements are listed, the dearest first.", min=0)] = 100,
     output_format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
@@ -51,6 +52,7 @@ def preview(
         **windows_of(start, end),
         "services": service,
         "emergency": emergency,
+        "kind": kind,
         "limit": limit,
         "search": search,
     }

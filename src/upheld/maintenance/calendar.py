@@ -63,7 +63,7 @@ def calendar_entry(
         status = "CANCELLED" if cancelled or number > len(spans) else "CONFIRMED"
         event.add("status", status)
         event.add("transp", "TRANSPARENT")
-        event.add("categories", ["MAINTENANCE"])
+        event.add("categories", [maintenance.kind.replace("_", "-").upper()])
         event.add("organizer", _organizer(provider))
         event.add("x-maintnote-provider", vText(provider.id if provider else "provider"))
         event.add("x-maintnote-account", vText(agreement.customer))

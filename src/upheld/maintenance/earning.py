@@ -93,6 +93,8 @@ def _judged(
     """What is earned for a service, and why."""
     if maintenance.state == "cancelled":
         return (), "the work was cancelled"
+    if not maintenance.interrupts:
+        return (), "an end of service excludes nothing"
     if promise is None:
         return (), "the agreement has no terms for announcing planned maintenance (notices.maintenance)"
     if not promise.to:

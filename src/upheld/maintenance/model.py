@@ -1,11 +1,13 @@
 """Planned work with its windows and its affected services (TMF655 ChangeRequest). Instants in microseconds UTC."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from upheld.agreements.units import MINUTE
 
 MaintenanceState = Literal["planned", "cancelled"]
+WorkKind = Literal["maintenance", "migration", "test", "end_of_service"]
+KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
 Window = tuple[int, int]
 """[start, end)"""
 GRACE = 10 * MINUTE
@@ -15,10 +17,11 @@ over when it ought to be."""
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """`sequence` grows with each change of the work, as an iCalendar SEQUENCE does. `approved_by` names who let the
-    work happen; an exclusion that it earns carries that name. A work of several windows has them in `windows`, in
-    order and apart; `start` is then the first one's and `end` the last one's. `started_at` and `ended_at` are as a
-    person or the clock said; `overrun_at` is since when it is known to run over its window."""
+    """A planned work, or another scheduled event that is told as one (`kind`). `sequence` grows with each change of
+    the work, as an iCalendar SEQUENCE does. `approved_by` names who let the work happen; an exclusion that it earns
+    carries that name. A work of several windows has them in `windows`, in order and apart; `start` is then the first
+    one's and `end` the last one's. `started_at` and `ended_at` are as a person or the clock said; `overrun_at` is since
+    when it is known to run over its window."""
 
     id: str
     title: str
@@ -35,6 +38,12 @@ class Maintenance:
     ended_at: int | None = None
     overrun_at: int | None = None
     emergency: bool = False
+    kind: WorkKind = "maintenance"
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether it is worked on what runs on afterwards. Where a service ends, nothing is excluded or runs over."""
+        return self.kind != "end_of_service"
 
     @property
     def spans(self) -> tuple[Window, ...]:
@@ -60,7 +69,7 @@ class Maintenance:
         )
 
 
-_PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows", "emergency")
+_PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows", "emergency", "kind")
 
 
 def is_same_plan(known: Maintenance, wanted: Maintenance) -> bool:

@@ -165,6 +165,7 @@ def maintenance_context(
     return _parties(agreement, customer, provider, role, reader) | {
         "reference": maintenance.id,
         "title": one_line(maintenance.title),
+        "work_kind": maintenance.kind,
         "description": one_line(maintenance.description),
         "services": [one_line(s) for s in services_hit],
         "start": maintenance.start,

@@ -375,6 +375,7 @@ def maintenance_data(maintenance: Maintenance) -> dict[str, Any]:
     """A planned work as a webhook's body has it."""
     return {
         "id": maintenance.id,
+        "kind": maintenance.kind,
         "title": maintenance.title,
         "description": maintenance.description,
         "start": format_instant(maintenance.start),

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from upheld.agreements.fields import Document, Name
 from upheld.agreements.units import parse_instant
-from upheld.maintenance.model import Maintenance, Window
+from upheld.maintenance.model import Maintenance, Window, WorkKind
 from upheld.maintenance.window import MOST, planned_in, windows_fault
 from upheld.readers.columns import column_faults
 from upheld.readers.faults import Fault, Findings, InputError, did_you_mean
@@ -45,6 +45,7 @@ class WorkLine(Document):
     approved_by: Name
     description: Annotated[str, Field(max_length=10_000)] = ""
     emergency: bool = False
+    kind: WorkKind = "maintenance"
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -97,6 +98,7 @@ def read_works(text: str, name: str, nodes: Collection[str], known: Collection[s
                 planned_at=now,
                 description=line.description,
                 emergency=line.emergency,
+                kind=line.kind,
                 **planned_in(line.spans),
             )
     except csv.Error as error:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import parse_instant, to_datetime, to_microseconds
 from upheld.analysis.topology import Topology
-from upheld.maintenance.model import Announcement, Maintenance
+from upheld.maintenance.model import KINDS, Announcement, Maintenance
 from upheld.maintenance.objection import NO_OBJECTIONS, Objections
 from upheld.maintenance.window import change_fault, planned_in, windows_fault
 from upheld.notices.model import ANNOUNCING, Notice
@@ -126,6 +126,9 @@ def read_form(
             faults[name] = what
         elif len(values[name]) > LONGEST_LINE or not values[name].isprintable():
             faults[name] = f"Use at most {LONGEST_LINE} printable characters."
+    kind = next((kind for kind in KINDS if kind == values["kind"]), None)
+    if known is None and kind is None:
+        faults["kind"] = "Choose what it is."
     description = "\n".join(values["description"].splitlines())
     if len(description) > LONGEST_TEXT or not description.replace("\n", "").isprintable():
         faults["description"] = f"Use at most {LONGEST_TEXT:,} printable characters."
@@ -147,6 +150,7 @@ def read_form(
         planned_at=now,
         description=description,
         emergency=known.emergency if known is not None else bool(values["emergency"]),
+        kind=known.kind if known is not None else kind or "maintenance",
         **planned_in(spans),
     )
     if known is not None and (fault := change_fault(known, wanted, now)) is not None:

@@ -35,6 +35,7 @@ def _filled(
     zone: Annotated[str, Form()] = "",
     approved_by: Annotated[str, Form()] = "",
     emergency: Annotated[str, Form()] = "",
+    kind: Annotated[str, Form()] = "maintenance",
 ) -> dict[str, str]:
     """The fields of the form but the services."""
     given = {
@@ -47,6 +48,7 @@ def _filled(
         "zone": zone,
         "approved_by": approved_by,
         "emergency": emergency,
+        "kind": kind,
     }
     return {name: text.strip() for name, text in given.items()}
 

@@ -51,6 +51,12 @@ OUTCOME = {
     "withdrawn": "restated figures: the promise was kept",
     "resumed": "it is measured again",
 }
+WORK_KIND = {
+    "maintenance": "Maintenance",
+    "migration": "Migration",
+    "test": "Test",
+    "end_of_service": "End of service (excludes nothing)",
+}
 NOTICE_KIND = {
     "degradation": "Degradation",
     "violation": "Violation",

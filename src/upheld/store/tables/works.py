@@ -34,6 +34,7 @@ maintenances = Table(
     column("ended_at", BigInteger, optional=True),
     column("overrun_at", BigInteger, optional=True),
     column("emergency", Boolean),
+    column("kind", Text),
     PrimaryKeyConstraint("tenant", "id"),
     Index("maintenances_by_end", "tenant", "end"),
 )

@@ -409,6 +409,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("overrun_at", sa.BigInteger(), nullable=True),
         sa.Column("emergency", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="maintenances_pk"),
     )
     op.create_index("maintenances_by_end", "maintenances", ["tenant", "end"], unique=False)
