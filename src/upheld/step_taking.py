@@ -13,7 +13,7 @@ import structlog
 
 from upheld.actions.model import TICKET_KINDS, Action, ActionState
 from upheld.actions.runs import CREDIT_KINDS, TICKETS, moved_on
-from upheld.agreements.units import DAY, MINUTE, parse_instant
+from upheld.agreements.units import DAY, MINUTE, format_instant, parse_instant
 from upheld.assessment.verdict import to_document
 from upheld.cases.decide import Command, StepChanged, StepDone, StepFailed
 from upheld.notices.stages import MAX_ATTEMPTS, next_attempt
@@ -220,7 +220,7 @@ class StepTaker:
             "type": f"upheld.step.{action.kind}",
             "step": action.id,
             "answer": self._link(tenant, action.id),
-            "due_by": action.due_by,
+            "due_by": None if action.due_by is None else format_instant(action.due_by),
             **said,
         }
         answer = self._channels.hooks[name].call(f"{tenant}/{action.id}", self._clock.now(), payload)

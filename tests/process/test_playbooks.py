@@ -12,7 +12,7 @@ from ticket_systems import PASSWORD, SECRET, Automation, Tmf621
 from upheld.actions.model import Action
 from upheld.actions.playbook import DEFAULT, DEFAULT_TEXT
 from upheld.actions.rehearsal import rehearse, unmet
-from upheld.agreements.units import HOUR, MINUTE, parse_instant
+from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
 from upheld.channels.paging import ApprisePager
@@ -348,6 +348,8 @@ playbooks:
     assert payload["answer"].startswith("https://assurance.carrier.example/decide/")
     assert payload["externalId"] == world.case().id
     call = steps(world)["repair/call"]
+    assert call.due_by is not None
+    assert payload["due_by"] == format_instant(call.due_by)
     assert (call.state, call.reference, call.outcome) == ("waiting", "job-7", "begun")
     question = world.application.links.read_step(payload["answer"].rsplit("/", 1)[1])
     assert question.action == call.id

@@ -1,5 +1,7 @@
 """A customer's own feeds: the usual parsers read them, whoever has the address, and nobody once it is renewed."""
 
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -9,6 +11,7 @@ from icalendar import Calendar
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
+from upheld.notices.feeds import atom_feed
 from upheld.notices.links import Feed
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -49,6 +52,19 @@ def test_the_notices_are_an_atom_feed(world: World) -> None:
     assert "violation" in {entry.find(f"{ATOM}category").attrib["term"] for entry in entries}
     assert len({entry.findtext(f"{ATOM}id") for entry in entries}) == len(entries)
     assert "/confirm/" not in answer.text, "a link that answers for a contact is not told to all"
+
+
+def test_what_several_contacts_were_told_stands_in_the_feed_once(world: World) -> None:
+    with world.application.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        told = next(n for n in t.notices(customer="acme") if n.kind == "violation" and n.role.startswith("customer."))
+    head, _, number = told.id.rpartition(f"/{told.role}/")
+    german = replace(told, id=f"{head}/{told.role}/{int(number) + 1}", subject="Zusage verletzt")
+    further = replace(told, id=f"C-../<b> ?/violation-9/{told.role}/0")
+    feed = ElementTree.fromstring(atom_feed([german, told, further], "North", "https://n.example/feed"))  # our own
+    entries = feed.findall(f"{ATOM}entry")
+    assert sorted(entry.findtext(f"{ATOM}title") for entry in entries) == [told.subject] * 2
+    for entry in entries:
+        assert re.fullmatch(r"https://n.example/feed#[A-Za-z0-9/._%-]+", entry.findtext(f"{ATOM}id"))
 
 
 def test_what_has_not_changed_is_not_sent_again(world: World) -> None:

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from icalendar import Calendar
@@ -40,11 +41,11 @@ def calendar_feed(notices: Sequence[Notice], name: str) -> str:
 
 
 def atom_feed(notices: Sequence[Notice], name: str, address: str) -> str:
-    """The newest notices with what each says first, once for all contacts that were told it; `address` is the feed's
-    own."""
+    """The newest notices with what each says first, once for all contacts that were told it, in whatever languages;
+    `address` is the feed's own."""
     ElementTree.register_namespace("", _ATOM)
     feed = ElementTree.Element(f"{{{_ATOM}}}feed")
-    once = {(n.kind, n.subject, n.recorded_at): n for n in reversed(notices)}
+    once = {_told(n): n for n in sorted(notices, key=lambda n: n.id, reverse=True)}
     shown = sorted(once.values(), key=lambda n: (-n.recorded_at, n.id))[:LISTED]
     _add(feed, "id", address)
     _add(feed, "title", name)
@@ -54,12 +55,17 @@ def atom_feed(notices: Sequence[Notice], name: str, address: str) -> str:
     _add(author, "name", name)
     for notice in shown:
         entry = _add(feed, "entry", None)
-        _add(entry, "id", f"{address}#{notice.id}")
+        _add(entry, "id", f"{address}#{quote(notice.id)}")
         _add(entry, "title", one_line(notice.subject))
         _add(entry, "updated", format_instant(notice.recorded_at))
         _add(entry, "category", None, term=notice.kind)
         _add(entry, "summary", one_line(first_paragraph(notice)))
     return ElementTree.tostring(feed, encoding="unicode", xml_declaration=True)
+
+
+def _told(notice: Notice) -> str:
+    """What was told, by the notice's id without whom: `C-1/violation-1/customer.noc/0` -> `C-1/violation-1`."""
+    return notice.id.rpartition(f"/{notice.role}/")[0] or notice.id
 
 
 def _add(parent: ElementTree.Element, name: str, text: str | None, **attributes: str) -> ElementTree.Element:
