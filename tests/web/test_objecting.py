@@ -108,6 +108,15 @@ def test_the_customer_objects_asks_for_an_offered_time_and_sees_it_agreed(planne
     assert "gladly" in seen
 
 
+def test_who_writes_a_time_asks_for_it_also_without_choosing_the_button(planned: World) -> None:
+    own = {"wish": "object", "start": "2026-06-20T01:00", "end": "2026-06-20T03:00"}
+    assert planned.stranger().post(path_of(planned), data=own).status_code == 200
+    assert [format_instant(at) for at in objections(planned)[0].wish or ()] == [
+        "2026-06-19T23:00:00Z",
+        "2026-06-20T01:00:00Z",
+    ]
+
+
 def field_of(text: str, name: str) -> str:
     return text.split(f'name="{name}"')[1].split('value="')[1].split('"')[0]
 

@@ -98,9 +98,9 @@ def _find(site: Site, token: str) -> Found | None:
 
 def _window(said: Mapping[str, str], zone: ZoneInfo) -> Window | None:
     """The window that is asked for; None where none is. Raises Refused."""
-    if not said["window"]:
+    if not any(said[name] for name in ("window", "start", "end")):
         return None
-    if said["window"] == OWN:
+    if said["window"] in (OWN, ""):  # whoever writes a time asks for it
         faults: dict[str, str] = {}
         start, end = (_instant(said, name, zone, faults) for name in ("start", "end"))
         if start is None or end is None:
