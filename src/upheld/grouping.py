@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from upheld import stepping
+from upheld import resolving, stepping
 from upheld.cases.decide import Join
 from upheld.cases.model import Case
 from upheld.cases.problems import Cause, Problem, new_problem, problem_of, shared_causes, suspect
@@ -63,6 +63,7 @@ def _take_over(
     parts = {one.id: one for one in others if one.kind == problem.kind and _is_part(one, reach, services[one.id])}
     for part in parts.values():
         t.merge_problem(part.id, problem, problem.opened_at)
+        resolving.take_over(t, part.id, problem)
         merged = replace(part, state="merged", merged_into=problem.id, closed_at=problem.opened_at)
         t.add_outgoing([of_problem(merged, "merged", problem.opened_at)])
     if parts:

@@ -21,6 +21,7 @@ from upheld.ports import AgendaEntry, Clock, Store
 from upheld.process import Process
 from upheld.reactions import CLOCK, CLOSE, EXAMINE, FETCH, JOINED, REMIND, SEND, TRACE, UPDATE, UPDATE_PROBLEM
 from upheld.recorder import Recorder
+from upheld.resolving import ASK, PASS_ON
 from upheld.sending import NoticeSender
 from upheld.step_taking import StepTaker
 from upheld.stepping import ACT, OVERDUE
@@ -67,6 +68,8 @@ class Performer:
             JUDGE: self._judge_maintenance,
             REMIND_MAINTENANCE: self._remind_of_maintenance,
             SUM_UP: self._sum_up,
+            ASK: self._ask_resolution,
+            PASS_ON: self._pass_on_resolution,
             FOLLOW: self._follow_maintenance,
             TELL_OBJECTIONS: self._tell_objections,
             **({} if fetch is None else {FETCH: fetch}),
@@ -195,6 +198,14 @@ class Performer:
 
     def _tell_objections(self, entry: AgendaEntry) -> None:
         self._process.tell_objections(entry.tenant, entry.data["maintenance"])
+        self._finish(entry)
+
+    def _ask_resolution(self, entry: AgendaEntry) -> None:
+        self._process.remind_of_resolution(entry.tenant, entry)
+        self._recorder.entry_performed(entry.kind, "done")
+
+    def _pass_on_resolution(self, entry: AgendaEntry) -> None:
+        self._process.pass_on_resolution(entry.tenant, entry.data["problem"])
         self._finish(entry)
 
     def _sum_up(self, entry: AgendaEntry) -> None:

@@ -26,6 +26,7 @@ from upheld import (
     intake,
     objecting,
     related,
+    resolving,
     stepping,
     summing_up,
     telling,
@@ -49,7 +50,18 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
 from upheld.cases.clocks import informed_at
-from upheld.cases.decide import Answer, AskAgain, Command, Escalate, Examined, StepChanged, Update, answers, decide
+from upheld.cases.decide import (
+    Answer,
+    AskAgain,
+    Command,
+    Escalate,
+    Examined,
+    Resolve,
+    StepChanged,
+    Update,
+    answers,
+    decide,
+)
 from upheld.cases.model import ENDED_STATES, ROLLING, Case
 from upheld.cases.performance import Performance, performance
 from upheld.grouping import note_examined
@@ -76,8 +88,8 @@ from upheld.telling import ProblemLink
 from upheld.updating import to_update
 
 log = structlog.get_logger()
-ANSWERED_TOGETHER = 100
-"""Cases that one transaction tells of a customer's answer."""
+TOLD_TOGETHER = 100
+"""Cases that one transaction tells of a customer's answer, or of what their problem was."""
 
 
 class Differs(Exception):
@@ -454,11 +466,11 @@ class Process:
         """As `answer`, of several cases of one customer and problem, each with the round of its question: a no is
         escalated once."""
         told = answers(asked, contact, solved, comment, score, self._clock.now())
-        for first in range(0, len(told), ANSWERED_TOGETHER):
-            some = told[first : first + ANSWERED_TOGETHER]
-            settled(self._store, tenant, partial(self._answer, tenant=tenant, told=some))
+        for first in range(0, len(told), TOLD_TOGETHER):
+            some = told[first : first + TOLD_TOGETHER]
+            settled(self._store, tenant, partial(self._give_each, tenant=tenant, told=some))
 
-    def _answer(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Answer]]) -> None:
+    def _give_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Command]]) -> None:
         for case_id, command in told:
             case = t.case(case_id)
             if case is not None:
@@ -479,6 +491,50 @@ class Process:
 
         return settled(self._store, tenant, give)
 
+    def resolve(self, tenant: str, case_id: str, said: Resolve) -> Literal["taken", "too_late", "unknown"]:
+        """A person says what a case was. It is what its problem was too, where nobody has said that yet."""
+
+        def put_down(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
+            case = t.case(case_id)
+            if case is None:
+                return "unknown"
+            if not self._give(t, tenant, case, said):
+                return "too_late"
+            problem = resolving.problem_of(t, case, changing=True)
+            if problem is not None and not problem.resolution:
+                resolving.put_down(t, problem, said, self._clock.now())
+            return "taken"
+
+        return settled(self._store, tenant, put_down)
+
+    def resolve_problem(self, tenant: str, problem_id: str, said: Resolve) -> Literal["taken", "too_late", "unknown"]:
+        """A person says what a problem was, and with it each of its cases of which nothing else was said; `too_late`
+        where it was merged into another."""
+
+        def put_down(t: Transaction) -> Literal["taken", "too_late", "unknown"]:
+            problem = t.problem(problem_id, changing=True)
+            if problem is None:
+                return "unknown"
+            if problem.merged_into is not None:
+                return "too_late"
+            resolving.put_down(t, problem, said, self._clock.now())
+            return "taken"
+
+        return settled(self._store, tenant, put_down)
+
+    def pass_on_resolution(self, tenant: str, problem_id: str) -> None:
+        """Gives the cases of a problem what it was."""
+        with self._store.transaction(tenant, writing=False) as t:
+            told = list(resolving.to_pass_on(t, problem_id))
+        for first in range(0, len(told), TOLD_TOGETHER):
+            some = told[first : first + TOLD_TOGETHER]
+            settled(self._store, tenant, partial(self._give_each, tenant=tenant, told=some))
+
+    def remind_of_resolution(self, tenant: str, entry: AgendaEntry) -> None:
+        """Reminds of what is still to be put down, and ends its entry of the agenda."""
+        with self._store.transaction(tenant) as t:
+            resolving.remind(t, entry, self._portfolios.newest(t, tenant), self._clock.now())
+
     def _give(self, t: Transaction, tenant: str, case: Case, command: Command, arrived: int | None = None) -> bool:
         """Decides, and commits the events with all that follows from them. `arrived` is from when on the measurements
         gave reason to (see `arrivals`), None where they did not. False where nothing happened."""
@@ -493,6 +549,7 @@ class Process:
         t.save_case(after, events)
         t.add_outgoing(of_case(after, events))
         parties = current.parties(case.agreement, now) if current is not None else None
+        resolving.follow(t, case, after, parties, now, lambda of, said: self._give(t, tenant, of, said))
         if parties is None:
             log.warning("no agreement in force for the case: nobody is told", tenant=tenant, case=case.id)
             return True
@@ -610,12 +667,13 @@ class Process:
         with self._store.transaction(tenant, writing=False) as t:
             current = self._portfolios.newest(t, tenant)
             cases, told = t.cases_opened(start, end), t.notices_kept(start, end, now)
+            resolved = t.resolutions_kept(start, end, now)
 
         def agreement_of(case: Case) -> Agreement | None:
             parties = None if current is None else current.parties(case.agreement, case.opened_at)
             return None if parties is None else parties.agreement
 
-        return performance(cases, told, agreement_of, now)
+        return performance(cases, told, resolved, agreement_of, now)
 
     def incident_report(self, tenant: str, case_id: str) -> str | None:
         """The draft of a post-incident report, as Markdown; None where there is no such case."""

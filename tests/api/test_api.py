@@ -807,6 +807,44 @@ def test_people_put_their_words_to_a_case_and_read_its_report(
     is_problem(south.get(f"{address}/report"), 404)
 
 
+def test_what_closed_cases_were_is_owed_until_it_is_put_down(
+    house: House, north: TestClient, south: TestClient
+) -> None:
+    outage(north)
+    house.pulse()
+    address = f"/v1/cases/{north.get('/v1/cases').json()['cases'][0]['id']}"
+    assert north.get(address).json()["resolution_owed"] is None
+    assert north.post(f"{address}/ask").status_code == 204
+    north.post(f"{address}/answer", json={"solved": True, "contact": "Ms Berg"})
+    (owed,) = north.get("/v1/resolutions").json()["resolutions"]
+    assert (owed["href"], owed["promise"], owed["standing"]) == (address, "resolution", "runs")
+    assert north.get(address).json()["resolution_owed"] == owed
+    (listed,) = north.get("/v1/cases", params={"resolution": "owed"}).json()["cases"]
+    assert (listed["id"], listed["outcome"]) == (owed["case"], "confirmed")
+    assert south.get("/v1/resolutions").json()["resolutions"] == []
+    is_problem(north.get("/v1/cases", params={"resolution": "owed", "open": True}), 422)
+    assert north.post(f"{address}/resolution", json={"cause": "a broken card"}).status_code == 204
+    assert north.get("/v1/resolutions").json()["resolutions"] == []
+    assert north.get("/v1/cases", params={"resolution": "owed"}).json()["cases"] == []
+    window = {"start": "2026-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}
+    kept = north.get("/v1/performance", params=window).json()["resolved"]
+    assert kept == {"kept": 1, "missed": 0, "runs": 0, "share": "1.0000"}
+
+
+def test_what_a_problem_was_is_put_down_by_its_own_address(house: House, north: TestClient, south: TestClient) -> None:
+    outage(north)
+    house.pulse()
+    problem = new_problem("north", Cause("switch-9"), NOW)
+    with house.application.store.transaction(house.tenant("north")) as t:
+        t.save_problem(problem)
+    address, said = f"/v1/problems/{problem.id}", {"cause": "a broken card", "done": "replaced"}
+    assert north.get(address).json()["resolution_owed"] is None
+    assert north.post(f"{address}/resolution", json=said).status_code == 204
+    assert north.get(address).json()["resolution"]["cause"] == "a broken card"
+    is_problem(south.post(f"{address}/resolution", json=said), 404)
+    is_problem(north.post(f"{address}/resolution", json={"done": "replaced"}), 422)
+
+
 def test_problems_are_listed_with_their_cases(house: House, north: TestClient, south: TestClient) -> None:
     outage(north)
     house.pulse()

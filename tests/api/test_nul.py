@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 from upheld.access import SESSION_COOKIE, authenticate, open_sessions
 from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
 from upheld.app import Application, Settings
+from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 from upheld.readers.kept import NUL, nul_at
 from upheld.server import create_app
@@ -73,10 +74,13 @@ def north(kept: House) -> TestClient:
 
 
 @pytest.fixture(scope="module")
-def ids(north: TestClient) -> dict[str, str]:
-    """The ids of its case, and of the case's first action."""
+def ids(kept: House, north: TestClient) -> dict[str, str]:
+    """The ids of its case, of the case's first action, and of a problem."""
+    problem = new_problem("north", Cause("switch-9"), 1)
+    with kept.application.store.transaction(kept.tenant("north")) as t:
+        t.save_problem(problem)
     case, action = north.get("/v1/cases").json()["cases"][0], north.get("/v1/actions").json()["actions"][0]
-    return {"case": case["id"], "action": action["id"]}
+    return {"case": case["id"], "action": action["id"], "problem": problem.id}
 
 
 EVENTS = """  - id: acme-faults
@@ -108,6 +112,7 @@ BODIES: list[tuple[str, str, Any]] = [
     ("POST", "/v1/alertmanager", ALERT),
     ("POST", "/v1/cases/{case}/update", {"text": "we look into it"}),
     ("POST", "/v1/cases/{case}/resolution", {"cause": "fibre cut", "done": "spliced"}),
+    ("POST", "/v1/problems/{problem}/resolution", {"cause": "fibre cut", "done": "spliced"}),
     ("POST", "/v1/actions/{action}/skip", {"reason": "not needed"}),
     (
         "POST",

@@ -9,6 +9,7 @@ from upheld.analysis.model import Change
 from upheld.assessment.verdict import Credit, Evidence, Verdict
 from upheld.cases.model import Case, Event
 from upheld.cases.problems import Problem
+from upheld.cases.resolutions import OwedResolution
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.objection import Objection
 from upheld.maintenance.received import NoticedWindow, Received
@@ -136,7 +137,13 @@ def a_brief_case(mark: str = "") -> Case:
 
 def a_problem(mark: str = "", **changes: object) -> Problem:
     problem = Problem("P-1", "outage", "resource", f"switch{mark}", "open", JUNE + DAY, JUNE + 2 * DAY, "P-0")
+    problem = replace(problem, resolution={"at": JUNE + 4 * DAY, "cause": "a card", "done": "replaced", "by": "Ada"})
     return replace(problem, **changes)  # type: ignore[arg-type]
+
+
+def an_owed_resolution(mark: str = "", **changes: object) -> OwedResolution:
+    owed = OwedResolution("P-1", "case-1", "acme-gold", "vpn-1", f"acme{mark}", JUNE, JUNE + DAY, JUNE + 1, JUNE + 2)
+    return replace(owed, **changes)  # type: ignore[arg-type]
 
 
 def some_news(mark: str = "", **changes: object) -> VerdictNews:

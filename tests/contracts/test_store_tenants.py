@@ -38,6 +38,7 @@ from store_records import (
     an_objection,
     an_outgoing_event,
     an_owed,
+    an_owed_resolution,
     some_news,
 )
 
@@ -123,6 +124,10 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         lambda mark: [replace(a_brief_case(mark), told=a_case(mark).told, resolution=a_case().resolution)],
     ),
     "count_cases": (lambda t: t.count_cases("P-1")[1] or None, lambda mark: 1),
+    "owed_resolution": (lambda t: t.owed_resolution("P-1"), an_owed_resolution),
+    "owed_resolutions": (lambda t: t.owed_resolutions((JUNE, "")), lambda mark: [an_owed_resolution(mark)]),
+    "resolutions_kept": (lambda t: t.resolutions_kept(JUNE, JUNE + 1, JUNE).runs, lambda mark: 1),
+    "cases_unresolved": (lambda t: t.cases_unresolved(), lambda mark: [an_ended_case(mark)]),
     "is_owed": (lambda t: t.is_owed("P-1"), lambda mark: True),
     "owed_as_told": (
         lambda t: t.owed_as_told("P-1", "told", JUNE),
@@ -253,6 +258,7 @@ def fill(t: Transaction, mark: str) -> None:
     t.save_case(a_case(mark), [an_event(mark)])
     t.save_case(an_ended_case(mark), [an_event(mark, case_id="case-9")])
     t.save_problem(a_problem(mark))
+    t.save_owed_resolution(an_owed_resolution(mark))
     t.owe([an_owed(mark), an_owed(mark, party="told", told=JUNE)])
     t.add_news([some_news(mark)])
     t.save_notice(replace(told_of_problem(mark), text="text"))
@@ -289,10 +295,17 @@ def fill(t: Transaction, mark: str) -> None:
 
 
 def an_ended_case(mark: str) -> Case:
-    """One before the others, of no problem, with a suspected cause."""
+    """One before the others, of no problem, with a suspected cause, of which nobody has said what it was."""
     suspected = {"cause_candidates": [{"resource": "switch-1", "score": 0.9}]}
     return a_case(
-        mark, id="case-9", service="vpn-9", state="closed", problem=None, findings=suspected, opened_at=JUNE - 1
+        mark,
+        id="case-9",
+        service="vpn-9",
+        state="closed",
+        problem=None,
+        findings=suspected,
+        opened_at=JUNE - 1,
+        resolution={},
     )
 
 
@@ -378,6 +391,8 @@ def touch_everything(t: Transaction) -> None:
     t.add_assessment(an_assessment("-touched"))
     t.save_case(a_case("-touched", seq=2), [an_event("-touched", seq=2)])
     t.save_problem(a_problem("-touched"))
+    t.save_owed_resolution(an_owed_resolution("-touched"))
+    t.forget_owed_resolution("P-1")
     t.take_owed("P-1", JUNE, 10)
     t.merge_problem("P-1", a_problem(id="P-2"), JUNE)
     t.save_news(some_news("-touched"))

@@ -20,12 +20,13 @@ def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[s
     """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came."""
     with sqlite3.connect(database) as connection:
         connection.row_factory = sqlite3.Row
-        tables = ("cases", "events", "verdicts", "notices", "owed", "actions", "agenda", "problems")
+        tables = ("cases", "events", "verdicts", "notices", "owed", "owed_resolutions", "actions", "agenda", "problems")
         rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
     return [
         *_cases(rows),
         *_violations(rows),
         *_clocks(rows, now),
+        *_resolutions(rows, now),
         *_told(rows, mails, kills),
         *_steps(rows, tickets, kills),
         *_problems(rows),
@@ -80,6 +81,32 @@ def _clocks(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
                 yield f"{case['id']}: not fixed in time, and nobody was told so"
             if lasted > UPDATE_EVERY + SLACK and not types["updated"]:
                 yield f"{case['id']}: {lasted // MINUTE} minutes, and the customer was never told how far it is"
+
+
+def _resolutions(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
+    """Of every closed case it is known what it was, or it is owed by itself or with its problem; and what is owed was
+    asked, warned of, and told when it was missed."""
+    into = {problem["id"]: problem["merged_into"] or problem["id"] for problem in rows["problems"]}
+    owed = {one["subject"]: one for one in rows["owed_resolutions"] if one["given_at"] is None}
+    for case in rows["cases"]:
+        known = bool(json.loads(case["resolution"]))
+        if known != case["is_resolved"]:
+            yield f"{case['id']}: whether it is resolved is not what its resolution says"
+        if case["state"] == "closed" and not known and not {case["id"], into.get(case["problem"])} & set(owed):
+            yield f"{case['id']} is closed, and what it was is neither known nor owed"
+    told = Counter(notice["id"].rpartition("/")[0] for notice in rows["notices"] if notice["kind"] == "resolution_owed")
+    asked = {name.split("/")[1].rpartition("-")[0] for name in told}
+    if rows["owed_resolutions"] and "resolution-asked" not in asked:
+        yield "what cases were is owed, and nobody was asked"
+    for one in rows["owed_resolutions"]:
+        until = one["given_at"] or now
+        if until > one["due"] + SLACK and one["missed_at"] is None:
+            yield f"{one['subject']}: what it was is not put down in time, and the manager was not told"
+        warned = one["warned_at"] or one["missed_at"]
+        if until > one["since"] + (one["due"] - one["since"]) * 3 // 4 + SLACK and warned is None:
+            yield f"{one['subject']}: nobody was warned that what it was is still to be put down"
+        if one["missed_at"] and f"{one['subject']}/resolution-missed-{one['since']}/boss" not in told:
+            yield f"{one['subject']}: counts as told to the manager, who was told nothing"
 
 
 def _rounds(events: list[Row], now: int) -> Iterator[tuple[list[Row], int]]:

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from simulation.outside import Relay, TicketSystem
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
-from upheld.cases.decide import AskAgain, Update
+from upheld.cases.decide import AskAgain, Resolve, Update
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
 from upheld.readers.portfolio import parse_portfolio
@@ -57,6 +57,7 @@ class Happened:
     relay_down: int = 0
     tickets_down: int = 0
     jumps: int = 0
+    resolved: int = 0
 
 
 def services_of(customer: int) -> list[str]:
@@ -81,7 +82,10 @@ def portfolio() -> str:
     notices:
       violation: {{within: 15m, to: [customer.noc, manager]}}
       degradation: {{within: 30m, to: [manager]}}
-    handling: {{fixed_within: 4h, update_every: 1h}}
+    handling:
+      fixed_within: 4h
+      update_every: 1h
+      resolution: {{within: 6h, working_days: null, manager: [boss]}}
     confirmation: {{to: [customer.noc], remind_after: 6h, close_after: 1d}}
     exclusions: [force_majeure]"""
         for n in range(CUSTOMERS)
@@ -94,7 +98,8 @@ def portfolio() -> str:
         f"\n  - {{id: switch-{n}, carries: [{', '.join(SERVICES[n * OF_A_SWITCH : (n + 1) * OF_A_SWITCH])}]}}"
         for n in range(len(SERVICES) // OF_A_SWITCH)
     )
-    provider = "{id: carrier, name: Carrier, contacts: {manager: [{email: manager@carrier.example}]}}"
+    contacts = "{manager: [{email: manager@carrier.example}], boss: [{email: boss@carrier.example}]}"
+    provider = f"{{id: carrier, name: Carrier, contacts: {contacts}}}"
     return f"agreements:{agreements}\ncustomers:{parties}\nprovider: {provider}\nresources:{switches}\n"
 
 
@@ -105,7 +110,9 @@ class Days:
         self.clock, self.happened = HandClock(START), Happened()
         # What fails is drawn apart from when the process dies, so that one more transaction of ours leaves the
         # faults of a seed as they are.
-        self.draw, self.death, self.people = (random.Random(f"{seed} {of}") for of in ("faults", "death", "people"))
+        self.draw, self.death, self.people, self.owners = (
+            random.Random(f"{seed} {of}") for of in ("faults", "death", "people", "owners")
+        )
         self.relay, self.tickets = relay, tickets
         self.settings = Settings(
             database_url=f"sqlite:///{folder / 'upheld.db'}",
@@ -224,9 +231,15 @@ class Days:
             self._alive(lambda: self.process.grant_exclusion(DEFAULT_TENANT, f"x-{at}", exclusion))
 
     def _people(self) -> None:
-        """Customers who are asked answer, or do not; operators write, and ask again what was rejected."""
+        """Customers who are asked answer, or do not; operators write, put down what it was, or do not, and ask again
+        what was rejected."""
         with self.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
-            cases = t.open_cases()
+            cases, owed = t.open_cases(), t.owed_resolutions()
+        for one in owed:
+            if self.owners.random() < 0.008:
+                self.happened.resolved += 1
+                resolve = self.process.resolve_problem if one.is_of_problem else self.process.resolve
+                resolve(DEFAULT_TENANT, one.subject, Resolve("a card", "replaced", "ada"))
         for case in cases:
             if case.state == "confirming" and (case.id, case.asked) not in self._answered:
                 self._answered.add((case.id, case.asked))

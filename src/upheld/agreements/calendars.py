@@ -125,11 +125,20 @@ def after_service_time(hours: ServiceHours | None, zone: ZoneInfo, start: int, d
 def working_days_before(instant: int, days: int, region: str | None, zone: ZoneInfo) -> int:
     """The same time of day so many working days earlier, in local time: days from Monday to Friday without the public
     holidays of `region` (None: with them)."""
+    return _working_days_on(instant, days, timedelta(days=-1), region, zone)
+
+
+def working_days_after(instant: int, days: int, region: str | None, zone: ZoneInfo) -> int:
+    """The same so many working days later."""
+    return _working_days_on(instant, days, timedelta(days=1), region, zone)
+
+
+def _working_days_on(instant: int, days: int, step: timedelta, region: str | None, zone: ZoneInfo) -> int:
     closed_days = _holidays(region)
     local = to_datetime(instant).astimezone(zone)
     day, left = local.date(), days
     while left:
-        day -= timedelta(days=1)
+        day += step
         left -= day.weekday() < SATURDAY and day not in closed_days
     return to_microseconds(local.replace(year=day.year, month=day.month, day=day.day, fold=0))
 

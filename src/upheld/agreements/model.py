@@ -224,4 +224,6 @@ def _roles_told(agreement: Agreement) -> list[tuple[str, tuple[str, ...]]]:
     return [
         *told,
         ("confirmation.to", agreement.confirmation.to if "confirmation" in agreement.model_fields_set else ()),
+        ("handling.resolution.to", agreement.handling.resolution.to),
+        ("handling.resolution.manager", agreement.handling.resolution.manager),
     ]

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from upheld.agreements.calendars import working_days_before
+from upheld.agreements.calendars import working_days_after, working_days_before
 from upheld.agreements.fields import Document, Duration, Name
 from upheld.agreements.hours import NO_HOLIDAYS, parse_working_days
 from upheld.agreements.objectives import Unit
@@ -88,14 +88,43 @@ class Notices(Document):
     summary: SummaryNotice | None = None
 
 
+class ResolutionTerms(Document):
+    """Until when it is to be put down what a case that has closed was, and what was done: a promise of our own, which
+    no customer hears of. `within` runs from the closing; with `working_days`, as `WorkTerms` has them, it is of working
+    days. `to` are the provider's roles that are asked (none: its own of those who hear of violations and degradations),
+    and `manager` those who are told that it was missed (none: who was asked)."""
+
+    within: Duration = 2 * DAY
+    working_days: Annotated[str | None, AfterValidator(parse_working_days)] = NO_HOLIDAYS
+    to: tuple[Name, ...] = ()
+    manager: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _ours(self) -> Self:
+        if self.working_days is not None and self.within % DAY:
+            raise ValueError("within: working days are whole days, such as 2d; by the clock with working_days: null")
+        for field, roles in (("to", self.to), ("manager", self.manager)):
+            if any(role.startswith("customer.") for role in roles):
+                raise ValueError(f"{field}: names roles of the provider; no customer is asked what was done")
+        return self
+
+    def latest(self, closed_at: int, zone: ZoneInfo) -> int:
+        """Until when it is to be put down of what closed at `closed_at` (microseconds UTC)."""
+        if self.working_days is None:
+            return closed_at + self.within
+        region = None if self.working_days == NO_HOLIDAYS else self.working_days
+        return working_days_after(closed_at, self.within // DAY, region, zone)
+
+
 class Handling(Document):
     """How fast a case is handled, and how often the customer hears of it until then: promises with clocks of their own.
 
     `fixed_within` runs from the case's opening, or from the customer's no, and counts in the agreement's service hours
-    only; `update_every` runs by the calendar from what was last told."""
+    only; `update_every` runs by the calendar from what was last told; `resolution` from the case's closing."""
 
     fixed_within: Duration | None = None
     update_every: Duration | None = None
+    resolution: ResolutionTerms = ResolutionTerms()
 
 
 class Confirmation(Document):

@@ -1,37 +1,40 @@
 """Cases with all that happened, and the built-in list of tickets."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from upheld import examining, related
-from upheld.agreements.units import format_instant
+from upheld import examining, related, resolving
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
+from upheld.api.resolutions import clock_document, owed_document
 from upheld.app import Application
-from upheld.cases.clocks import Clock, clocks
-from upheld.cases.decide import Resolve, Update
+from upheld.cases.clocks import clocks
+from upheld.cases.decide import Update
 from upheld.cases.model import OPEN_STATES, State
 from upheld.cases.performance import Kept
 from upheld.reports.records import notice_document, record_document
 
 
 class CaseQuery(Input):
-    """`open`: only those that have not ended. `state`, which may be given more than once: only those in these. Not
-    both."""
+    """`open`: only those that have not ended. `state`, which may be given more than once: only those in these.
+    `resolution=owed`: only closed ones of which nobody has said what they were. One of them."""
 
     open: bool = False
     state: tuple[State, ...] = ()
+    resolution: Literal["owed"] | None = None
     limit: Annotated[int, Field(ge=1, le=5_000)] = 500
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.open and self.state:
             raise PydanticCustomError("exclusive", "give open or state, and not both", {"field": "state"})
+        if self.resolution is not None and (self.open or self.state):
+            raise PydanticCustomError("exclusive", "is about closed cases: give it alone", {"field": "resolution"})
         return self
 
 
@@ -51,13 +54,6 @@ class AnswerInput(Input):
     score: Annotated[int, Field(ge=1, le=5)] | None = None
 
 
-class ResolutionInput(Input):
-    """What it was, and what was done."""
-
-    cause: Annotated[str, Field(min_length=1, max_length=500)]
-    done: Annotated[str, Field(max_length=2_000)] = ""
-
-
 class TicketQuery(Input):
     """How many, newest first."""
 
@@ -73,7 +69,8 @@ def router(application: Application) -> APIRouter:
         """Cases, newest first."""
         states = OPEN_STATES if query.open else query.state or None
         with application.store.transaction(caller.tenant, writing=False) as t:
-            return {"cases": [record_document(case) for case in t.cases(states, query.limit)]}
+            found = t.cases(states, query.limit) if query.resolution is None else t.cases_unresolved(query.limit)
+            return {"cases": [record_document(case) for case in found]}
 
     @routes.get("/cases/{case_id}")
     def one(caller: Asking, case_id: Name) -> dict[str, Any]:
@@ -85,7 +82,7 @@ def router(application: Application) -> APIRouter:
             case = t.case(case_id)
             if case is None:
                 raise Problem(404, "there is no case of that id")
-            shared = examining.shared_findings(t, case)
+            shared, owed = examining.shared_findings(t, case), resolving.owed_of(t, case)
             happened = {
                 "events": [record_document(event) for event in t.events(case_id)],
                 "actions": [record_document(action) for action in t.actions(case_id)],
@@ -96,7 +93,10 @@ def router(application: Application) -> APIRouter:
         parties = None if current is None else current.parties(case.agreement, now)
         return {
             **record_document(case),
-            "clocks": [] if parties is None else [_clock(clock, now) for clock in clocks(case, parties.agreement)],
+            "clocks": []
+            if parties is None
+            else [clock_document(clock, now) for clock in clocks(case, parties.agreement)],
+            "resolution_owed": None if owed is None else owed_document(owed, now),
             "problem_findings": shared,
             "outlook": None if expected is None else to_document(expected),
             "related": related.to_document(application.process.related_to(caller.tenant, case)),
@@ -124,11 +124,6 @@ def router(application: Application) -> APIRouter:
         """Says that the case is solved, and asks the customer; 409 where it is not open, or is asked already."""
         _given(application.process.ask_again(caller.tenant, case_id, caller.name))
 
-    @routes.post("/cases/{case_id}/resolution", status_code=204)
-    def resolution(caller: Asking, case_id: Name, found: ResolutionInput) -> None:
-        """Keeps what it was, and what was done; the last word holds."""
-        _given(application.process.command(caller.tenant, case_id, Resolve(found.cause, found.done, caller.name)))
-
     @routes.post("/cases/{case_id}/examine", status_code=204)
     def examine(caller: Asking, case_id: Name) -> None:
         """Looks again at what was measured around an open case, by now: its causes, and whether its measurements are
@@ -146,7 +141,8 @@ def router(application: Application) -> APIRouter:
     @routes.get("/performance")
     def performance(caller: Asking, window: Annotated[Window, Query()]) -> dict[str, Any]:
         """How well the promises of handling were kept of the cases opened and the notices recorded in [start, end):
-        told in time by the kind of notice, fixed in time, and the customers' satisfaction."""
+        told in time by the kind of notice, fixed in time, the customers' satisfaction; and of what cases closed then
+        without a word of what they were, how many were given one in time."""
         found = application.process.performance(caller.tenant, window.start, window.end)
         answers = sum(found.scores.values())
         mean = sum(score * count for score, count in found.scores.items()) / answers if answers else None
@@ -154,6 +150,7 @@ def router(application: Application) -> APIRouter:
             "cases": found.cases,
             "told": {kind: _kept(kept) for kind, kept in sorted(found.told.items())},
             "fixed": _kept(found.fixed),
+            "resolved": _kept(found.resolved),
             "satisfaction": {"answers": answers, "mean": None if mean is None else round(mean, 2), "of": found.scores},
         }
 
@@ -169,16 +166,6 @@ def router(application: Application) -> APIRouter:
 def _kept(kept: Kept) -> dict[str, Any]:
     share = None if kept.share is None else f"{float(kept.share):.4f}"
     return {"kept": kept.kept, "missed": kept.missed, "runs": kept.runs, "share": share}
-
-
-def _clock(clock: Clock, now: int) -> dict[str, Any]:
-    return {
-        "promise": clock.name,
-        "since": format_instant(clock.since),
-        "due": format_instant(clock.due),
-        "met_at": None if clock.met_at is None else format_instant(clock.met_at),
-        "standing": clock.standing(now),
-    }
 
 
 def _given(came: str) -> None:

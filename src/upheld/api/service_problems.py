@@ -8,6 +8,7 @@ from pydantic import Field
 from upheld.api.cases import UpdateInput
 from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
+from upheld.api.resolutions import owed_document
 from upheld.app import Application
 from upheld.reports.problem_story import story, story_document
 from upheld.reports.records import notice_document, record_document
@@ -49,7 +50,10 @@ def router(application: Application) -> APIRouter:
             still, every = t.count_cases(problem_id)
             steps = t.actions(problem_id)
             happened = t.problem_story(problem_id), t.notices_counted(problem_id)
+            owed = t.owed_resolution(problem_id)
+            is_owed = owed is not None and owed.given_at is None
             return record_document(problem) | {
+                "resolution_owed": owed_document(owed, application.clock.now()) if owed and is_owed else None,
                 "open_cases": still,
                 "all_cases": every,
                 "cases": [

@@ -21,7 +21,7 @@ WARNED_AT = (3, 4)
 class Clock:
     """A promise that runs: `met_at` is when it was met, None while it is not."""
 
-    name: Literal["fixed", "update"]
+    name: Literal["fixed", "update", "resolution"]
     since: int
     due: int
     met_at: int | None = None

@@ -139,11 +139,12 @@ class ClockRuns:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """A person says what it was, and what was done."""
+    """A person says what it was, and what was done: of the case, or of all cases of its `problem`."""
 
     cause: str
     done: str
     by: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +240,7 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
         case ClockRuns():
             _clock_runs(steps, command)
         case Resolve():
-            if case.state != "withdrawn":
-                steps.add("resolved", cause=command.cause, done=command.done, by=command.by)
+            _resolved(steps, command)
         case Answer():
             _answered(steps, command)
     return steps.case, steps.events
@@ -377,6 +377,17 @@ def _clock_runs(steps: _Steps, command: ClockRuns) -> None:
         level, until = case.level + 1, format_instant(command.due)
         reason = f"{case.service} is not good again, which was promised by {until}"
         steps.add("escalated", level=level, occasion=f"clock/{level}", reason=reason)
+
+
+def _resolved(steps: _Steps, command: Resolve) -> None:
+    """What is said of all cases of a problem is not said of one of which something else was."""
+    known, said = steps.case.resolution, {"cause": command.cause, "done": command.done, "by": command.by}
+    if steps.case.state == "withdrawn":
+        return
+    if command.problem is None:
+        steps.add("resolved", **said)
+    elif not known or ("problem" in known and any(known[name] != said[name] for name in said)):
+        steps.add("resolved", **said, problem=command.problem)
 
 
 def _awaits(case: Case, asked: int) -> bool:

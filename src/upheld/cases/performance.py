@@ -30,21 +30,24 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Performance:
     """`told` by the kind of notice; `fixed` over the cases whose agreement promises it; `scores` counts the customers'
-    satisfaction, from 1 to 5; `cases` is how many were opened."""
+    satisfaction, from 1 to 5; `cases` is how many were opened; `resolved` over what closed cases, and problems, were,
+    where that was still to be put down."""
 
     cases: int
     told: Mapping[str, Kept]
     fixed: Kept
     scores: Mapping[int, int]
+    resolved: Kept
 
 
 def performance(
     cases: Iterable[Case],
     told: Mapping[str, Kept],
+    resolved: Kept,
     agreement_of: Callable[[Case], Agreement | None],
     now: int,
 ) -> Performance:
-    """Of `cases` and of what was `told`, by the kind of notice, as things stand at `now`."""
+    """Of `cases`, of what was `told`, by the kind of notice, and of what was `resolved`, as things stand at `now`."""
     count, standings, scores = 0, {"kept": 0, "missed": 0, "runs": 0}, dict.fromkeys(range(1, 6), 0)
     for case in cases:
         count += 1
@@ -56,4 +59,4 @@ def performance(
         for clock in clocks(case, agreement):
             if clock.name == "fixed":
                 standings[clock.standing(now)] += 1
-    return Performance(count, told, Kept(**standings), scores)
+    return Performance(count, told, Kept(**standings), scores, resolved)

@@ -9,7 +9,7 @@ microseconds UTC.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from upheld.analysis.clues import is_likely, is_place
@@ -33,7 +33,7 @@ class Problem:
     """What the cases of one cause have in common: `kind`, `cause_kind` and `cause` are those of a `Cause`. It is
     `closed` once all of its cases have ended, or `merged` into the one of a cause further down (`merged_into`).
     `restored_at` is since when all of its cases are good again, and `examined` the case whose findings stand for those
-    of all (see `examining`)."""
+    of all (see `examining`). `resolution` is what it was and what was done, as a case has it."""
 
     id: str
     kind: Literal["outage", "silence"]
@@ -45,6 +45,7 @@ class Problem:
     merged_into: str | None = None
     restored_at: int | None = None
     examined: str | None = None
+    resolution: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shared(self) -> Cause:

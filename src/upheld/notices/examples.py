@@ -16,6 +16,7 @@ from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Cause
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
+from upheld.cases.resolutions import OwedResolution, Stage
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.objection import Objection
 from upheld.notices.conclusions import Word as Said
@@ -26,6 +27,7 @@ from upheld.notices.gathering import gathered_notices
 from upheld.notices.model import Notice, NoticeKind, Owed
 from upheld.notices.objections import plan_answer, plan_objections
 from upheld.notices.planning import plan_case_notices, plan_maintenance_notices
+from upheld.notices.resolutions import plan_resolution_notices
 from upheld.notices.settled import About, Addressee, Correction, What, plan_corrections, plan_credits
 from upheld.notices.settled import Credit as CreditTold
 from upheld.notices.summary import Line, Summary, plan_summary
@@ -274,6 +276,26 @@ def _undeliverable(further: str | None) -> Example:
     return Example("undeliverable", make, ("undeliverable.jinja",))
 
 
+def _owed(stage: Stage, problem: Problem | None = None) -> Example:
+    """To the account manager: nobody has said what it was."""
+    subject = "case-7f3a" if problem is None else problem.id
+    owed = OwedResolution(
+        subject,
+        "case-7f3a",
+        AGREEMENT.id,
+        "vpn-0042",
+        CUSTOMER.id,
+        CLOSED,
+        AGREEMENT.handling.resolution.latest(CLOSED, AGREEMENT.time_zone),
+    )
+
+    def make(language: Language, provider: Party) -> Notice:
+        customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
+        return plan_resolution_notices(owed, stage, problem, AGREEMENT, customer, sender, CLOSED)[0]
+
+    return Example("resolution_owed", make, ("resolution_owed.jinja",))
+
+
 def _digest() -> Example:
     """What may wait, told together in the morning."""
 
@@ -392,13 +414,12 @@ def _of_problem(kind: NoticeKind, role: str, told: Mapping[str, str] | None = No
         )
         for n in range(3)
     ]
-    problem = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
 
     def make(language: Language, provider: Party) -> Notice:
         customers = {CUSTOMER.id: in_language(CUSTOMER, language)}
         words = {} if told is None else {"update": told[language]}
         return gathered_notices(
-            problem,
+            PROBLEM,
             [replace(row, facts={**row.facts, **words}) for row in rows],
             customers,
             _sender(language, provider),
@@ -534,6 +555,7 @@ def _a_month() -> list[Line]:
     ]
 
 
+PROBLEM = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
 CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
 MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
@@ -598,6 +620,10 @@ EXAMPLES: Mapping[str, Example] = (
         "summary-all-met": _of_summary([Line(AGREEMENT.promises[0], "vpn-0042", [_settled(**_KEPT)], [])]),
         "undeliverable": _undeliverable("duty@acme.example"),
         "undeliverable-anywhere": _undeliverable(None),
+        "resolution_owed": _owed("asked"),
+        "resolution_owed-warning": _owed("warning"),
+        "resolution_owed-missed": _owed("missed"),
+        "resolution_owed-of-problem": _owed("asked", PROBLEM),
         "digest": _digest(),
         "maintenance": _of_work("maintenance", work(), work().planned_at),
         "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),

@@ -12,6 +12,7 @@ NoticeKind = Literal[
     "reminder",
     "reopened",
     "closed",
+    "resolution_owed",
     "withdrawn",
     "no_data",
     "resumed",

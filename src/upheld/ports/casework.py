@@ -7,6 +7,7 @@ from upheld.actions.model import Action, Ticket
 from upheld.cases.model import Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Happened, Problem
+from upheld.cases.resolutions import OwedResolution
 from upheld.notices.model import Owed
 
 
@@ -94,6 +95,25 @@ class Casework(Protocol):
 
     def count_cases(self, problem_id: str) -> tuple[int, int]:
         """How many of its cases are open, and how many there are."""
+
+    # what closed cases and problems were, as far as that is still to be put down
+    def save_owed_resolution(self, owed: OwedResolution) -> None:
+        """Adds it, or replaces the row of the same subject."""
+
+    def forget_owed_resolution(self, subject: str) -> None:
+        """Removes it; none changes nothing."""
+
+    def owed_resolution(self, subject: str) -> OwedResolution | None:
+        """The one of a case or problem, also where it was given since."""
+
+    def owed_resolutions(self, after: tuple[int, str] | None = None, limit: int = 500) -> Sequence[OwedResolution]:
+        """Those that were not given yet, soonest due first, behind (due, subject) `after` where one is given."""
+
+    def resolutions_kept(self, start: int, end: int, now: int) -> KeptInTime:
+        """Of those owed since an instant in [start, end), how many were given in time, as things stand at `now`."""
+
+    def cases_unresolved(self, limit: int = 500) -> Sequence[Case]:
+        """The closed cases of which nobody has said what they were, newest first."""
 
     # what is to be told of the cases of problems
     def owe(self, owed: Sequence[Owed]) -> None: ...

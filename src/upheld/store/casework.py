@@ -24,6 +24,7 @@ from upheld.actions.model import Action, Ticket
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, Case, Event, State
 from upheld.cases.performance import Kept as KeptInTime
 from upheld.cases.problems import Happened, Problem, suspect
+from upheld.cases.resolutions import OwedResolution
 from upheld.notices.model import Notice, NoticeState, Owed, VerdictNews
 from upheld.ports import Conflict
 from upheld.store import problems, related, steps, tables, verdict_news
@@ -48,6 +49,7 @@ class Casework(TenantRows):
         row = to_row(case) | {
             "is_open": case.state in OPEN_STATES,
             "is_silence": case.kind == "no_data",
+            "is_resolved": bool(case.resolution),
             "suspect": suspect(case.findings),
         }
         if not (self._add(tables.cases, row) if before == 0 else self._advance_case(row, before)):
@@ -173,6 +175,35 @@ class Casework(TenantRows):
     def is_owed(self, problem_id: str) -> bool:
         self._settle()
         return problems.is_owed(self._connection, self._tenant, problem_id)
+
+    # -- what closed cases and problems were
+
+    def save_owed_resolution(self, owed: OwedResolution) -> None:
+        self._put(tables.owed_resolutions, to_row(owed))
+
+    def forget_owed_resolution(self, subject: str) -> None:
+        r = tables.owed_resolutions
+        self._connection.execute(delete(r).where(self._where(r, r.c.subject == subject)))
+
+    def owed_resolution(self, subject: str) -> OwedResolution | None:
+        r = tables.owed_resolutions
+        return self._find(OwedResolution, r, r.c.subject == subject)
+
+    def owed_resolutions(self, after: tuple[int, str] | None = None, limit: int = 500) -> Sequence[OwedResolution]:
+        r = tables.owed_resolutions
+        wanted: list[ColumnElement[bool]] = [r.c.given_at.is_(None)]
+        if after is not None:
+            wanted.append(tuple_(r.c.due, r.c.subject) > tuple_(literal(after[0]), literal(after[1])))
+        return self._list(OwedResolution, r, *wanted, by=[r.c.due, r.c.subject], limit=limit)
+
+    def resolutions_kept(self, start: int, end: int, now: int) -> KeptInTime:
+        return problems.resolutions_kept(self._connection, self._tenant, start, end, now)
+
+    def cases_unresolved(self, limit: int = 500) -> Sequence[Case]:
+        t = tables.cases.c
+        # Literally what the index is of.
+        wanted = t.state == literal_column("'closed'"), t.is_resolved == false()
+        return self._list(Case, tables.cases, *wanted, by=[t.opened_at.desc(), t.id.desc()], limit=limit)
 
     # -- what verdicts have come to
 

@@ -14,7 +14,7 @@ from upheld.cases.problems import Happened, Problem
 from upheld.notices.model import Notice, Owed
 from upheld.ports import Conflict
 from upheld.store.rows import from_row, put, to_row
-from upheld.store.tables import cases, events, notices, owed, problems
+from upheld.store.tables import cases, events, notices, owed, owed_resolutions, problems
 
 _TOLD_OF = (
     "grouped",
@@ -152,6 +152,19 @@ def notices_kept(connection: Connection, tenant: str, start: int, end: int, now:
     return {
         kind: Kept(*map(int, counts)) for kind, *counts in connection.execute(counted.where(promised).group_by(n.kind))
     }
+
+
+def resolutions_kept(connection: Connection, tenant: str, start: int, end: int, now: int) -> Kept:
+    r = owed_resolutions.c
+    in_time = r.given_at.is_not(None) & (r.given_at <= r.due)
+    runs = r.given_at.is_(None) & (r.due >= now)
+    counted = select(
+        func.coalesce(func.sum(case((in_time, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((in_time | runs, 0), else_=1)), 0),
+        func.coalesce(func.sum(case((runs, 1), else_=0)), 0),
+    )
+    here = (r.tenant == tenant) & (r.since >= start) & (r.since < end)
+    return Kept(*map(int, connection.execute(counted.where(here)).one()))
 
 
 def count_open(connection: Connection, tenant: str) -> Mapping[str | None, int]:

@@ -8,14 +8,15 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from upheld import resolving
 from upheld.actions.runs import TICKETS
 from upheld.agreements.model import Portfolio
 from upheld.assessment.verdict import Verdict
-from upheld.cases.decide import Command, Resolve, Update
+from upheld.cases.decide import Command, Update
 from upheld.channels.listed_tickets import ListedTickets
 from upheld.channels.mail import message_id
 from upheld.ports import Transaction, VerdictFilter
-from upheld.web import casework, mails, problems, standing
+from upheld.web import casework, mails, problems, resolutions, standing
 from upheld.web.expected import expected
 from upheld.web.markdown import rendered
 from upheld.web.planned_pages import add_works
@@ -134,6 +135,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             if found is None:
                 raise HTTPException(404, "There is no such case.")
             page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
+            owed = resolving.owed_of(t, found)
         outlook = site.application.process.outlook(visitor.tenant, found)
         objective = page.objective
         expectation = expected(outlook, page.verdict, objective, site.now()) if outlook and objective else None
@@ -147,6 +149,8 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             bar=standing.bar,
             expected=expectation,
             related=beside,
+            owed=owed,
+            causes=resolutions.causes(page.findings),
         )
 
     @routes.post("/cases/{case_id}/update")
@@ -160,15 +164,6 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         if site.application.process.examine_again(visitor.tenant, case_id) == "unknown":
             raise HTTPException(404, "There is no such case.")
         return RedirectResponse(f"/cases/{quote(case_id)}", 303)
-
-    @routes.post("/cases/{case_id}/resolution")
-    def resolution(
-        case_id: str,
-        visitor: Annotated[Visitor, Depends(submit)],
-        cause: Annotated[str, Form(min_length=1, max_length=500)],
-        done: Annotated[str, Form(max_length=2_000)] = "",
-    ) -> Response:
-        return _command(site, visitor, case_id, Resolve(cause.strip(), done.strip(), visitor.caller.key_id))
 
     @routes.get("/cases/{case_id}/report")
     def report(

@@ -16,6 +16,7 @@ from upheld.web import (
     objections,
     promises,
     receiving,
+    resolutions,
     set_aside,
     signing_in,
     steps,
@@ -40,6 +41,7 @@ def router(application: Application) -> APIRouter:
     noticed.add_pages(routes, site)
     console.add_pages(routes, site)
     promises.add_pages(routes, site)
+    resolutions.add_pages(routes, site)
     set_aside.add_pages(routes, site)
     steps.add_pages(routes, site)
     return routes

@@ -8,13 +8,16 @@ from upheld.actions.model import Action
 from upheld.agreements.model import Portfolio
 from upheld.cases.model import ENDED_STATES
 from upheld.cases.problems import Problem
+from upheld.cases.resolutions import OwedResolution
 from upheld.ports import Transaction
 from upheld.reports.problem_story import Told, story
 from upheld.web import casework, words
 from upheld.web.casework import RECENTLY_ENDED, Row
+from upheld.web.resolutions import OwedRow, causes_of_problem, owed_rows
 
 CASES_A_PAGE = 50
 PROBLEMS_LISTED = 50
+OWED_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class CasesPage:
-    """`open_cases` counts all that are open; `alone` are those of no problem."""
+    """`open_cases` counts all that are open; `alone` are those of no problem; `owed` are closed ones, and problems, of
+    which nobody has said what they were, soonest due first."""
 
     open_cases: int
     groups: Sequence[Group]
     alone: Paged
+    owed: Sequence[OwedRow]
     ended: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """`told`: how many notices of each kind are in which state, in words; `story`: what happened, newest first."""
+    """`told`: how many notices of each kind are in which state, in words; `story`: what happened, newest first;
+    `causes`: what it may have been; `owed` is None where it is not owed what it was."""
 
     problem: Problem
     open_cases: int
@@ -58,6 +64,8 @@ class ProblemPage:
     told: Mapping[str, Sequence[str]]
     story: Sequence[Told]
     may_update: bool
+    causes: Sequence[str]
+    owed: OwedResolution | None
 
 
 def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesPage:
@@ -71,6 +79,7 @@ def cases_page(t: Transaction, portfolio: Portfolio | None, page: int) -> CasesP
         sum(counted.values()),
         groups,
         _paged(casework.rows(t, portfolio, alone), counted.get(None, 0), page),
+        owed_rows(t, portfolio, None, OWED_LISTED),
         casework.rows(t, portfolio, ended),
     )
 
@@ -92,7 +101,19 @@ def problem_page(t: Transaction, portfolio: Portfolio | None, problem_id: str, p
     rows = casework.rows(t, portfolio, cases)
     happened = story(problem, t.parts_of(problem_id), t.problem_story(problem_id), notices, steps)
     may_update = problem.state == "open" and problem.kind != "silence" and still > 0
-    return ProblemPage(problem, still, every, _paged(rows, every, page), steps, told, happened[::-1], may_update)
+    owed = t.owed_resolution(problem_id)
+    return ProblemPage(
+        problem,
+        still,
+        every,
+        _paged(rows, every, page),
+        steps,
+        told,
+        happened[::-1],
+        may_update,
+        causes_of_problem(t, problem),
+        owed if owed is not None and owed.given_at is None else None,
+    )
 
 
 def _paged(rows: Sequence[Row], count: int, page: int) -> Paged:

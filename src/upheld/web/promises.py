@@ -1,6 +1,6 @@
 """Promises of handling: those that run, the one that is missed first first; and how they were kept, month by month."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
@@ -18,12 +18,14 @@ from upheld.ports import AgendaEntry, Transaction
 from upheld.reactions import CLOCK, UPDATE
 from upheld.web import words
 from upheld.web.casework import customer_names
+from upheld.web.resolutions import owed_rows
 from upheld.web.site import Site, Visitor, signed_in
 
 A_PAGE = 50
 MONTHS = 6
-Which = Literal["all", "told", "fixed", "update"]
+Which = Literal["all", "told", "fixed", "update", "resolution"]
 _KINDS: dict[str, tuple[str, ...]] = {"all": (CLOCK, UPDATE), "fixed": (CLOCK,), "update": (UPDATE,)}
+_TONES = {"told": "accent", "fixed": "met", "put down what it was": "muted"}
 _ENDING = {"all": (), "fixed": ("/missed",), "update": ()}
 
 
@@ -41,12 +43,11 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """How the promises of a month were kept: told, whatever the kind of notice, and fixed."""
+    """How the promises of a month were kept, by what was promised."""
 
     name: str
     cases: int
-    told: Kept
-    fixed: Kept
+    kept: Mapping[str, Kept]
     satisfaction: str
 
 
@@ -58,6 +59,8 @@ def running(
     names = customer_names(portfolio)
     if which == "told":
         return _to_be_told(t, names, after)
+    if which == "resolution":
+        return _to_be_put_down(t, portfolio, after)
     found = t.agenda_from(_KINDS[which], _ENDING[which], after, A_PAGE)
     behind = (found[-1].due_at, found[-1].id) if len(found) == A_PAGE else None
     shown = []
@@ -96,6 +99,15 @@ def _to_be_told(
     return shown, behind
 
 
+def _to_be_put_down(
+    t: Transaction, portfolio: Portfolio | None, after: tuple[int, str] | None
+) -> tuple[list[Running], tuple[int, str] | None]:
+    rows = owed_rows(t, portfolio, after, A_PAGE)
+    behind = (rows[-1].owed.due, rows[-1].owed.subject) if len(rows) == A_PAGE else None
+    what = "What it was put down"
+    return [Running(what, r.owed.due, r.owed.subject, r.address, r.about, r.customer) for r in rows], behind
+
+
 def months(now: int, count: int = MONTHS) -> Iterator[tuple[str, int, int]]:
     """The last calendar months in UTC, this one last: name, start, end in microseconds."""
     spans = list(calendar_periods("month", UTC, now - count * 31 * DAY, now + 1))  # type: ignore[arg-type]
@@ -111,7 +123,8 @@ def month_of(name: str, found: Performance) -> Month:
     answers = sum(found.scores.values())
     mean = sum(score * n for score, n in found.scores.items()) / answers if answers else None
     satisfied = "–" if mean is None else f"{mean:.1f} of 5, {answers} answer{'' if answers == 1 else 's'}"
-    return Month(name, found.cases, whole, found.fixed, satisfied)
+    kept = {"told": whole, "fixed": found.fixed, "put down what it was": found.resolved}
+    return Month(name, found.cases, kept, satisfied)
 
 
 def drawn(found: Sequence[Month]) -> dict[str, Any]:
@@ -124,8 +137,8 @@ def drawn(found: Sequence[Month]) -> dict[str, Any]:
     return {
         "months": [month.name for month in found],
         "series": [
-            {"name": "told in time", "tone": "accent", "values": [percent(month.told) for month in found]},
-            {"name": "fixed in time", "tone": "met", "values": [percent(month.fixed) for month in found]},
+            {"name": name, "tone": tone, "values": [percent(month.kept[name]) for month in found]}
+            for name, tone in _TONES.items()
         ],
     }
 

@@ -65,6 +65,7 @@ NOTICE_KIND = {
     "reminder": "Reminder of the question",
     "reopened": "Case reopened",
     "closed": "Case closed",
+    "resolution_owed": "What it was is asked",
     "withdrawn": "Case withdrawn",
     "no_data": "Nothing is measured",
     "resumed": "Measured again",

@@ -45,6 +45,8 @@ cases = Table(
     column("is_open", Boolean),
     # Of kind `no_data`, which stands beside a case of the promise itself.
     column("is_silence", Boolean),
+    # Whether a person has said what it was.
+    column("is_resolved", Boolean),
     # The likeliest cause by its findings.
     column("suspect", Text, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
@@ -76,6 +78,14 @@ cases = Table(
         sqlite_where=text("is_open = 0"),
         postgresql_where=text("NOT is_open"),
     ),
+    Index(
+        "unresolved_cases_by_age",
+        "tenant",
+        "opened_at",
+        "id",
+        sqlite_where=text("state = 'closed' AND is_resolved = 0"),
+        postgresql_where=text("state = 'closed' AND NOT is_resolved"),
+    ),
     # It holds what counts are made of, so that no case is read for them.
     Index("cases_by_problem", "tenant", "problem", "is_open", "opened_at", "id", "customer"),
     Index("cases_by_objective", "tenant", "agreement", "objective", "service", "opened_at"),
@@ -105,6 +115,7 @@ problems = Table(
     column("merged_into", Text, optional=True),
     column("restored_at", BigInteger, optional=True),
     column("examined", Text, optional=True),
+    column("resolution", DOCUMENT),
     PrimaryKeyConstraint("tenant", "id"),
     Index(
         "one_open_problem",
@@ -125,6 +136,33 @@ problems = Table(
         sqlite_where=text("merged_into IS NOT NULL"),
         postgresql_where=text("merged_into IS NOT NULL"),
     ),
+)
+
+# What closed cases and problems were, as far as nobody has said it in time.
+owed_resolutions = Table(
+    "owed_resolutions",
+    metadata,
+    column("tenant", Text),
+    column("subject", Text),
+    column("case_id", Text),
+    column("agreement", Text),
+    column("service", Text),
+    column("customer", Text),
+    column("since", BigInteger),
+    column("due", BigInteger),
+    column("warned_at", BigInteger, optional=True),
+    column("missed_at", BigInteger, optional=True),
+    column("given_at", BigInteger, optional=True),
+    PrimaryKeyConstraint("tenant", "subject"),
+    Index(
+        "owed_resolutions_by_due",
+        "tenant",
+        "due",
+        "subject",
+        sqlite_where=text("given_at IS NULL"),
+        postgresql_where=text("given_at IS NULL"),
+    ),
+    Index("owed_resolutions_by_age", "tenant", "since"),
 )
 
 # What is to be told of the cases of problems, gathered for a moment before it is.

@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("is_silence", sa.Boolean(), nullable=False),
+        sa.Column("is_resolved", sa.Boolean(), nullable=False),
         sa.Column("suspect", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="cases_pk"),
     )
@@ -151,6 +152,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("NOT is_open AND problem IS NULL"),
     )
     op.create_index(
+        "unresolved_cases_by_age",
+        "cases",
+        ["tenant", "opened_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'closed' AND is_resolved = 0"),
+        postgresql_where=sa.text("state = 'closed' AND NOT is_resolved"),
+    )
+    op.create_index(
         "one_open_case",
         "cases",
         ["tenant", "agreement", "objective", "service", "is_silence"],
@@ -171,6 +180,7 @@ def upgrade() -> None:
         sa.Column("merged_into", sa.Text(), nullable=True),
         sa.Column("restored_at", sa.BigInteger(), nullable=True),
         sa.Column("examined", sa.Text(), nullable=True),
+        sa.Column("resolution", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="problems_pk"),
     )
     op.create_index(
@@ -191,6 +201,30 @@ def upgrade() -> None:
         sqlite_where=sa.text("merged_into IS NOT NULL"),
         postgresql_where=sa.text("merged_into IS NOT NULL"),
     )
+    op.create_table(
+        "owed_resolutions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("agreement", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("warned_at", sa.BigInteger(), nullable=True),
+        sa.Column("missed_at", sa.BigInteger(), nullable=True),
+        sa.Column("given_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "subject", name="owed_resolutions_pk"),
+    )
+    op.create_index(
+        "owed_resolutions_by_due",
+        "owed_resolutions",
+        ["tenant", "due", "subject"],
+        unique=False,
+        sqlite_where=sa.text("given_at IS NULL"),
+        postgresql_where=sa.text("given_at IS NULL"),
+    )
+    op.create_index("owed_resolutions_by_age", "owed_resolutions", ["tenant", "since"], unique=False)
     op.create_table(
         "owed",
         sa.Column("tenant", sa.Text(), nullable=False),
