@@ -41,8 +41,9 @@ from upheld.notices.links import (
     StepQuestion,
     WorkQuestion,
 )
-from upheld.notices.model import Owed
+from upheld.notices.model import Notice, Owed
 from upheld.notices.templating import AS_SHIPPED, put_in_use
+from upheld.notices.texts import Letter, letter
 from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
 from upheld.process import Process
@@ -260,7 +261,7 @@ class Application:
             username=settings.smtp_username,
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             starttls=settings.smtp_starttls,
-            stop_link=lambda tenant, notice: self.links.receipt_url(Receipt(tenant, notice.id)),
+            to_letter=self._letter,
         )
         self.notices = NoticeSender(
             self.process, self.store, self.clock, mailer, webhooks, self.channels, self.telemetry
@@ -387,6 +388,11 @@ class Application:
         sources = {**self.noticers.standing(), **({} if self.sources is None else self.sources.standing())}
         silences, sinks = self.background.silences(), self.sinks.standing()
         return Standing(now, census, behind, silences, self.store.free(), sources, sinks)
+
+    def _letter(self, tenant: str, notice: Notice) -> Letter:
+        current = self.process.in_force(tenant)
+        provider = None if current is None or current.portfolio.provider is None else current.portfolio.provider.id
+        return letter(notice, self.links.receipt_url(Receipt(tenant, notice.id)), provider)
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(

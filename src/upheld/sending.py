@@ -159,15 +159,21 @@ class NoticeSender:
         return notice.id
 
     def acknowledge(self, tenant: str, notice_id: str, comment: str) -> None:
-        """Keeps that the contact has read a notice; the first word holds, and a comment is added to it once. Raises
-        KeyError."""
+        """Keeps that the contact has read a notice, which is a receipt of it too; the first word holds, and a comment
+        is added to it once. Raises KeyError."""
+        now = self._clock.now()
         with self._store.transaction(tenant) as t:
-            notice = t.notice(notice_id)
-            if notice is None:
+            before = t.notice(notice_id)
+            if before is None:
                 raise KeyError(notice_id)
-            at = notice.acknowledged_at or self._clock.now()
-            said = notice.acknowledgement or comment
-            t.save_notice(replace(notice, acknowledged_at=at, acknowledgement=said, receipt=notice.receipt or "read"))
+            at = before.acknowledged_at or now
+            notice = replace(before, acknowledged_at=at, acknowledgement=before.acknowledgement or comment)
+            if notice.receipt != "read":
+                notice = replace(notice, receipt="read", receipt_at=now, receipt_detail="")
+            if notice != before:
+                t.save_notice(notice)
+        if notice != before:
+            self._judge_anew(tenant, notice)
 
     def _deliver(self, tenant: str, notice: Notice) -> str | None:
         """Hands a notice over; by what the other side will refer to it, if by anything."""

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from upheld.cli import app
-from upheld.notices.examples import EXAMPLES, example
+from upheld.notices.examples import EXAMPLES, PROVIDER, RECEIPT, example
 from upheld.notices.templating import AS_SHIPPED, put_in_use
+from upheld.notices.texts import letter
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +30,9 @@ def test_without_a_kind_it_lists_them() -> None:
 
 def test_it_prints_what_would_be_sent() -> None:
     notice = example("violation", "de")
-    assert preview("violation", "--language", "de").stdout == f"Subject: {notice.subject}\n\n{notice.text}"
-    assert preview("violation", "--language", "de", "--format", "html").stdout == notice.html
+    mail = letter(notice, RECEIPT, PROVIDER.id)
+    assert preview("violation", "--language", "de").stdout == f"Subject: {notice.subject}\n\n{mail.text}"
+    assert preview("violation", "--language", "de", "--format", "html").stdout == mail.html
 
 
 def test_json_has_the_version_of_the_text() -> None:

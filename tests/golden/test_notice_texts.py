@@ -1,4 +1,5 @@
-"""Every example of a notice in every language, against tests/golden/notices/<language>/: text, HTML, calendar entry.
+"""Every example of a notice in every language, as it is mailed, against tests/golden/notices/<language>/: text, HTML,
+calendar entry.
 
 After a wanted change of a text, renew the files with `UPHELD_RENEW_GOLDEN=1 pytest tests/golden` and read the
 difference before committing it: a customer will.
@@ -11,8 +12,9 @@ from typing import get_args
 import pytest
 
 from upheld.agreements.contacts import Language
-from upheld.notices.examples import EXAMPLES, example
+from upheld.notices.examples import EXAMPLES, PROVIDER, RECEIPT, example
 from upheld.notices.model import NoticeKind
+from upheld.notices.texts import letter
 
 FILES = Path(__file__).parent / "notices"
 RENEW = os.environ.get("UPHELD_RENEW_GOLDEN") == "1"
@@ -22,7 +24,8 @@ RENEW = os.environ.get("UPHELD_RENEW_GOLDEN") == "1"
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_notice_reads_as_agreed(name: str, language: Language) -> None:
     notice = example(name, language)
-    forms = {"txt": f"Subject: {notice.subject}\n\n{notice.text}", "html": notice.html}
+    mail = letter(notice, RECEIPT, PROVIDER.id)
+    forms = {"txt": f"Subject: {notice.subject}\n\n{mail.text}", "html": mail.html}
     if notice.calendar is not None:
         forms["ics"] = notice.calendar
     for form, rendered in forms.items():

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from upheld.app import Application, Settings
-from upheld.notices.examples import PROVIDER, example
+from upheld.notices.examples import PROVIDER, RECEIPT, example
 from upheld.notices.templating import AS_SHIPPED, Templates, in_use, put_in_use
+from upheld.notices.texts import letter
 from upheld.readers.faults import InputError
 from upheld.readers.templates import read_templates
 
@@ -109,6 +110,16 @@ def test_a_question_without_its_link_is_refused(tmp_path: Path) -> None:
     text = '{% extends "shipped/es/question.jinja" %}{% block body %}{% endblock %}'
     told = ["es/question.jinja: question in es does not show its link: nobody could answer it"]
     assert faults(folder(tmp_path, es__question_jinja=text)) == told
+
+
+def test_a_foot_in_own_words_stands_below_mails_and_without_its_link_is_refused(tmp_path: Path) -> None:
+    foot = '{% from parts import link with context %}{{ link("Gelesen bei Nordnetz", receipt) }}'
+    put_in_use(read_templates(folder(tmp_path, de__foot_jinja=foot)))
+    mail = letter(example("violation", "de"), RECEIPT, PROVIDER.id)
+    assert f"Gelesen bei Nordnetz:\n{RECEIPT}\n" in mail.text
+    assert f'<a href="{RECEIPT}">Gelesen bei Nordnetz</a></p>\n</main>' in mail.html
+    told = "de/foot.jinja: degradation in de does not show its receipt: nobody could say that it was read"
+    assert faults(folder(tmp_path, de__foot_jinja="Danke")) == [told]
 
 
 def test_files_that_are_no_templates_of_notices_are_refused(tmp_path: Path) -> None:

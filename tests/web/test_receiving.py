@@ -6,11 +6,13 @@ from email.message import Message
 
 from a_morning import World, text_of
 
-from upheld.agreements.units import MINUTE
+from upheld.agreements.units import MINUTE, format_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Update
+from upheld.notices.consent import OPTIONAL
 from upheld.notices.links import Receipt
 from upheld.notices.model import Notice
+from upheld.reports.records import notice_document
 
 
 def notices(world: World) -> list[Notice]:
@@ -24,7 +26,15 @@ def path_of(world: World, notice: Notice, tenant: str = DEFAULT_TENANT) -> str:
 
 def mail_of(world: World, notice: Notice) -> Message:
     found = [m for m in mailbox.Maildir(str(world.directory / "mail")) if m["To"] == notice.address]
-    return next(m for m in found if str(make_header(decode_header(m["Subject"]))) == notice.subject)
+    return next(
+        m for m in found if "".join(str(make_header(decode_header(m["Subject"]))).splitlines()) == notice.subject
+    )
+
+
+def bodies(mail: Message) -> list[str]:
+    """What the parts of a mail that are read say: its text, and its HTML."""
+    parts = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_maintype() == "text"]
+    return [part.decode() for part in parts if isinstance(part, bytes)]
 
 
 def told_how_far_it_is(world: World) -> Notice:
@@ -48,13 +58,45 @@ def test_looking_changes_nothing(world: World) -> None:
     assert (seen.headers["cache-control"], seen.headers["referrer-policy"]) == ("no-store", "no-referrer")
 
 
-def test_that_it_was_read_is_kept_with_the_first_comment(world: World) -> None:
+def test_that_it_was_read_is_kept_once_with_the_first_comment_and_shown(world: World) -> None:
     notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
     client, path = world.stranger(), path_of(world, notice)
     assert "Thank you" in text_of(client.post(path, data={"wish": "read", "comment": " seen "}).text)
+    read_at, after = world.clock.at, world.everything()
+    world.clock.at += MINUTE
     client.post(path, data={"wish": "read", "comment": "another"})
+    assert world.everything() == after, "what was said holds, and nobody is told of it again"
     kept = next(n for n in notices(world) if n.id == notice.id)
-    assert (kept.receipt, kept.acknowledged_at, kept.acknowledgement) == ("read", world.clock.at, "seen")
+    said = (kept.receipt, kept.receipt_at, kept.acknowledged_at, kept.acknowledgement)
+    assert said == ("read", read_at, read_at, "seen")
+    document = notice_document(kept)
+    assert document["acknowledged_at"] == document["receipt_at"] == format_instant(read_at)
+    operator = world.operator()
+    page = text_of(operator.get(f"/cases/{notice.case_id}").text)
+    assert ("Read, with a comment" in page, "The reader’s comment seen" in page) == (True, True)
+
+
+def test_who_has_read_what_had_been_delivered_or_come_back_has_it(world: World) -> None:
+    notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
+    world.application.notices.heard(DEFAULT_TENANT, notice.id, "bounced", "550 no such user")
+    world.stranger().post(path_of(world, notice), data={"wish": "read"})
+    kept = next(n for n in notices(world) if n.id == notice.id)
+    assert (kept.receipt, kept.receipt_detail, kept.acknowledged_at) == ("read", "", world.clock.at)
+
+
+def test_a_mail_leads_to_the_page_and_what_is_kept_of_it_does_not(world: World) -> None:
+    began = world.clock.at
+    told_how_far_it_is(world)
+    told = [n for n in notices(world) if n.recorded_at >= began and n.role == "customer.noc"]
+    assert {n.kind for n in told} == {"reopened", "update"}
+    for notice in told:
+        text, html = bodies(mail_of(world, notice))
+        url = world.application.links.receipt_url(Receipt(DEFAULT_TENANT, notice.id))
+        assert f"I have read this:\n{url}" in text
+        assert f'<a href="{url}">I have read this</a>' in html
+        may_stop = notice.kind in OPTIONAL
+        assert ("Stop notices like this one:" in text, "Stop notices like this one" in html) == (may_stop, may_stop)
+        assert "/notice/" not in notice.text + notice.html, "who sees the notice elsewhere cannot say that it was read"
 
 
 def test_a_mail_program_stops_such_notices_by_one_click(world: World) -> None:

@@ -15,13 +15,14 @@ from upheld.agreements.units import to_datetime
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.formats import one_line
 from upheld.notices.model import Notice
+from upheld.notices.texts import Letter
 from upheld.ports import DeliveryError
 
 TIMEOUT = 30.0
 """Seconds that any one answer of the relay may take."""
 
-StopLink = Callable[[str, Notice], str]
-"""(tenant, notice) -> the signed link on which its receiver stops such notices."""
+ToLetter = Callable[[str, Notice], Letter]
+"""(tenant, notice) -> the notice with what its receiver can say of it, under a signed link."""
 
 
 class _Unfolded(UnstructuredHeader, BaseHeader):
@@ -55,7 +56,7 @@ class SmtpMailer:
         username: str | None = None,
         password: str | None = None,
         starttls: bool = False,
-        stop_link: StopLink | None = None,
+        to_letter: ToLetter | None = None,
     ) -> None:
         if (username is None) != (password is None):
             raise ValueError("mail: give both a user name and a password, or neither")
@@ -65,13 +66,13 @@ class SmtpMailer:
         self._sender = _sender(sender)
         self._username, self._password = username, password
         self._tls = ssl.create_default_context() if starttls else None
-        self._stop_link = stop_link
+        self._to_letter = to_letter
 
     def send(self, tenant: str, notice: Notice) -> str:
         """One message to one address; returns what its Message-ID has before the @. Raises DeliveryError: permanent
         where the notice itself cannot be sent or the relay refuses it for good (5xx); temporary where the relay cannot
         be reached, does not let us in, or asks us to come back (4xx)."""
-        message = compose(tenant, notice, self._sender, self._stop_link)
+        message = compose(tenant, notice, self._sender, self._to_letter)
         relay = self._connect()
         try:
             _hand_over(relay, message)
@@ -108,8 +109,8 @@ class SmtpMailer:
         return relay
 
 
-def compose(tenant: str, notice: Notice, sender: Address, stop_link: StopLink | None = None) -> EmailMessage:
-    """The notice as a message: text and HTML as alternatives, the calendar entry attached.
+def compose(tenant: str, notice: Notice, sender: Address, to_letter: ToLetter | None = None) -> EmailMessage:
+    """The notice as a message: text and HTML as alternatives, with their foot, the calendar entry attached.
 
     The Message-ID is made of the tenant and the notice's id, so that a receiver can drop one that comes twice; all
     messages of one case, or of one planned work, refer to the same root and so make one thread. Raises DeliveryError
@@ -132,11 +133,12 @@ def compose(tenant: str, notice: Notice, sender: Address, stop_link: StopLink | 
     message["References"] = root
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
     message["X-Auto-Response-Suppress"] = "All"
-    if stop_link is not None and notice.kind in OPTIONAL:
-        message["List-Unsubscribe"] = f"<{stop_link(tenant, notice)}>"
+    shown = notice if to_letter is None else to_letter(tenant, notice)
+    if isinstance(shown, Letter) and notice.kind in OPTIONAL:
+        message["List-Unsubscribe"] = f"<{shown.receipt}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-    message.set_content(notice.text, charset="utf-8", cte="quoted-printable")
-    message.add_alternative(notice.html, subtype="html", charset="utf-8", cte="quoted-printable")
+    message.set_content(shown.text, charset="utf-8", cte="quoted-printable")
+    message.add_alternative(shown.html, subtype="html", charset="utf-8", cte="quoted-printable")
     if notice.calendar is not None:
         _attach_calendar(message, notice)
     return message

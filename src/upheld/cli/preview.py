@@ -1,6 +1,7 @@
 """The command that shows what customers will read: `upheld notice preview`."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,7 +103,7 @@ def preview(
     languages = (
         [language or Language.EN] if kind is not None else [language] if language is not None else list(Language)
     )
-    shown = [(name, each.value, _example(name, each, provider)) for each in languages for name in names]
+    shown = [(name, each.value, _as_mailed(name, each, provider)) for each in languages for name in names]
     if out is not None:
         for name, each, notice in shown:
             _write(notice, out / each, name)
@@ -112,10 +113,13 @@ def preview(
         typer.echo(_in_form(notice, form), nl=False)
 
 
-def _example(name: str, language: Language, provider: "Party") -> "Notice":
-    from upheld.notices.examples import example
+def _as_mailed(name: str, language: Language, provider: "Party") -> "Notice":
+    from upheld.notices.examples import RECEIPT, example
+    from upheld.notices.texts import letter
 
-    return example(name, language.value, provider)
+    notice = example(name, language.value, provider)
+    mail = letter(notice, RECEIPT, provider.id)
+    return replace(notice, text=mail.text, html=mail.html)
 
 
 def _write(notice: "Notice", folder: Path, name: str) -> None:

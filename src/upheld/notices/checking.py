@@ -13,9 +13,10 @@ from typing import get_args
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from upheld.agreements.contacts import Language
-from upheld.notices.examples import EXAMPLES, PROVIDER, Example
+from upheld.notices.examples import EXAMPLES, PROVIDER, RECEIPT, Example
 from upheld.notices.model import Notice
 from upheld.notices.templating import AS_SHIPPED, PROVIDERS, Templates, in_use, put_in_use, shipped_names
+from upheld.notices.texts import FOOT, letter
 
 PART = "_"
 """The beginning of the names of files that other templates include, which are nobody's notice."""
@@ -112,7 +113,7 @@ def _rendered(templates: Templates) -> Iterator[TemplateFault]:
 
 def _is_touched(templates: Templates, one: Example, language: Language, provider: str | None) -> bool:
     own = {source.file for source in templates.own.values()}
-    used = (name for first in one.templates for name in templates.built_on(f"{language}/{first}", provider))
+    used = (name for first in (*one.templates, FOOT) for name in templates.built_on(f"{language}/{first}", provider))
     return any(templates.source(name, provider).file in own for name in used)
 
 
@@ -121,16 +122,21 @@ def _example(
 ) -> Iterator[TemplateFault]:
     try:
         notice = one.make(language, PROVIDER.model_copy(update={"id": provider or ""}))
+        mail = letter(notice, RECEIPT, provider)
     except Exception as error:
         yield _where(templates, error, f"{name} in {language}")
         return
     if not notice.subject:
         file = templates.source(_template(notice), provider).file
         yield TemplateFault(file, None, f"{name} in {language} has no subject")
-    link = notice.payload["data"].get("link") if notice.payload is not None else None
+    link = notice.link
     if link is not None and not (link in notice.text and link in notice.html):
         file = templates.source(_template(notice), provider).file
         yield TemplateFault(file, None, f"{name} in {language} does not show its link: nobody could answer it")
+    if link is None and not (RECEIPT in mail.text and RECEIPT in mail.html):
+        file = templates.source(f"{language}/{FOOT}", provider).file
+        why = f"{name} in {language} does not show its receipt: nobody could say that it was read"
+        yield TemplateFault(file, None, why)
 
 
 def _template(notice: Notice) -> str:

@@ -114,6 +114,8 @@ DESCRIPTION = {
     "fr": "La carte de l’emplacement 4 est remplacée. Le trafic emprunte la plupart du temps le second chemin.",
     "es": "Se sustituye la tarjeta de la ranura 4. El tráfico pasa la mayor parte del tiempo por el segundo camino.",
 }
+RECEIPT = "https://sla.north.example/notice/token-of-the-receiver"
+"""Where the receiver of an example's mail says that it was read."""
 UPDATE = {
     "en": "A card is being replaced.\nWe expect to be done by 18:00.",
     "de": "Eine Karte wird gerade ausgetauscht.\nWir rechnen damit, um 18:00 Uhr fertig zu sein.",

@@ -84,7 +84,12 @@ class Reader:
 
     @property
     def usage(self) -> _Usage:
-        return _USAGE[self.language]
+        return usage(self.language)
+
+
+def usage(language: str) -> _Usage:
+    """How a language (a key of LOCALES) puts things together."""
+    return _USAGE[language]
 
 
 def one_line(text: str) -> str:

@@ -88,6 +88,16 @@ class Notice:
     acknowledgement: str = ""
     together: str | None = None
 
+    @property
+    def link(self) -> str | None:
+        """The signed link on which it asks for an answer; None where it asks for none."""
+        return ((self.payload or {}).get("data") or {}).get("link")
+
+    @property
+    def language(self) -> str:
+        """That it is written in (a key of `formats.LOCALES`), by its text's version."""
+        return (self.text_version or "en/").partition("/")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:

@@ -15,7 +15,7 @@ def first_paragraph(notice: Notice) -> str:
 def short_text(notice: Notice) -> str:
     """The first paragraph, and the link to answer on where there is one."""
     said = first_paragraph(notice)
-    link = ((notice.payload or {}).get("data") or {}).get("link")
+    link = notice.link
     room = LONGEST - (len(link) + 1 if link else 0)
     said = said if len(said) <= room else f"{said[: room - 1]}…"
     return f"{said}\n{link}" if link else said

@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from upheld.maintenance.calendar import EntryWords
-from upheld.notices.formats import one_line
-from upheld.notices.model import NoticeKind
+from upheld.notices.consent import OPTIONAL
+from upheld.notices.formats import one_line, usage
+from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.templating import AS_SHIPPED, Templates, close_gaps, in_use
 
 SUBJECT_LENGTH = 200
+FOOT = "foot.jinja"
+"""The template, in the folder of each language, of what stands below a mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,16 @@ class Text:
     html: str
     version: str
     reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice as a mail shows it: its text and HTML with the foot on which its receiver can say something of it, at
+    the address `receipt`."""
+
+    text: str
+    html: str
+    receipt: str
 
 
 def render(kind: NoticeKind, context: Mapping[str, Any]) -> Text:
@@ -50,6 +63,18 @@ def entry_words(context: Mapping[str, Any]) -> EntryWords:
         if own.strict:
             raise
         return _entry_words(AS_SHIPPED, context)
+
+
+def letter(notice: Notice, receipt: str, provider: str | None) -> Letter:
+    """The notice with its foot, in its language and the words of the provider of that id. `receipt` is the signed link
+    of this notice to this receiver, so it is no part of the text that is kept: others see that too."""
+    own = in_use()
+    try:
+        return _letter(own, notice, receipt, provider)
+    except Exception:
+        if own.strict:
+            raise
+        return _letter(AS_SHIPPED, notice, receipt, provider)
 
 
 def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text:
@@ -76,6 +101,22 @@ def _rendered(templates: Templates, template: str, kind: NoticeKind, context: Ma
     html = close_gaps(rich.render(values, layout="layout.html", parts="parts.html"), 1)
     short = subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
     return Text(short, text, html, templates.version(name, brand.provider), brand.reply_to)
+
+
+def _letter(templates: Templates, notice: Notice, receipt: str, provider: str | None) -> Letter:
+    values = {
+        "receipt": receipt,
+        "to_be_read": notice.link is None,
+        "may_stop": notice.kind in OPTIONAL,
+        "colon": usage(notice.language).colon,
+    }
+    if not (values["to_be_read"] or values["may_stop"]):
+        return Letter(notice.text, notice.html, receipt)
+    plain, rich = (templates.get(f"{notice.language}/{FOOT}", provider, html) for html in (False, True))
+    text = close_gaps(plain.render(values, parts="parts.txt"))
+    html = close_gaps(rich.render(values, parts="parts.html"), 1)
+    above, end, below = notice.html.rpartition("</main>")
+    return Letter(f"{notice.text}\n{text}", f"{above}{html}{end}{below}" if end else f"{below}{html}", receipt)
 
 
 def _entry_words(templates: Templates, context: Mapping[str, Any]) -> EntryWords:

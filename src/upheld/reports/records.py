@@ -22,6 +22,7 @@ from upheld.notices.model import Notice
 Document = dict[str, Any]
 
 _INSTANTS = {
+    "acknowledged_at",
     "answer_by",
     "answered_at",
     "at",
@@ -32,11 +33,13 @@ _INSTANTS = {
     "ended_at",
     "end",
     "known_at",
+    "not_before",
     "opened_at",
     "overrun_at",
     "overdue_at",
     "period_start",
     "planned_at",
+    "receipt_at",
     "recorded_at",
     "requested_at",
     "restored_at",

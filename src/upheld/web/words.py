@@ -84,6 +84,7 @@ NOTICE_KIND = {
     "summary": "Summary",
 }
 NOTICE_STATE = {"recorded": "Waiting to be sent", "sent": "Sent", "failed": "Failed", "stopped": "Not sent"}
+RECEIPT = {"delivered": "Delivered", "bounced": "Came back", "read": "Read"}
 ACTION_STATE = {
     "planned": "Planned",
     "requested": "Requested",
