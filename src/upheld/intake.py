@@ -5,11 +5,11 @@ come; what is older, or says nothing new, is kept and changes nothing.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from upheld import announcing
+from upheld import announcing, work_life
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import format_instant
 from upheld.analysis.topology import Topology
@@ -30,12 +30,15 @@ from upheld.maintenance.received import (
     span_fault,
     step_of,
     touched,
+    turned_at,
     unmatched,
 )
+from upheld.maintenance.window import overlap
 from upheld.notices.planning import WorkLink
 from upheld.ports import Transaction
 
 Approval = Literal["always", "doubts"]
+TURNS: Mapping[Step, work_life.Turn] = {"start": "started", "end": "over"}
 TITLE = "Maintenance by a network supplier"
 """What customers read where nobody has said it better: neither who the supplier is nor what it calls its work."""
 
@@ -167,7 +170,8 @@ def _take_window(
     circuits = matched(notice.circuits, _nodes(t, window.provider, notice, ground.topology))
     step = step_of(notice, circuits, work, now)
     asked += questions(notice, circuits, work, step, now)
-    asked += missing if step in ("plan", "change") else ()
+    asked += missing if step in ("plan", "change", "start", "end") else ()
+    asked += _doubts_of_turn(notice, work, step, window.received_at, now)
     if known is not None and known.state == "waiting":
         t.change_noticed(replace(known, state="superseded", reason=f"{window.id} came after it", decided_at=now))
     window = replace(window, circuits=circuits, step=step, questions=tuple(asked))
@@ -177,6 +181,20 @@ def _take_window(
     by = f"{window.provider}, by its notice"
     decided = replace(window, decided_at=now, decided_by=by)
     t.save_noticed(_done(t, decided, Answer(True), ground, by, now))
+
+
+def _doubts_of_turn(notice: WorkNotice, work: Maintenance | None, step: Step, heard: int, now: int) -> Iterator[str]:
+    """What a person has to say before a work has begun, or is over, by a provider's word."""
+    if work is None or not (step in TURNS or (step == "change" and notice.status == "IN-PROCESS")):
+        return
+    is_over = notice.status == "COMPLETED"
+    at, turn = turned_at(notice, work, heard), "is over" if is_over else "has begun"
+    if at < min(work.start, notice.start):
+        yield f"the provider says that the work {turn}, and its window begins at {format_instant(work.start)}"
+    elif is_over and not overlap([(notice.start, notice.end)], work.spans):
+        yield "the window that is over is not the one that is planned"
+    elif step in TURNS and (fault := work_life.turn_fault(work, TURNS[step], at, now)) is not None:
+        yield fault
 
 
 def _look_again(t: Transaction, refused: NoticedWindow, ground: Ground, now: int) -> None:
@@ -229,6 +247,9 @@ def _done(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, b
         assert work is not None, "there is something to cancel"
         announcing.cancel(t, work.id, ground.portfolio, now)
         return window
+    if step in TURNS:
+        _turn(t, window, replace(of_document(window.said), start=start, end=end), work, step, ground, now)
+        return window
     if not said.services and (names := unmatched(window.circuits)):
         raise Unanswerable(
             "circuits", f"nothing says what {', '.join(names[:8])} is: name it, or nothing for none of ours"
@@ -244,12 +265,33 @@ def _done(t: Transaction, window: NoticedWindow, said: Answer, ground: Ground, b
         title = said.title or work.title
         wanted = replace(work, title=title, start=start, end=end, services=services, approved_by=by, windows=())
         announcing.change(t, wanted, ground.portfolio, ground.topology, now, ground.link)
+        meant = replace(of_document(window.said), start=start, end=end)
+        if step_of(meant, (), wanted, now) == "start" and turned_at(meant, wanted, window.received_at) >= start:
+            _turn(t, window, meant, wanted, "start", ground, now)
         return window
     planned = Maintenance(
         _work_id(t, window), said.title or TITLE, start, end, services, by, now, emergency=said.emergency
     )
     announcing.plan(t, planned, ground.portfolio, ground.topology, now, ground.link)
     return replace(window, work=planned.id)
+
+
+def _turn(
+    t: Transaction,
+    window: NoticedWindow,
+    meant: WorkNotice,
+    work: Maintenance | None,
+    step: Step,
+    ground: Ground,
+    now: int,
+) -> None:
+    """Lets a work have begun, or be over, as if a person had said so. Raises Unanswerable."""
+    assert work is not None, "there is something that turns"
+    at = turned_at(meant, work, window.received_at)
+    try:
+        work_life.say(t, work.id, TURNS[step], at, ground.portfolio, ground.topology, now)
+    except work_life.OutOfTurn as fault:
+        raise Unanswerable("accept", f"it cannot be so: {fault}") from None
 
 
 def _meant(window: NoticedWindow, said: Answer, work: Maintenance | None, now: int) -> tuple[int, int, Step]:
@@ -263,7 +305,7 @@ def _meant(window: NoticedWindow, said: Answer, work: Maintenance | None, now: i
     end = notice.end if said.end is None else said.end
     meant = replace(notice, start=start, end=end)
     step = step_of(meant, window.circuits, work, now)
-    if said.services and step in ("note", "cancel") and notice.status not in ("CANCELLED", "COMPLETED"):
+    if said.services and step in ("note", "cancel", "start") and notice.status not in ("CANCELLED", "COMPLETED"):
         stands = work is not None and work.state == "planned" and work.end > now
         step = "change" if stands else "plan"
     return start, end, step

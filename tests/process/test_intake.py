@@ -67,16 +67,82 @@ def test_a_work_is_moved_extended_and_cancelled(desk) -> None:
     assert [start for start, *_ in desk.spans()] == [START + 2 * DAY]
 
 
-def test_what_says_that_a_work_begins_and_ends_is_kept_and_tells_nobody(desk) -> None:
+def until(desk, instant: int) -> None:
+    desk.world.pass_time(instant - desk.world.clock.at)
+
+
+def life(desk) -> tuple[int | None, int | None]:
+    (work,) = desk.planned()
+    return work.started_at, work.ended_at
+
+
+def test_a_work_begins_and_is_over_by_the_suppliers_word(desk) -> None:
     desk.take(event(START, "ABC/123"))
-    told = desk.told()
-    for sequence, status in ((2, "IN-PROCESS"), (3, "COMPLETED")):
-        (window,) = desk.take(event(START, "ABC/123", sequence=sequence, status=status))
-        assert (window.state, window.step, window.work) == ("taken", "note", desk.planned()[0].id)
-    assert desk.told() == told
+    until(desk, START)
+    (window,) = desk.take(event(START, "ABC/123", sequence=2, status="IN-PROCESS"))
+    assert (window.state, window.step, window.work) == ("taken", "note", desk.planned()[0].id), "the clock said so"
+    until(desk, START + HOUR)
+    over = desk.world.clock.at
+    (window,) = desk.take(event(START, "ABC/123", sequence=3, status="COMPLETED", stamp=over))
+    assert (window.state, window.step) == ("taken", "end")
+    assert life(desk) == (START, over)
+    assert desk.excluded() == [("vpn-0042", START, over)]
+    (window,) = desk.take(event(START, "ABC/123", sequence=4, status="COMPLETED", stamp=over))
+    assert (window.state, window.step) == ("taken", "note")
     with desk.world.transaction() as t:
         said = [window.said["status"] for window in t.noticed_about(desk.planned()[0].id)]
-    assert said == ["CONFIRMED", "IN-PROCESS", "COMPLETED"]
+    assert said == ["CONFIRMED", "IN-PROCESS", "COMPLETED", "COMPLETED"]
+
+
+def test_a_window_that_is_over_sooner_says_when_it_was(desk) -> None:
+    desk.take(event(START, "ABC/123", hours=4))
+    until(desk, START + 3 * HOUR)
+    desk.take(event(START, "ABC/123", hours=2, sequence=2, status="COMPLETED"))
+    assert desk.excluded() == [("vpn-0042", START, START + 2 * HOUR)]
+
+
+def test_words_that_come_out_of_order_let_nothing_begin_that_is_over(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    until(desk, START + HOUR)
+    desk.take(event(START, "ABC/123", sequence=3, status="COMPLETED"))
+    known = life(desk)
+    (late,) = desk.take(event(START, "ABC/123", sequence=2, status="IN-PROCESS"))
+    assert late.state == "superseded"
+    assert life(desk) == known
+    assert known[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "start", "question"),
+    [
+        (
+            "IN-PROCESS",
+            START,
+            "the provider says that the work has begun, and its window begins at 2026-06-15T22:00:00Z",
+        ),
+        ("COMPLETED", START, "the provider says that the work is over, and its window begins at 2026-06-15T22:00:00Z"),
+    ],
+)
+def test_a_work_that_begins_or_is_over_before_its_window_is_asked_about(
+    desk, status: str, start: int, question: str
+) -> None:
+    desk.take(event(START, "ABC/123"))
+    (window,) = desk.take(event(start, "ABC/123", sequence=2, status=status))
+    assert (window.state, window.questions) == ("waiting", (question,))
+    assert life(desk) == (None, None)
+    if status == "COMPLETED":
+        with pytest.raises(Unanswerable, match="it cannot be so: the work had not begun"):
+            desk.answer(window, Answer(True))
+    else:
+        desk.answer(window, Answer(True))
+        assert life(desk) == (window.received_at, None)
+
+
+def test_that_another_window_is_over_is_asked_about(desk) -> None:
+    desk.take(event(START, "ABC/123"))
+    until(desk, START + HOUR)
+    (window,) = desk.take(event(START - DAY, "ABC/123", sequence=2, status="COMPLETED"))
+    assert window.questions == ("the window that is over is not the one that is planned",)
 
 
 def test_a_running_work_that_takes_longer_is_extended(desk) -> None:
@@ -224,7 +290,7 @@ def test_a_careful_provider_lets_every_change_wait_and_nothing_else(world) -> No
     assert (window.state, window.questions, desk.told()) == ("waiting", (), 0)
     desk.answer(window, Answer(True))
     assert desk.told() == 1
-    assert desk.take(event(START, "ABC/123", sequence=2, status="IN-PROCESS"))[0].state == "taken"
+    assert desk.take(event(START, "ABC/123", sequence=2, status="NO-CHANGE"))[0].state == "taken"
     assert desk.take(event(START, "ABC/123", sequence=3, status="CANCELLED"))[0].state == "waiting"
     assert len(desk.planned()) == 1
 

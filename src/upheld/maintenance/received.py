@@ -13,7 +13,7 @@ from upheld.maintenance.notified import Circuit, WorkNotice, to_document
 from upheld.maintenance.window import change_fault, window_fault
 
 ReceivedState = Literal["taken", "waiting", "refused", "superseded"]
-Step = Literal["plan", "change", "cancel", "note"]
+Step = Literal["plan", "change", "cancel", "start", "end", "note"]
 Age = Literal["newer", "older", "same", "unclear"]
 Key = tuple[str, str, str]
 """(provider, account, the provider's id of the work): whose windows are numbered together."""
@@ -154,8 +154,11 @@ def matched(circuits: Sequence[Circuit], nodes: Mapping[str, Collection[str]]) -
 
 def step_of(notice: WorkNotice, circuits: Sequence[Mapping[str, Any]], work: Maintenance | None, now: int) -> Step:
     """What a notice asks for, where `work` is what is planned for its window (None or cancelled: nothing). Who names no
-    circuits at all means those of before."""
+    circuits at all means those of before. That a work is over may be said of one whose window is over too, as long as
+    nobody knows it."""
     stands = work is not None and work.state == "planned" and work.end > now
+    if notice.status == "COMPLETED" and work is not None and work.state == "planned" and work.ended_at is None:
+        return "end"
     if notice.status == "CANCELLED":
         return "cancel" if stands else "note"
     if notice.status == "COMPLETED" or (work is not None and work.state == "planned" and not stands):
@@ -167,7 +170,20 @@ def step_of(notice: WorkNotice, circuits: Sequence[Mapping[str, Any]], work: Mai
     if not hitting:
         return "cancel"
     moved = (notice.start, notice.end) != (work.start, work.end)
-    return "change" if moved or (circuits and set(hits) != set(work.services)) else "note"
+    if moved or (circuits and set(hits) != set(work.services)):
+        return "change"
+    return "start" if notice.status == "IN-PROCESS" and work.started_at is None else "note"
+
+
+def turned_at(notice: WorkNotice, work: Maintenance, heard: int) -> int:
+    """Since when a work has begun (IN-PROCESS), or is over (COMPLETED), by a notice that came at `heard`: when the
+    notice was made, if that can be, for some providers keep the date of their first. A window that is over sooner than
+    planned tells when it was; one that is over later was over at its end, unless it is known to have run over."""
+    is_dated = notice.stamp is not None and work.start <= notice.stamp <= heard
+    said = notice.stamp if is_dated and notice.stamp is not None else heard
+    if notice.status == "IN-PROCESS" or work.overrun_at is not None or said < work.start:
+        return said
+    return min(said, work.end, notice.end if notice.end > work.start else work.end)
 
 
 def questions(
@@ -183,7 +199,7 @@ def questions(
     names = [] if over else unmatched(circuits)
     if names:
         yield f"nothing in the topology is known by the supplier's name {', '.join(names[:8])}{_more(names, 8)}"
-    if step == "note":
+    if step in ("note", "start", "end"):
         return
     if step == "cancel":
         assert work is not None, "there is something to cancel"
