@@ -34,12 +34,13 @@ from upheld.maintenance.received import (
     unmatched,
 )
 from upheld.maintenance.window import overlap
+from upheld.notices.facts import SUPPLIERS_WORK
 from upheld.notices.planning import WorkLink
 from upheld.ports import Transaction
 
 Approval = Literal["always", "doubts"]
 TURNS: Mapping[Step, work_life.Turn] = {"start": "started", "end": "over"}
-TITLE = "Maintenance by a network supplier"
+TITLE = SUPPLIERS_WORK["en"]
 """What customers read where nobody has said it better: neither who the supplier is nor what it calls its work."""
 
 

@@ -319,3 +319,12 @@ def test_texts_of_a_notice_cannot_break_what_keeps_or_shows_them(desk) -> None:
     (window,) = desk.take(bad)
     assert window.maintenance_id.isprintable()
     assert len(window.maintenance_id) <= 500
+
+
+def test_a_suppliers_work_without_a_title_is_announced_in_the_readers_words(desk) -> None:
+    desk.world.adopt(desk.world.source.replace("{email: noc@acme.example}", "{email: noc@acme.example, language: de}"))
+    desk.take(event(START, "ABC/123"))
+    with desk.world.transaction() as t:
+        (told,) = (n for n in t.notices() if n.role == "customer.noc")
+    assert "Wartung durch einen Netzzulieferer" in told.subject
+    assert "supplier" not in told.text + told.html + (told.calendar or "")

@@ -144,6 +144,20 @@ def _next_update(case: Case, agreement: Agreement) -> int | None:
     return None if every is None else informed_at(case) + every
 
 
+SUPPLIERS_WORK: Mapping[str, str] = {
+    "en": "Maintenance by a network supplier",
+    "de": "Wartung durch einen Netzzulieferer",
+    "fr": "Maintenance par un fournisseur de réseau",
+    "es": "Mantenimiento de un proveedor de red",
+}
+"""What customers read in place of a title where none was given to a supplier's work, which is kept in English."""
+
+
+def work_title(title: str, reader: Reader) -> str:
+    """The title of a work, in the words of the reader's language where they are ours."""
+    return SUPPLIERS_WORK[reader.language] if title == SUPPLIERS_WORK["en"] else one_line(title)
+
+
 def maintenance_context(
     maintenance: Maintenance,
     agreement: Agreement,
@@ -164,7 +178,7 @@ def maintenance_context(
     reminder = promised.reminder if promised is not None else None
     return _parties(agreement, customer, provider, role, reader) | {
         "reference": maintenance.id,
-        "title": one_line(maintenance.title),
+        "title": work_title(maintenance.title, reader),
         "work_kind": maintenance.kind,
         "description": one_line(maintenance.description),
         "services": [one_line(s) for s in services_hit],
@@ -175,17 +189,17 @@ def maintenance_context(
         "link": link,
         "started_at": maintenance.started_at,
         "ended_at": maintenance.ended_at,
-        "was": None if was is None else _change(was, maintenance, services_hit),
+        "was": None if was is None else _change(was, maintenance, services_hit, reader),
         "reminder": reminder if reminder is not None and at < maintenance.start - reminder else None,
     }
 
 
-def _change(was: Word, maintenance: Maintenance, services_hit: Sequence[str]) -> dict[str, Any]:
+def _change(was: Word, maintenance: Maintenance, services_hit: Sequence[str], reader: Reader) -> dict[str, Any]:
     """What has changed of a work for a reader: what it was, None where it is the same; services are those that it
     hits now and did not, and those that it did and hits no more."""
     return {
         "windows": None if was.windows == maintenance.spans else list(was.windows),
-        "title": None if was.title == maintenance.title else one_line(was.title),
+        "title": None if was.title == maintenance.title else work_title(was.title, reader),
         "hit_too": [one_line(s) for s in services_hit if s not in was.services],
         "hit_no_more": [one_line(s) for s in was.services if s not in services_hit],
     }

@@ -9,7 +9,7 @@ from upheld.agreements.parties import Party
 from upheld.agreements.units import MINUTE
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.objection import Objection
-from upheld.notices.facts import branded, maintenance_context
+from upheld.notices.facts import branded, maintenance_context, work_title
 from upheld.notices.fallback import ACCOUNT_MANAGER
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
@@ -48,7 +48,7 @@ def plan_objections(
             "reference": work.id,
             "provider": one_line(provider.name),
             "brand": branded(provider, reader),
-            "title": one_line(work.title),
+            "title": work_title(work.title, reader),
             "start": work.start,
             "windows": list(work.spans),
             "answer_by": due_by,

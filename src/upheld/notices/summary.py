@@ -15,7 +15,7 @@ from upheld.agreements.units import Bound, format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.cases.model import Case
 from upheld.maintenance.model import Announcement, Maintenance
-from upheld.notices.facts import branded, verdict_facts
+from upheld.notices.facts import branded, verdict_facts, work_title
 from upheld.notices.formats import Reader, days, one_line
 from upheld.notices.model import Notice
 from upheld.notices.planning import CUSTOMER, contacts_at, nobody, once_each, recorded
@@ -158,7 +158,7 @@ def _context(
     earlier = [v for line in summary.lines if not _is_rolling(line) for v in line.before]
     cases = [_case(case) for case in _told_cases(summary)]
     works = [
-        {"reference": one_line(work.id), "title": one_line(work.title), "span": (work.start, work.end)}
+        {"reference": one_line(work.id), "title": work_title(work.title, reader), "span": (work.start, work.end)}
         | {"earned": _earned(work, announcement)}
         for work, announcement in summary.works
     ]
