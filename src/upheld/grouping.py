@@ -103,6 +103,27 @@ def end_problem(t: Transaction, problem: Problem, now: int) -> None:
         t.add_outgoing([of_problem(closed, "closed", now, counted(t, closed))])
 
 
+def problem_to_join(t: Transaction, problem_id: str) -> Problem:
+    """The problem of a case that ended, now that the case is taken up again: its own, the one that it was merged into,
+    or another one of the same cause that is open by now."""
+    problem = t.problem(problem_id, changing=True)
+    if problem is not None and problem.merged_into is not None:
+        problem = t.problem(problem.merged_into, changing=True)
+    assert problem is not None, "a case of a problem that is not there"
+    if problem.state == "open":
+        return problem
+    alike = (one for one in t.problems(only_open=True, limit=EVERY_PROBLEM) if one.shared == problem.shared)
+    return next(alike, problem)
+
+
+def open_again(t: Transaction, problem: Problem, now: int) -> None:
+    """Opens a problem again of which a case was taken up again; one that is open stays so."""
+    if problem.state == "closed":
+        anew = replace(problem, state="open", closed_at=None, restored_at=None)
+        t.save_problem(anew)
+        t.add_outgoing([of_problem(anew, "reopened", now, counted(t, anew))])
+
+
 def tell_joined(t: Transaction, problem_id: str, now: int) -> None:
     """Tells other systems how many cases a problem has by now."""
     problem = t.problem(problem_id)

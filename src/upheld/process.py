@@ -18,6 +18,7 @@ import structlog
 from upheld import (
     alarming,
     announcing,
+    answering,
     claiming,
     correcting,
     examining,
@@ -49,6 +50,7 @@ from upheld.as_known import AsKnown
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Version
 from upheld.assessor import measured_since
+from upheld.cases.answers import Via as AnswerVia
 from upheld.cases.clocks import informed_at
 from upheld.cases.decide import (
     Answer,
@@ -449,10 +451,18 @@ class Process:
         solved: bool,
         comment: str,
         score: int | None = None,
-    ) -> Literal["taken", "too_late", "unknown"]:
-        """The customer's answer to round `asked` of the question whether the problem is solved, and with a yes how
-        satisfied they are, from 1 to 5."""
-        return self.command(tenant, case_id, Answer(asked, contact, solved, comment, score))
+        via: AnswerVia = "link",
+        taken_by: str | None = None,
+    ) -> answering.Taken | Literal["unknown"]:
+        """The answer of one of the customer's contacts to round `asked` of the question whether the problem is solved,
+        and how satisfied they are, from 1 to 5. `taken_by` has put it down for them."""
+        said = Answer(asked, contact, solved, comment, score, via, taken_by)
+
+        def take(t: Transaction) -> answering.Taken | Literal["unknown"]:
+            case = t.case(case_id)
+            return "unknown" if case is None else self._answer(t, tenant, case, said)
+
+        return settled(self._store, tenant, take)
 
     def answer_together(
         self,
@@ -465,16 +475,20 @@ class Process:
     ) -> None:
         """As `answer`, of several cases of one customer and problem, each with the round of its question: a no is
         escalated once."""
-        told = answers(asked, contact, solved, comment, score, self._clock.now())
+        told = answers(asked, Answer(0, contact, solved, comment, score), self._clock.now())
         for first in range(0, len(told), TOLD_TOGETHER):
             some = told[first : first + TOLD_TOGETHER]
-            settled(self._store, tenant, partial(self._give_each, tenant=tenant, told=some))
+            settled(self._store, tenant, partial(self._answer_each, tenant=tenant, told=some))
 
-    def _give_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Command]]) -> None:
-        for case_id, command in told:
+    def _answer_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Answer]]) -> None:
+        for case_id, said in told:
             case = t.case(case_id)
             if case is not None:
-                self._give(t, tenant, case, command)
+                self._answer(t, tenant, case, said)
+
+    def _answer(self, t: Transaction, tenant: str, case: Case, said: Answer) -> answering.Taken:
+        current, now = self._portfolios.newest(t, tenant), self._clock.now()
+        return answering.take(t, case, said, current, now, lambda one, command: self._give(t, tenant, one, command))
 
     def ask_again(self, tenant: str, case_id: str, by: str) -> Literal["taken", "too_late", "unknown"]:
         """The operator says that the case is solved: the customer is asked."""
@@ -529,6 +543,12 @@ class Process:
         for first in range(0, len(told), TOLD_TOGETHER):
             some = told[first : first + TOLD_TOGETHER]
             settled(self._store, tenant, partial(self._give_each, tenant=tenant, told=some))
+
+    def _give_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Command]]) -> None:
+        for case_id, command in told:
+            case = t.case(case_id)
+            if case is not None:
+                self._give(t, tenant, case, command)
 
     def remind_of_resolution(self, tenant: str, entry: AgendaEntry) -> None:
         """Reminds of what is still to be put down, and ends its entry of the agenda."""

@@ -93,6 +93,8 @@ def outbox_entry(notice: Notice, origin: Mapping[str, Any] = MappingProxyType({}
 
 
 def _kind_told(case: Case, event: Event) -> NoticeKind | None:
+    if event.type == "answered":
+        return "late_rejection" if event.data["effect"] == "late" else None
     kind: NoticeKind | None = event.data["kind"] if event.type == "opened" else _TOLD.get(event.type)
     # That an agreement is watched no more is known to those who changed it.
     return None if kind == "withdrawn" and case.kind == "no_data" else kind

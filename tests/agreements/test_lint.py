@@ -175,6 +175,11 @@ CASES = {
         + PEOPLE,
         "planned work is announced, but exclusions: do not admit planned_maintenance: it counts as bad",
     ),
+    "no-cut-short": (
+        agreement(more="confirmation: {close_after: 3d, reopen_within: 2d}") + PEOPLE,
+        agreement(more="confirmation: {close_after: 3d, reopen_within: 3d}") + PEOPLE,
+        "the customer has 3d to answer, but once one contact has said yes the no of another counts for 2d only",
+    ),
     "validity-ended": (
         CLEAN.replace("{from: 2026-01-01}", "{from: 2026-01-01, to: 2026-07-01}"),
         CLEAN.replace("{from: 2026-01-01}", "{from: 2026-01-01, to: 2026-07-02}"),

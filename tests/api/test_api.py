@@ -773,10 +773,24 @@ def test_a_customers_answer_by_telephone_is_taken_where_it_was_asked_for(house: 
     assert north.post(f"{address}/answer", json=yes).status_code == 204
     now = north.get(address).json()
     assert (now["state"], now["outcome"], now["score"]) == ("closed", "confirmed", 4)
-    (confirmed,) = [event for event in now["events"] if event["type"] == "confirmed"]
-    assert confirmed["data"]["contact"].startswith("Ms Berg, by telephone, taken by ")
-    assert confirmed["data"]["comment"] == "fine"
-    is_problem(north.post(f"{address}/answer", json=yes), 409)
+    (answer,) = now["answers"]
+    said = {name: answer[name] for name in ("contact", "solved", "comment", "via", "effect")}
+    assert said == {
+        "contact": "Ms Berg, by telephone",
+        "solved": True,
+        "comment": "fine",
+        "via": "api",
+        "effect": "closed",
+    }
+    assert answer["taken_by"]
+    assert [event["data"]["contact"] for event in now["events"] if event["type"] == "answered"] == [answer["contact"]]
+    assert now["reopens_until"] > now["closed_at"] == answer["at"]
+    assert north.post(f"{address}/answer", json=yes).status_code == 204
+    assert north.get(address).json()["answers"] == [answer]
+    assert north.post(f"{address}/answer", json={**yes, "solved": False}).status_code == 204
+    now = north.get(address).json()
+    assert (now["state"], now["closed_at"], now["reopens_until"]) == ("reopened", None, None)
+    assert [one["effect"] for one in now["answers"]] == ["closed", "reopened"]
     is_problem(north.post(f"{address}/answer", json={**yes, "score": 6}), 422)
     is_problem(north.post("/v1/cases/C-0/answer", json=yes), 404)
 

@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upheld.agreements.units import MINUTE
+from upheld.agreements.units import DAY, MINUTE
 from upheld.cases.decide import (
     Answer,
     AskAgain,
     Assessed,
     CloseUnanswered,
     Command,
+    Join,
     Observed,
     Open,
+    PassedOn,
     Remind,
     StepDone,
     StepFailed,
@@ -137,7 +139,7 @@ def test_yes_closes_the_case_as_confirmed():
 
 def test_no_reopens_and_escalates():
     case = after(RESTORED)
-    assert types(case, NOT_SOLVED) == ["rejected", "reopened", "escalated"]
+    assert types(case, NOT_SOLVED) == ["answered", "reopened", "escalated"]
     case = after(RESTORED, NOT_SOLVED)
     assert (case.state, case.level, case.closed_at) == ("reopened", 1, None)
 
@@ -158,12 +160,88 @@ def test_an_answer_to_an_earlier_question_comes_too_late():
     case = after(RESTORED, NOT_SOLVED, AskAgain("noc"))
     assert case.asked == 2
     assert types(case, SOLVED) == []
-    assert types(case, replace(SOLVED, asked=2)) == ["confirmed", "closed"]
+    assert types(case, replace(SOLVED, asked=2)) == ["answered", "closed"]
 
 
-def test_an_answer_counts_once():
-    assert types(after(RESTORED, SOLVED), SOLVED) == []
-    assert types(after(RESTORED, SOLVED), NOT_SOLVED) == []
+def effects(case: Case) -> list[str]:
+    return [answer["effect"] for answer in case.answers]
+
+
+def test_each_contact_answers_once_by_its_link():
+    case = after(RESTORED, SOLVED)
+    assert types(case, SOLVED) == []
+    assert types(case, replace(SOLVED, solved=False)) == []
+    assert [(a["contact"], a["solved"], a["via"]) for a in case.answers] == [("noc@acme.example", True, "link")]
+
+
+def test_a_later_yes_is_recorded_and_changes_nothing():
+    case = after(RESTORED, replace(SOLVED, score=4), replace(SOLVED, contact="it", score=1, comment="slow"))
+    assert effects(case) == ["closed", "kept"]
+    assert (case.state, case.outcome, case.score) == ("closed", "confirmed", 4)
+    assert (case.answers[1]["comment"], case.answers[1]["score"]) == ("slow", 1)
+
+
+def late_no(**changes: object) -> Answer:
+    return replace(Answer(1, "it", False, "bad again", reopens_within=DAY), **changes)
+
+
+@pytest.mark.parametrize("ended", [SOLVED, CloseUnanswered(1)], ids=["confirmed", "unanswered"])
+def test_a_no_in_time_takes_a_closed_case_up_again(ended: Command):
+    case = after(RESTORED, ended)
+    reopened, events = decide(case, late_no(), (case.closed_at or 0) + DAY)
+    assert [event.type for event in events] == ["answered", "reopened", "escalated"]
+    assert (reopened.state, reopened.level, reopened.restored_at) == ("reopened", 1, None)
+    assert (reopened.outcome, reopened.closed_at, reopened.score) == (None, None, None)
+    assert types(reopened, AskAgain("ada")) == ["restored", "asked"]
+
+
+def test_a_no_that_comes_later_is_kept_and_told():
+    case = after(RESTORED, SOLVED)
+    kept, events = decide(case, late_no(), (case.closed_at or 0) + DAY + 1)
+    assert [event.type for event in events] == ["answered"]
+    assert (kept.state, effects(kept)) == ("closed", ["closed", "late"])
+    unpromised, _ = decide(case, late_no(reopens_within=None), case.closed_at or 0)
+    assert effects(unpromised) == ["closed", "late"]
+
+
+def test_a_no_to_a_withdrawn_case_is_kept_and_told():
+    case = after(RESTORED, Assessed(verdict("met"), restated=True))
+    kept, events = decide(case, late_no(), 10 * MINUTE)
+    assert ([event.type for event in events], kept.state, effects(kept)) == (["answered"], "withdrawn", ["late"])
+
+
+def test_a_no_to_a_case_that_another_one_follows_escalates_that_one_once():
+    case = after(RESTORED, SOLVED)
+    kept, (answered,) = decide(case, late_no(beside="C-2"), 10 * MINUTE)
+    assert (answered.data["effect"], answered.data["case"], kept.state) == ("passed_on", "C-2", "closed")
+    kept, _ = decide(kept, late_no(contact="boss", beside="C-2"), 11 * MINUTE)
+    assert effects(kept) == ["closed", "passed_on", "kept"]
+    assert types(after(), PassedOn(late_no())) == ["escalated"]
+    assert types(case, PassedOn(late_no())) == []
+
+
+def test_what_is_answered_while_the_service_is_known_to_be_bad_is_kept():
+    for command in (NOT_SOLVED, Observed(bad_until=MINUTE, good_for=0, stable=STABLE)):
+        case = after(RESTORED, command)
+        assert types(case, replace(SOLVED, contact="it")) == ["answered"]
+        assert types(case, replace(NOT_SOLVED, contact="it")) == ["answered"]
+
+
+def test_whom_our_people_have_on_the_telephone_may_think_otherwise():
+    said = Answer(1, "Jane Doe", True, "", via="console", taken_by="ada", reopens_within=DAY)
+    case = after(RESTORED, said)
+    assert types(case, said) == []
+    assert types(case, replace(said, solved=False), now=10 * MINUTE) == ["answered", "reopened", "escalated"]
+
+
+def test_a_case_that_was_never_asked_about_takes_no_answer():
+    assert types(after(), replace(SOLVED, asked=0)) == []
+
+
+def test_the_case_of_a_problem_joins_the_one_that_there_is_when_it_is_taken_up_again():
+    case = after(Join("P-1"), RESTORED, SOLVED)
+    assert types(case, late_no(problem="P-1"), now=10 * MINUTE) == ["answered", "reopened", "escalated"]
+    assert types(case, late_no(problem="P-2"), now=10 * MINUTE) == ["answered", "reopened", "grouped", "escalated"]
 
 
 def test_silence_is_reminded_and_then_closed_with_that_reason():
@@ -208,7 +286,16 @@ COMMANDS = st.one_of(
         st.integers(0, 90 * MINUTE),
         st.just(STABLE),
     ),
-    st.builds(Answer, st.integers(0, 3), st.just("noc"), st.booleans(), st.text(max_size=3)),
+    st.builds(
+        Answer,
+        st.integers(0, 3),
+        st.sampled_from(["noc", "it", "boss"]),
+        st.booleans(),
+        st.text(max_size=3),
+        via=st.sampled_from(["link", "console"]),
+        reopens_within=st.sampled_from([None, 0, 3 * MINUTE, DAY]),
+        beside=st.sampled_from([None, "C-2"]),
+    ),
     st.builds(Remind, st.integers(0, 3)),
     st.builds(CloseUnanswered, st.integers(0, 3)),
     st.builds(AskAgain, st.just("noc")),
@@ -225,7 +312,12 @@ def test_any_commands_leave_a_case_that_its_events_explain(given_commands, statu
         ended = case.state in ENDED_STATES
         case, events = decide(case, command, minute * MINUTE)
         history += events
-        assert not ended or {e.type for e in events} <= {"step_done", "step_failed"}, "an ended case stays ended"
+        types_of = {e.type for e in events}
+        by_a_no = case.state == "reopened" and types_of == {"answered", "reopened", "escalated"}
+        assert not ended or by_a_no or types_of <= {"step_done", "step_failed", "answered"}, "an ended case stays so"
     assert replay(first, history) == case
     assert [e.seq for e in history] == list(range(1, len(history) + 1))
     assert {e.type for e in history} <= set(MOVES)
+    assert len(case.answers) == [e.type for e in history].count("answered")
+    links = [(a["round"], a["contact"]) for a in case.answers if a["via"] == "link"]
+    assert len(links) == len(set(links)), "a link answers once for each round"

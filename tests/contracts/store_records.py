@@ -122,6 +122,7 @@ def a_case(mark: str = "", **changes: object) -> Case:
         problem="P-1",
         told={"at": JUNE + DAY, "text": "a card is replaced", "by": "Ada"},
         resolution={"at": JUNE + 4 * DAY, "cause": "a card", "done": "replaced", "by": "Ada"},
+        answers=({"at": JUNE + 4 * DAY, "round": 1, "contact": mark, "solved": True, "comment": "", "score": 4},),
         score=4,
         outcome="confirmed",
         closed_at=JUNE + 4 * DAY,
@@ -132,7 +133,7 @@ def a_case(mark: str = "", **changes: object) -> Case:
 
 def a_brief_case(mark: str = "") -> Case:
     """As lists have it: without its documents."""
-    return replace(a_case(mark), verdict={}, periods={}, findings={}, told={}, resolution={})
+    return replace(a_case(mark), verdict={}, periods={}, findings={}, told={}, resolution={}, answers=())
 
 
 def a_problem(mark: str = "", **changes: object) -> Problem:

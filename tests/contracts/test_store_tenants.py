@@ -362,7 +362,7 @@ def a_summary(mark: str) -> Notice:
 
 
 def as_related(case: Case) -> Case:
-    return replace(case, verdict={}, periods={}, told={})
+    return replace(case, verdict={}, periods={}, told={}, answers=())
 
 
 def a_held_step(mark: str) -> Action:

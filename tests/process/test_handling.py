@@ -181,10 +181,12 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
         "a broken card.",
         "Done: replaced.",
         "| The customer was told how far it is: A card is \\| being replaced. |",
+        "| The customer answered: solved |",
         "| Closed |",
         ": kept",
         "# For ourselves: to be taken out before it is sent",
         "- What it was was put down by Ada",
+        "| customer.noc/0 | yes | 5 of 5 | link | closed |",
         "| violation | customer.noc | 2026-05-31 22:24 UTC | 2026-05-31 22:09 UTC |",
     ]
     places = [report.find(text) for text in wanted]

@@ -79,7 +79,8 @@ def _object(world) -> None:
 
 
 def _problems(world) -> dict[str, OutgoingEvent]:
-    """One of a switch, which turns out to be of the router above it, and is solved at the second go."""
+    """One of a switch, which turns out to be of the router above it, and is solved at the second go; not for all, as
+    one of them says in the end."""
     carried = {**SWITCHES, "router": ("switch-1", "switch-2")}
     world.adopt(portfolio(carried=carried), {None: EVERY})
     world.minute()
@@ -95,6 +96,8 @@ def _problems(world) -> dict[str, OutgoingEvent]:
     for case in world.cases():
         world.process.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
     world.minute()
+    case = world.cases()[0]
+    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "not for our branch office")
     with world.transaction() as t:
         events = [event for event in reversed(t.outgoing_events(0, 1000)) if event.type.startswith(f"{PREFIX}problem.")]
         return {event.type: event for event in events}

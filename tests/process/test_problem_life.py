@@ -66,7 +66,7 @@ def test_a_problem_s_life_is_told_in_its_order_and_its_cases_in_one_event(hit) -
         "5 cases of 2 customers good again",
         "1 case bad again",
         "2 notices of several cases each, violation: sent",
-        "5 cases of 2 customers confirmed as solved",
+        "5 cases of 2 customers got an answer",
     ):
         assert text in texts
     assert any(text.startswith("Ticket (default) done: ") for text in texts)

@@ -242,8 +242,8 @@ class World:
         confirm = self.confirm_path(self.case())
         return path.format(case=self.case().id, letter=self.letter().id, confirm=confirm)
 
-    def confirm_path(self, case: Case, tenant: str = DEFAULT_TENANT) -> str:
-        question = Question(tenant, case.id, case.asked, "customer.noc/1")
+    def confirm_path(self, case: Case, contact: str = "customer.noc/1") -> str:
+        question = Question(DEFAULT_TENANT, case.id, case.asked, contact)
         return self.application.links.question_url(question).removeprefix("http://testserver")
 
     def everything(self) -> str:

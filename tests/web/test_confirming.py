@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from a_morning import RIVAL, World, text_of
+from a_morning import PORTFOLIO, RIVAL, World, text_of
 
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
@@ -12,6 +12,7 @@ from upheld.cases.model import Event
 from upheld.cases.problems import Cause, new_problem
 from upheld.notices.links import ProblemQuestion, Question
 from upheld.notices.model import Owed
+from upheld.readers.portfolio import parse_portfolio
 
 
 def test_the_question_names_the_facts_and_nothing_else(morning: World) -> None:
@@ -55,10 +56,13 @@ def test_yes_closes_the_case(world: World) -> None:
     case = world.case()
     assert (case.state, case.outcome) == ("closed", "confirmed")
     with world.store.transaction(DEFAULT_TENANT) as t:
-        (confirmed,) = [e for e in t.events(case.id) if e.type == "confirmed"]
-    assert (confirmed.data["comment"], confirmed.data["contact"]) == ("All good", "customer.noc/1")
+        (answered,) = [e for e in t.events(case.id) if e.type == "answered"]
+    assert (answered.data["comment"], answered.data["contact"]) == ("All good", "customer.noc/1")
+    assert [a["comment"] for a in case.answers] == ["All good"]
     again = text_of(client.get(path).text)
-    assert "This has been answered: solved" in again
+    assert "You have answered: solved" in again
+    assert "If it is not solved after all, please call us" in again
+    assert "“All good”" in again
     assert "Yes, it is solved" not in again
 
 
@@ -75,8 +79,92 @@ def test_a_second_answer_changes_nothing(world: World) -> None:
     client.post(path, data={"solved": "yes"})
     before = world.everything()
     answer = client.post(path, data={"solved": "no"})
-    assert "This has been answered: solved" in text_of(answer.text)
+    assert "You have answered: solved" in text_of(answer.text)
     assert world.everything() == before
+
+
+def test_another_contact_is_told_how_it_stands_and_may_still_say_no(world: World) -> None:
+    case = world.case()
+    world.stranger().post(world.confirm_path(case), data={"solved": "yes"})
+    client, path = world.stranger(), world.confirm_path(case, "customer.noc/0")
+    words = text_of(client.get(path).text)
+    assert "Someone has confirmed that the problem is solved, and the case is closed. You may answer too." in words
+    assert "With a no by 6 June 2026, 08:25 CEST (UTC+02:00) we take the case up again." in words
+    world.clock.at += 4 * DAY
+    said = text_of(client.post(path, data={"solved": "no", "comment": "not for us"}).text)
+    assert "open again and has been escalated" in said
+    assert "“not for us”" in said
+    assert (world.case().state, world.case().closed_at) == ("reopened", None)
+    words = text_of(world.stranger().get(world.confirm_path(case)).text)
+    assert "You have confirmed that the problem is solved." in words
+    assert "The case is closed" not in words
+
+
+def test_a_no_that_comes_too_late_is_kept_and_says_how_to_reach_us(world: World) -> None:
+    case = world.case()
+    world.stranger().post(world.confirm_path(case), data={"solved": "yes"})
+    world.clock.at += 5 * DAY + HOUR
+    client, path = world.stranger(), world.confirm_path(case, "customer.noc/0")
+    assert "Until 6 June 2026, 08:25 CEST (UTC+02:00) a no would have" in text_of(client.get(path).text)
+    said = text_of(client.post(path, data={"solved": "no", "comment": "down again"}).text)
+    assert "it came too late to take this case up again by itself" in said
+    assert "please call us and name the reference" in said
+    assert world.case().state == "closed"
+    assert world.case().answers[-1]["effect"] == "late"
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        (told,) = [notice for notice in t.notices(case_id=case.id) if notice.kind == "late_rejection"]
+    assert (told.role, told.state) == ("account-manager", "recorded")
+    assert "down again" in told.text
+
+
+def test_a_provider_that_says_how_to_be_reached_is_named_so(world: World) -> None:
+    brand = '{color: "#7a1f5c", signature: "Call +49 421 555 0", reply_to: noc@northern.example}'
+    source = PORTFOLIO.replace("provider:", f"provider:\n  brand: {brand}", 1)
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    client, path = world.stranger(), world.confirm_path(world.case())
+    said = text_of(client.post(path, data={"solved": "yes"}).text)
+    assert "please reach us (Call +49 421 555 0; noc@northern.example) and name the reference" in said
+
+
+def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
+    case = world.case()
+    client, path = world.stranger(), world.confirm_path(case)
+    client.headers["Accept"] = "application/json"
+    asked = client.get(path).json()
+    assert {name: asked[name] for name in ("case", "round", "contact", "standing", "became", "answer")} == {
+        "case": case.id,
+        "round": 1,
+        "contact": "customer.noc/1",
+        "standing": "open",
+        "became": "asked",
+        "answer": None,
+    }
+    assert client.post(path, json={"solved": "maybe"}).status_code == 422
+    assert client.post(path, json=["solved"]).json() == {
+        "error": "The body is not an object with solved, comment, score and unsolved."
+    }
+    assert client.post(path, content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+    assert client.post(path, json={"solved": True, "comment": "a\0b"}).status_code == 422
+    assert world.case().answers == ()
+    said = client.post(path, json={"solved": True, "comment": "fine", "score": 5}).json()
+    assert {**said["answer"], "at": ""} == {
+        "at": "",
+        "round": 1,
+        "solved": True,
+        "comment": "fine",
+        "score": 5,
+        "effect": "closed",
+    }
+    assert (said["standing"], said["became"]) == ("given", "confirmed")
+    before = world.everything()
+    assert client.post(path, json={"solved": False}).json() == said == client.get(path).json()
+    assert world.everything() == before
+    other = world.stranger().post(
+        world.confirm_path(case, "customer.noc/0"), data={"solved": "no"}, headers={"Accept": "application/json"}
+    )
+    assert other.json()["answer"]["effect"] == "reopened"
+    assert client.get(path[:-2]).status_code == 404
+    assert client.get(path[:-2]).json() == {"error": "the link is not a question's"}
 
 
 def test_an_older_link_points_to_the_newer_one(world: World) -> None:
@@ -112,9 +200,9 @@ def test_a_link_that_comes_too_late_says_so(world: World) -> None:
     while world.application.performer.work():
         pass
     assert world.case().outcome == "unanswered"
-    words = text_of(world.stranger().post(path, data={"solved": "yes"}).text)
-    assert "We had no answer in the time" in words
-    assert world.case().outcome == "unanswered"
+    assert "We had no answer in the time" in text_of(world.stranger().get(path).text)
+    assert "Your answer is kept" in text_of(world.stranger().post(path, data={"solved": "yes"}).text)
+    assert (world.case().outcome, world.case().answers[0]["effect"]) == ("unanswered", "kept")
 
 
 def test_a_service_that_broke_again_is_not_asked_about(world: World) -> None:
@@ -200,4 +288,16 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
         assert t.case(case.id).state == "reopened"
         assert (t.case(other.id).outcome, t.case(other.id).score) == ("confirmed", 4)
     assert "nothing to answer" in client.get(path).text
+    colleague = world.stranger()
+    of_colleague = replace(question, contact="customer.noc/1")
+    theirs = "/confirm/" + world.application.links.question_url(of_colleague).split("/confirm/")[1]
+    assert "closed, with a no by" in text_of(colleague.get(theirs).text)
+    said = text_of(colleague.post(theirs, data={"solved": "no", "unsolved": [case.id, other.id]}).text)
+    assert "open again and escalated" in said
+    with world.store.transaction(tenant, writing=False) as t:
+        reopened, ours = t.case(other.id), t.case(case.id)
+        assert (reopened.state, [a["effect"] for a in reopened.answers]) == ("reopened", ["closed", "reopened"])
+        assert [a["effect"] for a in ours.answers] == ["reopened", "kept"]
+    told = colleague.get(theirs, headers={"Accept": "application/json"}).json()
+    assert [(one["case"], one["answer"]["solved"]) for one in told["cases"]] == [(case.id, False), (other.id, False)]
     assert client.get(path[:-1]).status_code == 404

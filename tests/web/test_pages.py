@@ -161,6 +161,31 @@ def test_an_ended_case_says_how_it_ended(world: World) -> None:
     assert "Next step" not in words
 
 
+def test_an_answer_by_telephone_is_put_down_also_when_the_case_is_closed(world: World) -> None:
+    case, client = world.case(), world.operator()
+    address, token = f"/cases/{case.id}", csrf(client.get(f"/cases/{case.id}").text)
+    assert "Nobody has answered yet." in text_of(client.get(address).text)
+    said = {"csrf": token, "contact": " Jane Doe ", "solved": "yes", "comment": "fine", "score": "4"}
+    assert client.post(f"{address}/answer", data={**said, "contact": ""}).status_code == 400
+    assert client.post(f"{address}/answer", data={**said, "solved": "perhaps"}).status_code == 400
+    assert client.post(f"{address}/answer", data={**said, "csrf": "x"}).status_code == 403
+    assert world.case().answers == ()
+    answer = client.post(f"{address}/answer", data=said)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{address}#answers")
+    words = text_of(client.get(address).text)
+    assert re.search(r"Solved Jane Doe, by telephone, taken by \S.* round 1, 4 of 5 “fine”", words)
+    assert "A no takes the case up again until 2026-06-06 06:25 UTC" in words
+    client.post(f"{address}/answer", data={**said, "contact": "John Roe", "solved": "no", "comment": "not <b>here</b>"})
+    html = client.get(address).text
+    assert "not &lt;b&gt;here&lt;/b&gt;" in html
+    assert "Reopened by the customer" in html
+    assert [(a["contact"], a["via"], a["effect"]) for a in world.case().answers] == [
+        ("Jane Doe", "console", "closed"),
+        ("John Roe", "console", "reopened"),
+    ]
+    assert client.post("/cases/C-0/answer", data=said).status_code == 404
+
+
 def test_a_question_is_put_again_only_after_a_no(world: World) -> None:
     world.pass_minutes(2, vpn_0042=0.0)
     case = world.case()
@@ -588,6 +613,8 @@ def test_nothing_of_another_tenant_can_be_changed(world: World) -> None:
     token = csrf(rival.get("/").text)
     assert rival.post("/maintenance/MW-SOON/cancel", data={"csrf": token}).status_code == 404
     assert rival.post(f"/cases/{world.case().id}/ask", data={"csrf": token}).status_code == 404
+    answer = {"csrf": token, "contact": "Jane Doe", "solved": "no"}
+    assert rival.post(f"/cases/{world.case().id}/answer", data=answer).status_code == 404
     discard = {"csrf": token, "step": "discard"}
     assert rival.post(f"/dead-letters/{world.letter().id}", data=discard).status_code == 404
     assert world.everything() == before
@@ -684,4 +711,4 @@ def test_after_a_no_the_next_step_is_to_solve_it_and_not_the_credit(world: World
         t.schedule(AgendaEntry(f"{ACT}/{case.id}/credit", ACT, world.clock.at - MINUTE, data))
         step = next(row.next_step for row in rows(t, None, [t.case(case.id)]))
     assert "credit" not in step.text.lower()
-    assert "customer.noc, contact 2: “Still slow”" in text_of(page(world, f"/cases/{case.id}"))
+    assert "customer.noc, contact 2, by the link: “Still slow”" in text_of(page(world, f"/cases/{case.id}"))

@@ -67,6 +67,7 @@ RULES: Mapping[str, str] = {
     "emergency-no-shorter": "emergency work is to be announced no later than other work",
     "no-window-a-month": "planned work may take no window in a month",
     "maintenance-counts": "planned work that is announced but not admitted as an exclusion",
+    "no-cut-short": "a customer's no that no longer counts while its answer is still waited for",
     "validity-ended": "an agreement that is no longer valid",
     "nobody-to-tell": "a role without contacts",
     "credit-untold": "a credit that must be claimed, and no promise to tell the customer of it",
@@ -438,6 +439,13 @@ def _of_agreement(
         if agreement.exclusions is not None and "planned_maintenance" not in agreement.exclusions:
             text = "planned work is announced, but exclusions: do not admit planned_maintenance: it counts as bad"
             yield finding("maintenance-counts", "note", ("exclusions",), text)
+    asked = agreement.confirmation
+    if asked.reopen_within < asked.close_after:
+        text = (
+            f"the customer has {format_duration(asked.close_after)} to answer, but once one contact has said yes the "
+            f"no of another counts for {format_duration(asked.reopen_within)} only"
+        )
+        yield finding("no-cut-short", "warning", ("confirmation", "reopen_within"), text)
     for rule, severity, path, text in _of_credit_notices(agreement):
         yield finding(rule, severity, path, text)
     yield from _untold(portfolio, agreement, place)

@@ -128,11 +128,13 @@ class Handling(Document):
 
 
 class Confirmation(Document):
-    """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after."""
+    """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after. For
+    `reopen_within` after a case was closed, a no takes it up again."""
 
     to: tuple[Name, ...] = ("customer.noc",)
     remind_after: Duration = DAY
     close_after: Duration = 3 * DAY
+    reopen_within: Duration = 5 * DAY
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

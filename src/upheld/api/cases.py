@@ -7,7 +7,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from upheld import examining, related, resolving
+from upheld import answering, examining, related, resolving
+from upheld.agreements.units import format_instant
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
 from upheld.api.problems import Problem
@@ -45,8 +46,8 @@ class UpdateInput(Input):
 
 
 class AnswerInput(Input):
-    """What a customer answers to the question whether the problem is solved. `contact` is who said so, and `score` how
-    satisfied they are."""
+    """What a contact of a customer answers to the question whether the problem is solved. `contact` is who said so, and
+    `score` how satisfied they are."""
 
     solved: bool
     contact: Name
@@ -74,10 +75,11 @@ def router(application: Application) -> APIRouter:
 
     @routes.get("/cases/{case_id}")
     def one(caller: Asking, case_id: Name) -> dict[str, Any]:
-        """One case with its events, its actions and its notices; where another case of its problem was examined for
-        all, what was found of that (`problem_findings`); while it is open what is to be expected of the
-        period by its end; and what it may be seen with (`related`): ended cases like it and what solved them, and what
-        else is open of the services that it concerns."""
+        """One case with its events, its actions and its notices; until when a no takes it up again, where it is closed
+        (`reopens_until`); where another case of its problem was examined for all, what was found of that
+        (`problem_findings`); while it is open what is to be expected of the period by its end; and what it may be seen
+        with (`related`): ended cases like it and what solved them, and what else is open of the services that it
+        concerns."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             case = t.case(case_id)
             if case is None:
@@ -91,8 +93,10 @@ def router(application: Application) -> APIRouter:
         now, current = application.clock.now(), application.process.in_force(caller.tenant)
         expected = application.process.outlook(caller.tenant, case)
         parties = None if current is None else current.parties(case.agreement, now)
+        until = answering.reopens_until(current, case, now)
         return {
             **record_document(case),
+            "reopens_until": None if until is None else format_instant(until),
             "clocks": []
             if parties is None
             else [clock_document(clock, now) for clock in clocks(case, parties.agreement)],
@@ -110,14 +114,14 @@ def router(application: Application) -> APIRouter:
 
     @routes.post("/cases/{case_id}/answer", status_code=204)
     def answer(caller: Asking, case_id: Name, said: AnswerInput) -> None:
-        """Takes the customer's answer to the question that stands, given by telephone or in another system. 409 where
-        nothing is asked."""
+        """Takes an answer to the newest round of the question, given by telephone or in another system; also after the
+        case was closed, when a no in time takes it up again (`reopens_until`). The same again changes nothing. 409
+        where nothing was asked."""
         with application.store.transaction(caller.tenant, writing=False) as t:
             case = t.case(case_id)
         asked = 0 if case is None else case.asked
-        by = f"{said.contact}, taken by {caller.name}"
-        process = application.process
-        _given(process.answer(caller.tenant, case_id, asked, by, said.solved, said.comment, said.score))
+        words = said.contact, said.solved, said.comment, said.score
+        _given(application.process.answer(caller.tenant, case_id, asked, *words, via="api", taken_by=caller.name))
 
     @routes.post("/cases/{case_id}/ask", status_code=204)
     def ask(caller: Asking, case_id: Name) -> None:

@@ -4,10 +4,11 @@ A command that comes too late, twice, or out of place gives no events: it change
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from upheld.agreements.units import format_instant
+from upheld.cases.answers import Via, effect_of, is_given
 from upheld.cases.clocks import fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED, evolve
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case, Event, Kind
@@ -159,16 +160,30 @@ class CloseUnanswered:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The customer's answer to round `asked` of the question. A no that is said of several cases at once has one
-    `occasion` for all of them, and `reason` says of which services."""
+    """The answer of one of the customer's contacts to round `asked` of the question, and by which way it came:
+    `taken_by` is who put it down for them. A no takes a closed case up again until `reopens_within` (microseconds)
+    after that, as one of `problem`; not where another one of the same promise is open (`beside`). A no that is said of
+    several cases at once has one `occasion` for all of them, and `reason` says of which services."""
 
     asked: int
     contact: str
     solved: bool
     comment: str
     score: int | None = None
+    via: Via = "link"
+    taken_by: str | None = None
+    reopens_within: int | None = None
+    beside: str | None = None
+    problem: str | None = None
     occasion: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A customer has said no to an ended case of the same promise."""
+
+    answer: Answer
 
 
 Command = (
@@ -190,6 +205,7 @@ Command = (
     | ClockRuns
     | Resolve
     | Answer
+    | PassedOn
 )
 
 
@@ -243,13 +259,16 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
             _resolved(steps, command)
         case Answer():
             _answered(steps, command)
+        case PassedOn(answer):
+            if case.state in OPEN_STATES:
+                occasion, reason = _complaint(case, answer)
+                steps.add("escalated", level=case.level + 1, occasion=occasion, reason=reason)
     return steps.case, steps.events
 
 
-def answers(
-    asked: Sequence[tuple[Case, int]], contact: str, solved: bool, comment: str, score: int | None, now: int
-) -> list[tuple[str, Answer]]:
-    """One answer to the questions of several cases of one customer, each with its round: by the cases' ids."""
+def answers(asked: Sequence[tuple[Case, int]], said: Answer, now: int) -> list[tuple[str, Answer]]:
+    """One answer to the questions of several cases of one customer, each with its round: by the cases' ids. The round
+    of `said` is of none."""
     if not asked:
         return []
     first, services = asked[0][0], sorted({case.service for case, _ in asked})
@@ -257,7 +276,7 @@ def answers(
     named = f": {', '.join(services[:SERVICES_SAID])}" if len(services) > 1 else ""
     more = ", ..." if len(services) > SERVICES_SAID else ""
     occasion, reason = f"answer/{first.id}/{now}", f"{first.customer} says that {what} not good again{named}{more}"
-    return [(case.id, Answer(number, contact, solved, comment, score, occasion, reason)) for case, number in asked]
+    return [(case.id, replace(said, asked=number, occasion=occasion, reason=reason)) for case, number in asked]
 
 
 def new_case(
@@ -396,19 +415,38 @@ def _awaits(case: Case, asked: int) -> bool:
 
 def _answered(steps: _Steps, command: Answer) -> None:
     case = steps.case
-    if not _awaits(case, command.asked):
+    is_newest = case.asked and command.asked == case.asked
+    if not is_newest or is_given(case, command.asked, command.contact, command.solved, command.via):
         return
-    if command.solved:
-        score = {} if command.score is None else {"score": command.score}
-        steps.add("confirmed", contact=command.contact, comment=command.comment, **score)
+    effect = effect_of(case, command.solved, steps.now, command.reopens_within, command.beside)
+    steps.add(
+        "answered",
+        round=command.asked,
+        contact=command.contact,
+        solved=command.solved,
+        comment=command.comment,
+        score=command.score,
+        via=command.via,
+        taken_by=command.taken_by,
+        effect=effect,
+        case=command.beside if effect == "passed_on" else None,
+    )
+    if effect == "closed":
         steps.add("closed", outcome="confirmed")
-        return
-    occasion = command.occasion or f"answer/{case.id}/{command.asked}"
-    reason = command.reason or f"{case.customer} says that {case.service} is not good again"
-    reason += f": {command.comment}" if command.comment else ""
-    steps.add("rejected", contact=command.contact, comment=command.comment)
-    steps.add("reopened", contact=command.contact, comment=command.comment, occasion=occasion, reason=reason)
-    steps.add("escalated", level=case.level + 1, occasion=occasion, reason=reason)
+    if effect == "reopened":
+        occasion, reason = _complaint(case, command)
+        said = {"contact": command.contact, "comment": command.comment}
+        steps.add("reopened", **said, occasion=occasion, reason=reason)
+        if command.problem not in (None, case.problem):
+            steps.add("grouped", problem=command.problem)
+        steps.add("escalated", level=case.level + 1, occasion=occasion, reason=reason)
+
+
+def _complaint(case: Case, answer: Answer) -> tuple[str, str]:
+    """The occasion of a no, and its reason in words."""
+    reason = answer.reason or f"{case.customer} says that {case.service} is not good again"
+    occasion = answer.occasion or f"answer/{case.id}/{answer.asked}"
+    return occasion, f"{reason}: {answer.comment}" if answer.comment else reason
 
 
 assert set(UNSOLVED) < set(OPEN_STATES)

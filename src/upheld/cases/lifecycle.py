@@ -33,9 +33,8 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     "asked": (("restored", "confirming"), "confirming"),
     "reminded": (("confirming",), None),
     "broke_again": (("restored", "confirming"), "acting"),
-    "confirmed": (("confirming",), None),
-    "rejected": (("confirming",), None),
-    "reopened": (("confirming",), "reopened"),
+    "answered": (("acting", "confirming", "reopened", *ENDED_STATES), None),
+    "reopened": (("confirming", "closed"), "reopened"),
     "escalated": (OPEN_STATES, None),
     "updated": (UNSOLVED, None),
     "clock_warned": (UNSOLVED, None),
@@ -72,7 +71,8 @@ def evolve(case: Case, event: Event) -> Case:
         case "asked":
             return replace(case, asked=data["round"])
         case "reopened":
-            return replace(case, reopened_at=event.at, restored_at=None)
+            anew: dict[str, Any] = dict.fromkeys(("restored_at", "outcome", "closed_at", "score"))
+            return replace(case, reopened_at=event.at, **anew)
         case "escalated":
             return replace(case, level=data["level"])
         case "clock_missed":
@@ -81,8 +81,10 @@ def evolve(case: Case, event: Event) -> Case:
             return replace(case, told={"at": event.at, **data})
         case "resolved":
             return replace(case, resolution={"at": event.at, **data})
-        case "confirmed":
-            return replace(case, score=data.get("score"))
+        case "answered":
+            is_of_end = data["solved"] and case.state in ("confirming", "closed") and case.score is None
+            score = data["score"] if is_of_end else case.score
+            return replace(case, answers=(*case.answers, {"at": event.at, **data}), score=score)
         case "closed":
             return replace(case, outcome=data["outcome"], closed_at=event.at)
         case "resumed":

@@ -28,8 +28,9 @@ class Case:
     rounds of asking the customer; `missed` is the last deadline for fixing it that was; `level` is the level of
     escalation, 0 at first; `problem` is the one that it shares with others of the same cause (see
     `cases.problems`); `told` is the last word on it that was sent to the customer (`at`, `text`, `by`);
-    `resolution` what it was and what was done, as a person has put it (`cause`, `done`, `by`, `at`); `score` how
-    satisfied the customer was, from 1 to 5; `seq` is the number of its last event."""
+    `resolution` what it was and what was done, as a person has put it (`cause`, `done`, `by`, `at`); `answers` every
+    answer of the customer's contacts, oldest first (`at`, and the data of the event `answered`, see `cases.decide`);
+    `score` how satisfied the customer was, from 1 to 5; `seq` is the number of its last event."""
 
     id: str
     kind: Kind
@@ -51,6 +52,7 @@ class Case:
     problem: str | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     resolution: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[Mapping[str, Any], ...] = ()
     score: int | None = None
     outcome: Outcome | None = None
     closed_at: int | None = None

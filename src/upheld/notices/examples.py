@@ -565,10 +565,11 @@ SILENT = {"silence": {"since": "2026-06-01T22:34:00Z", "services": ["vpn-0042"],
 _SLOW = verdict(attained="40.00001", budget=None, spent=None, final=True, bad=3, evidence=[])
 _FAILED = verdict(attained="0.993999999999", budget="1500.5", spent="1800", bad=1800)
 _ENDED = {"state": "closed", "restored_at": RESTORED, "closed_at": CLOSED}
+_LATE = {"at": CLOSED + 6 * DAY, "contact": "customer.noc/0", "comment": "VPN still slow", "effect": "late"}
 
 _GATHERED: tuple[NoticeKind, ...] = (
     "degradation", "violation", "update", "restoration", "question", "reminder", "reopened", "closed", "withdrawn",
-    "no_data", "resumed",
+    "no_data", "resumed", "late_rejection",
 )  # fmt: skip
 
 LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
@@ -593,11 +594,12 @@ EXAMPLES: Mapping[str, Example] = (
             "question", case(state="confirming", restored_at=SOLVED, reopened_at=CLOSED, level=1, asked=2)
         ),
         "reopened": _of_case("reopened", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
+        "late_rejection": _of_case("late_rejection", case(**_ENDED, outcome="confirmed", asked=1, answers=(_LATE,))),
         "update": _of_case("update", case(state="acting")),
         "update-after-a-no": _of_case("update", case(state="acting", reopened_at=CLOSED, level=1, asked=1)),
         "update-in-words": _of_case("update", case(state="acting"), told=UPDATE),
-        "closed": _of_case("closed", case(**_ENDED, outcome="confirmed")),
-        "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", verdict=CREDITED)),
+        "closed": _of_case("closed", case(**_ENDED, outcome="confirmed", asked=1)),
+        "closed-unanswered": _of_case("closed", case(**_ENDED, outcome="unanswered", asked=1, verdict=CREDITED)),
         "no_data": _of_case("no_data", case(kind="no_data", verdict=MET, findings=SILENT)),
         "resumed": _of_case(
             "resumed",
@@ -652,7 +654,7 @@ EXAMPLES: Mapping[str, Example] = (
         f"problem-{kind}-{whom}": _of_problem(kind, role)
         for kind in _GATHERED
         for whom, role in (("customer", "customer.noc"), ("provider", "account-manager"))
-        if not (kind in ("no_data", "resumed") and whom == "customer")
+        if not (kind in ("no_data", "resumed", "late_rejection") and whom == "customer")
     }
     | {"problem-update-in-words": _of_problem("update", "customer.noc", UPDATE)}
 )

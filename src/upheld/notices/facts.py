@@ -10,6 +10,7 @@ from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
 from upheld.agreements.parties import Brand, Party
 from upheld.agreements.units import Bound, format_share, parse_instant
+from upheld.cases.answers import reopens_until
 from upheld.cases.clocks import fixed_by, fixing_since, informed_at
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
@@ -93,6 +94,8 @@ def case_context(
         "asks_reader": role in agreement.confirmation.to,
         "link": link,
         "answer_by": answer_by,
+        "reopens_until": reopens_until(case, agreement.confirmation.reopen_within),
+        "rejection": _late_rejection(case),
     }
 
 
@@ -137,6 +140,14 @@ def _credits(rows: Sequence[Owed]) -> list[tuple[Decimal, str]]:
         if (credit := row.facts["credit"]) is not None:
             sums[credit["currency"]] = sums.get(credit["currency"], Decimal(0)) + Decimal(credit["amount"])
     return [(amount, currency) for currency, amount in sorted(sums.items())]
+
+
+def _late_rejection(case: Case) -> dict[str, Any] | None:
+    """The last no that came too late to take the case up again; None where there is none."""
+    answer = next((one for one in reversed(case.answers) if one["effect"] == "late"), None)
+    if answer is None:
+        return None
+    return {"at": answer["at"], "contact": one_line(answer["contact"]), "comment": one_line(answer["comment"])}
 
 
 def _next_update(case: Case, agreement: Agreement) -> int | None:

@@ -12,11 +12,9 @@ from upheld.agreements.parties import Party
 from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
-from upheld.notices.planning import CUSTOMER, contacts_at, recorded
+from upheld.notices.planning import ACCOUNT_MANAGER, CUSTOMER, contacts_at, recorded
 from upheld.notices.texts import render
 
-ACCOUNT_MANAGER = "account-manager"
-"""The provider's role that hears of a customer who cannot be reached."""
 ELSEWHERE = "/then-"
 """In the id of a notice: to which further address of its contact it goes."""
 

@@ -11,6 +11,7 @@ NoticeKind = Literal[
     "question",
     "reminder",
     "reopened",
+    "late_rejection",
     "closed",
     "resolution_owed",
     "withdrawn",

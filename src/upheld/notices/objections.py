@@ -10,10 +10,17 @@ from upheld.agreements.units import MINUTE
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.objection import Objection
 from upheld.notices.facts import branded, maintenance_context, work_title
-from upheld.notices.fallback import ACCOUNT_MANAGER
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
-from upheld.notices.planning import contacts_at, maintenance_data, nobody, once_each, reader_of, recorded
+from upheld.notices.planning import (
+    ACCOUNT_MANAGER,
+    contacts_at,
+    maintenance_data,
+    nobody,
+    once_each,
+    reader_of,
+    recorded,
+)
 from upheld.notices.texts import render
 from upheld.notices.word_of_works import windows_document
 

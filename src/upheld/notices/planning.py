@@ -22,6 +22,8 @@ from upheld.notices.texts import Text, entry_words, render
 from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom, windows_document
 
 CUSTOMER = "customer."
+ACCOUNT_MANAGER = "account-manager"
+"""The provider's role that hears of what concerns a customer where no other was named."""
 WorkLink = Callable[[str], str]
 """The id of a notice that announces a work -> the signed link on which its contact answers it."""
 
@@ -136,8 +138,9 @@ def plan_maintenance_notices(
 def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str, ...]:
     """The roles that the agreement wants told, each once. Those who hear of a restoration, where the agreement does not
     say, and of the end of a case, are those who were promised its beginning. A customer who was told of no problem is
-    not asked whether it is solved: those who were told are. That nothing is measured any more concerns the provider:
-    where the agreement does not say, its roles of the others are told, and no customer."""
+    not asked whether it is solved: those who were told are. Of a no that came too late to take a case up again the
+    provider's own people are told, whoever was promised its beginning. That nothing is measured any more concerns the
+    provider: where the agreement does not say, its roles of the others are told, and no customer."""
     promised = agreement.notices
     degradation = promised.degradation.to if promised.degradation else ()
     violation = promised.violation.to if promised.violation else ()
@@ -157,6 +160,9 @@ def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str,
         case "question" | "reminder":
             knows = any(role.startswith(CUSTOMER) for role in beginning)
             return _unique(agreement.confirmation.to if knows else beginning)
+        case "late_rejection":
+            own = (role for role in (*violation, *degradation) if not role.startswith(CUSTOMER))
+            return _unique(own) or (ACCOUNT_MANAGER,)
         case "reopened" | "closed" | "withdrawn":
             return _unique(degradation if case.kind == "degradation" else (*violation, *degradation))
     raise ValueError(f"{kind} is not told about a case")

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 from upheld.agreements.contacts import Contact
 from upheld.notices.model import NoticeKind
 
-URGENT: frozenset[NoticeKind] = frozenset({"violation", "reopened", "no_data"})
-"""What says that a service is broken, or not measured."""
+URGENT: frozenset[NoticeKind] = frozenset({"violation", "reopened", "late_rejection", "no_data"})
+"""What says that a service is broken, by the figures or by its customer, or not measured."""
 
 
 def not_before(kind: NoticeKind, contact: Contact, zone: ZoneInfo, at: int, due_by: int | None) -> int:

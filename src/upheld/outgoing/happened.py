@@ -20,6 +20,7 @@ _OF_CASES: Mapping[str, str] = {
     "figures_changed": "figures_changed",
     "restored": "restored",
     "broke_again": "broke_again",
+    "answered": "answered",
     "reopened": "reopened",
     "escalated": "escalated",
     "clock_warned": "clock_warned",
@@ -32,18 +33,23 @@ _OF_CASES: Mapping[str, str] = {
 
 
 def of_case(case: Case, events: Sequence[Event]) -> list[OutgoingEvent]:
-    """What is told of `events`, which left `case` as it is; each with the case as the API shows it."""
+    """What is told of `events`, which left `case` as it is; each with the case as the API shows it, and that of an
+    answer with the answer."""
     document = record_document(case)
     return [
-        OutgoingEvent(f"{PREFIX}case.{_OF_CASES[event.type]}", case.id, event.at, document)
+        OutgoingEvent(f"{PREFIX}case.{_OF_CASES[event.type]}", case.id, event.at, {**document, **_more(event)})
         for event in events
         if event.type in _OF_CASES
     ]
 
 
+def _more(event: Event) -> Mapping[str, Any]:
+    return {"answer": {"at": format_instant(event.at), **event.data}} if event.type == "answered" else {}
+
+
 def of_problem(
     problem: Problem,
-    what: Literal["opened", "cases_joined", "cause_changed", "restored", "broke_again", "merged", "closed"],
+    what: Literal["opened", "cases_joined", "cause_changed", "restored", "broke_again", "merged", "closed", "reopened"],
     at: int,
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> OutgoingEvent:

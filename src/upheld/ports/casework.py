@@ -42,8 +42,8 @@ class Casework(Protocol):
         """Of how many customers the open cases of these problems are."""
 
     def cases_of_services(self, services: Collection[str], *, is_open: bool, limit: int) -> Sequence[Case]:
-        """The open, or the ended cases of these services, newest first, without their `verdict`, `periods` and
-        `told`."""
+        """The open, or the ended cases of these services, newest first, without their `verdict`, `periods`,
+        `told` and `answers`."""
 
     def cases_during(self, agreement: str, start: int, end: int) -> Sequence[Case]:
         """The cases of an agreement that were open at any time of [start, end), oldest first, without their documents

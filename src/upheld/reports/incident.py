@@ -32,8 +32,7 @@ _HAPPENED = {
     "restored": "Good again",
     "broke_again": "Bad again",
     "asked": "The customer was asked whether it is solved",
-    "confirmed": "The customer confirmed that it is solved",
-    "rejected": "The customer said that it is not solved",
+    "answered": "The customer answered",
     "reopened": "Taken up again",
     "escalated": "Escalated",
     "closed": "Closed",
@@ -77,6 +76,7 @@ def report(
         _own(case, zone, now),
         _candidates(case, zone),
         _measurements(case, zone),
+        _answers(case, zone),
         _told(notices, zone),
         _steps(actions, zone),
         _earlier(earlier, zone),
@@ -181,13 +181,14 @@ def _timeline(events: Sequence[Event], zone: ZoneInfo) -> Iterator[str]:
     yield "|---|---|"
     for event in events:
         if event.type in _HAPPENED:
-            yield f"| {_when(event.at, zone)} | {_HAPPENED[event.type]}{_detail(event.data)} |"
+            yield f"| {_when(event.at, zone)} | {_HAPPENED[event.type]}{_detail(event)} |"
     yield ""
 
 
-def _detail(data: Mapping[str, Any]) -> str:
-    said = data.get("text") or data.get("comment")
-    return f": {_text(said)}" if said else ""
+def _detail(event: Event) -> str:
+    said = event.data.get("text") or event.data.get("comment")
+    answer = "" if event.type != "answered" else ": solved" if event.data["solved"] else ": not solved"
+    return answer + (f": {_text(said)}" if said else "")
 
 
 def _kept(case: Case, agreement: Agreement | None, zone: ZoneInfo, now: int) -> Iterator[str]:
@@ -248,6 +249,22 @@ def _measurements(case: Case, zone: ZoneInfo) -> Iterator[str]:
     yield ""
     for check in found["checks"]:
         yield f"- {'sound' if check['sound'] else 'doubtful'}: {_text(_in_zone(check['text'], zone))}"
+    yield ""
+
+
+def _answers(case: Case, zone: ZoneInfo) -> Iterator[str]:
+    if not case.answers:
+        return
+    yield "## What the customer's contacts answered"
+    yield ""
+    yield "| when | who | solved | satisfied | by | what followed |"
+    yield "|---|---|---|---|---|---|"
+    for one in case.answers:
+        taken = f"{one['via']}, taken by {_text(one['taken_by'])}" if one["taken_by"] else one["via"]
+        score = "" if one["score"] is None else f"{one['score']} of 5"
+        effect = one["effect"].replace("_", " ") + (f" to {one['case']}" if one["case"] else "")
+        solved = "yes" if one["solved"] else "no"
+        yield f"| {_when(one['at'], zone)} | {_text(one['contact'])} | {solved} | {score} | {taken} | {effect} |"
     yield ""
 
 

@@ -33,6 +33,7 @@ _INSTANTS = {
     "ended_at",
     "end",
     "known_at",
+    "missed",
     "not_before",
     "opened_at",
     "overrun_at",
@@ -41,6 +42,7 @@ _INSTANTS = {
     "planned_at",
     "receipt_at",
     "recorded_at",
+    "reopened_at",
     "requested_at",
     "restored_at",
     "revoked_at",
@@ -117,6 +119,8 @@ def _shown(name: str, value: Any) -> Any:
         return format_instant(value)
     if name in ("told", "resolution") and value:  # of a case: when it was said is among its members
         return {**value, "at": format_instant(value["at"])}
+    if name == "answers":
+        return [{**one, "at": format_instant(one["at"])} for one in value]
     if name in ("windows", "settled"):
         return [{"start": format_instant(start), "end": format_instant(end)} for start, end in value]
     if name in ("wish", "agreed") and value is not None:

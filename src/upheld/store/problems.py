@@ -23,15 +23,15 @@ _TOLD_OF = (
     "restored",
     "asked",
     "broke_again",
-    "confirmed",
-    "rejected",
+    "answered",
+    "reopened",
     "escalated",
     "resumed",
     "withdrawn",
     "closed",
 )
 """Events of cases that are told of in the story of their problem, in this order where they are of one instant."""
-_DOCUMENTS = ("verdict", "periods", "findings", "told", "resolution")
+_DOCUMENTS = ("verdict", "periods", "findings", "told", "resolution", "answers")
 _BRIEF = [cases.c[f.name] for f in fields(Case) if f.name not in _DOCUMENTS]
 
 

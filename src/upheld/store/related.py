@@ -11,7 +11,7 @@ from upheld.cases.problems import Problem
 from upheld.store.rows import from_row
 from upheld.store.tables import cases, problems
 
-_LEFT_OUT = ("verdict", "periods", "told")
+_LEFT_OUT = ("verdict", "periods", "told", "answers")
 _COLUMNS = [cases.c[f.name] for f in fields(Case) if f.name not in _LEFT_OUT]
 
 

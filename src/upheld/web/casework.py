@@ -274,7 +274,6 @@ def entry(event: Event) -> Entry:
 
 
 def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
-    comment = f"“{data['comment']}”" if data.get("comment") else ""
     match type_:
         case "opened":
             return f"Case opened: {words.CASE_KIND[data['kind']].lower()}", _figures(data["verdict"])
@@ -319,10 +318,9 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
             return "Customer reminded of the question", f"Round {data['round']}"
         case "broke_again":
             return "The service broke again before the customer answered", ""
-        case "confirmed":
-            return "The customer confirmed: solved", _by(data, comment)
-        case "rejected":
-            return "The customer answered: not solved", _by(data, comment)
+        case "answered":
+            said = "solved" if data["solved"] else "not solved"
+            return f"The customer answered: {said}", _answer(data)
         case "reopened":
             return "Case reopened", ""
         case "escalated":
@@ -341,10 +339,21 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
     return type_.replace("_", " ").capitalize(), ""
 
 
-def _by(data: Mapping[str, Any], comment: str) -> str:
-    role, _, number = str(data["contact"]).rpartition("/")
-    who = f"{role}, contact {int(number) + 1}" if role and number.isdecimal() else str(data["contact"])
-    return f"{who}: {comment}" if comment else who
+def who(answer: Mapping[str, Any]) -> str:
+    """Who has given an answer, and by which way: `customer.noc, contact 1, by the link`."""
+    role, _, number = str(answer["contact"]).rpartition("/")
+    name = f"{role}, contact {int(number) + 1}" if role and number.isdecimal() else str(answer["contact"])
+    taken = f", taken by {answer['taken_by']}" if answer["taken_by"] else ""
+    return f"{name}, {words.ANSWERED_BY[answer['via']]}{taken}"
+
+
+def _answer(data: Mapping[str, Any]) -> str:
+    """What is told of an answer beside yes and no."""
+    score = f" ({data['score']} of 5)" if data["score"] else ""
+    comment = f": “{data['comment']}”" if data["comment"] else ""
+    effect = words.ANSWER_EFFECT[data["effect"]]
+    further = f" {data['case']}" if data["case"] else ""
+    return f"{who(data)}{score}{comment}" + (f". {effect}{further}" if effect else "")
 
 
 def _step(data: Mapping[str, Any]) -> str:

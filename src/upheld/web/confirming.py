@@ -1,20 +1,24 @@
 """The customer's page: is the problem solved? Public, but only for whom we sent the signed link to.
 
-Mail scanners follow links, so opening the page answers nothing; only its buttons do.
+Mail scanners follow links, so opening the page answers nothing; only its buttons do. A program that asks for JSON under
+the same link is answered with it.
 """
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 
-from upheld.agreements.units import parse_instant
+from upheld import answering
+from upheld.agreements.units import format_instant, parse_instant
+from upheld.cases.answers import given
 from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ProblemQuestion, Question
 from upheld.web import claims, confirming_many
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
-from upheld.web.confirming_many import LONGEST_COMMENT, reads, score_of
+from upheld.web.confirming_many import reads
+from upheld.web.said import Said, answer_document, said_in, wants_json
 from upheld.web.site import Site
 
 
@@ -26,61 +30,57 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         try:
             question = site.application.links.read_question(token)
         except BadLink:
-            return show(request, 404, standing="invalid")
+            return _show(site, request, {"standing": "invalid"})
         if isinstance(question, ProblemQuestion):
-            return show(request, 200, "confirm_many.html", **confirming_many.facts(site, question))
-        return show(request, 200, **_facts(site, question))
+            return confirming_many.show(site, request, question)
+        return _show(site, request, _facts(site, question))
 
     @routes.post("/confirm/{token}")
-    def answer(
-        request: Request,
-        token: str,
-        solved: Annotated[str, Form()] = "",
-        comment: Annotated[str, Form()] = "",
-        score: Annotated[str, Form()] = "",
-        unsolved: Annotated[tuple[str, ...], Form()] = (),
-    ) -> Response:
+    def answer(request: Request, token: str, said: Annotated[Said, Depends(said_in)]) -> Response:
         try:
             question = site.application.links.read_question(token)
         except BadLink:
-            return show(request, 404, standing="invalid")
+            return _show(site, request, {"standing": "invalid"})
         if isinstance(question, ProblemQuestion):
-            said = confirming_many.answer(site, question, solved, comment.strip(), unsolved, score_of(score))
-            return show(request, 400 if said.get("fault") else 200, "confirm_many.html", **said)
-        if solved not in ("yes", "no"):
-            return show(request, 400, **_facts(site, question), fault="Please choose one of the two answers.")
-        if len(comment) > LONGEST_COMMENT:
-            fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
-            return show(request, 400, **_facts(site, question), fault=fault, comment=comment)
-        taken = site.application.process.answer(
-            question.tenant,
-            question.case_id,
-            question.asked,
-            question.contact,
-            solved == "yes",
-            comment.strip(),
-            score_of(score),
-        )
-        facts = _facts(site, question)
-        if taken == "taken":
-            facts["standing"] = "thanks_yes" if solved == "yes" else "thanks_no"
-        return show(request, 200, **facts)
+            return confirming_many.answer(site, request, question, said)
+        if said.fault is not None:
+            return _show(site, request, _facts(site, question), fault=said.fault, comment=said.comment)
+        asked = question.tenant, question.case_id, question.asked, question.contact
+        taken = site.application.process.answer(*asked, said.solved == "yes", said.comment, said.score)
+        return _show(site, request, _facts(site, question), thanks=taken == "taken")
 
-    def show(request: Request, status: int, template: str = "confirm.html", **facts: Any) -> HTMLResponse:
-        known: dict[str, Any] = {"case": None, "provider": None, "fault": None, "comment": "", "claimable": None}
-        return site.signed_page(request, template, status, **{**known, **facts})
+
+def _show(site: Site, request: Request, facts: dict[str, Any], **more: Any) -> Response:
+    standing, fault = facts["standing"], more.get("fault")
+    status = 404 if standing == "invalid" else 200 if fault is None else 400
+    if wants_json(request):
+        if standing == "invalid":
+            return JSONResponse({"error": "the link is not a question's"}, 404)
+        if fault is not None:
+            return JSONResponse({"error": fault}, 422)
+        return JSONResponse(_document(facts), headers={"Cache-Control": "no-store"})
+    nothing = dict.fromkeys(("case", "provider", "reach", "answer", "became", "until", "claimable", "fault"))
+    known = nothing | {"comment": "", "thanks": False}
+    return site.signed_page(request, "confirm.html", status, **{**known, **facts, **more})
 
 
 def _facts(site: Site, question: Question) -> dict[str, Any]:
-    """How the question stands, and the facts of its case that the customer knows from our mails."""
+    """How the question stands for its contact, and the facts of its case that the customer knows from our mails."""
     with site.application.store.transaction(question.tenant, writing=False) as t:
         case = t.case(question.case_id)
         events = t.events(question.case_id)
         claimable = {} if case is None else claims.link_of(site, t, question, case)
     if case is None:
         return {"standing": "invalid"}
+    theirs = given(case, question.asked, question.contact)
+    until = answering.reopens_until(site.application.process.in_force(question.tenant), case, site.now())
     return {
-        "standing": _standing(case, question),
+        "standing": "newer" if case.asked > question.asked else "open" if theirs is None else "given",
+        "question": question,
+        "answer": theirs,
+        "became": became(case),
+        "until": until,
+        "in_time": until is not None and site.now() <= until,
         "case": case,
         "since": _since(case),
         "measured": said_by(events) is None,
@@ -89,15 +89,27 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
     }
 
 
-def _standing(case: Case, question: Question) -> str:
-    """How the question stands: `open` to answer, or one of the words of the template for why it is not."""
-    if case.asked > question.asked:
-        return "newer"
+def became(case: Case) -> str:
+    """What has become of a case whose customer was asked, as one of the words of the templates."""
     if case.state == "confirming":
-        return "open"
-    if case.outcome is not None:
-        return {"confirmed": "solved", "unanswered": "unanswered", "withdrawn": "withdrawn"}[case.outcome]
-    return "unsolved" if case.reopened_at is not None else "broken_again"
+        return "asked"
+    return case.outcome or ("unsolved" if case.reopened_at is not None else "broken_again")
+
+
+def _document(facts: dict[str, Any]) -> dict[str, Any]:
+    case, question, until = facts["case"], facts["question"], facts["until"]
+    return {
+        "case": case.id,
+        "service": case.service,
+        "round": question.asked,
+        "contact": question.contact,
+        "standing": facts["standing"],
+        "became": facts["became"],
+        "disturbed_since": format_instant(facts["since"]),
+        "restored_at": None if case.restored_at is None else format_instant(case.restored_at),
+        "reopens_until": None if until is None else format_instant(until),
+        "answer": answer_document(facts["answer"]),
+    }
 
 
 def _since(case: Case) -> int:

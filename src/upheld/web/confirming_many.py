@@ -1,82 +1,93 @@
 """The customer's page of a whole problem: are all of its services good again? For whom we sent the signed link to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from upheld import answering
+from upheld.agreements.units import format_instant
+from upheld.cases.answers import given
 from upheld.cases.model import Case
+from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, moment
 from upheld.notices.links import ProblemQuestion
+from upheld.web.said import Said, answer_document, wants_json
 from upheld.web.site import Site
-
-LONGEST_COMMENT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A case that the link asks about, in round `asked`, and how its question stands."""
+    """A case that the link asks about, in round `asked`: what its contact has answered, and how the question stands for
+    them: `newer` where it was asked again since. `until`: until when a no takes it up again."""
 
     case: Case
     asked: int
-    standing: Literal["open", "solved", "unsolved", "ended"]
+    standing: Literal["open", "given", "newer"]
+    answer: Mapping[str, Any] | None
+    until: int | None
 
 
-def facts(site: Site, question: ProblemQuestion) -> dict[str, Any]:
-    """What the page shows: each case that the link asks about, and how it stands."""
+def show(
+    site: Site, request: Request, question: ProblemQuestion, fault: str | None = None, said: Said | None = None
+) -> Response:
+    """The page: each case that the link asks about, and how it stands. `said`: what was answered just now, of which
+    nothing was taken where there is a `fault`."""
     asked = _asked(site, question)
-    return {
+    if wants_json(request):
+        if not asked:
+            return JSONResponse({"error": "the link is not a question's"}, 404)
+        if fault is not None:
+            return JSONResponse({"error": fault}, 422)
+        return JSONResponse(_document(question, asked), headers={"Cache-Control": "no-store"})
+    facts = {
         "standing": "open" if any(one.standing == "open" for one in asked) else "answered" if asked else "invalid",
         "asked": asked,
         "problem": question.problem,
-        **reads(site, question.tenant, question.party),
-        "unsolved": frozenset(),
+        "thanks": said.solved if said is not None and fault is None else None,
+        "fault": fault,
+        "comment": said.comment if said is not None and fault is not None else "",
+        "unsolved": frozenset(said.unsolved if said is not None and fault is not None else ()),
     }
+    facts |= reads(site, question.tenant, question.party)
+    status = 400 if fault is not None else 200 if asked else 404
+    return site.signed_page(request, "confirm_many.html", status, **facts)
 
 
 def reads(site: Site, tenant: str, customer: str) -> dict[str, Any]:
-    """Who asks, and how a customer reads instants: what every page of a signed link shows."""
+    """Who asks, how to reach them (lines of text), and how a customer reads instants: what every page of a signed link
+    shows."""
     portfolio = site.application.process.portfolio(tenant)
-    provider = portfolio.provider.name if portfolio is not None and portfolio.provider is not None else None
+    provider = portfolio.provider if portfolio is not None else None
     parties = portfolio.customers if portfolio is not None else ()
     zone = next((party.time_zone for party in parties if party.id == customer), ZoneInfo("UTC"))
-    return {"provider": provider, "moment": lambda at: moment(at, Reader("en", zone))}
+    reader = Reader("en", zone)
+    brand = branded(provider, reader)
+    return {
+        "provider": None if provider is None else provider.name,
+        "reach": [*brand.signature, *([brand.reply_to] if brand.reply_to else [])],
+        "moment": lambda at: moment(at, reader),
+    }
 
 
-def answer(
-    site: Site, question: ProblemQuestion, solved: str, comment: str, unsolved: Sequence[str], score: int | None
-) -> dict[str, Any]:
+def answer(site: Site, request: Request, question: ProblemQuestion, said: Said) -> Response:
     """Takes an answer: with yes all that are open are solved, with no those named in `unsolved` (ids of cases) are not,
-    and the others stay to be answered. Returns what the page shows then; with `fault` nothing was taken."""
-    fault = _fault(solved, comment, unsolved)
-    if fault is None:
-        meant = [
-            (one.case, one.asked)
-            for one in _asked(site, question)
-            if one.standing == "open" and (solved == "yes" or one.case.id in unsolved)
-        ]
-        site.application.process.answer_together(
-            question.tenant, meant, question.contact, solved == "yes", comment, score
-        )
-    shown = facts(site, question)
-    if fault is not None:
-        return shown | {"fault": fault, "comment": comment, "unsolved": frozenset(unsolved)}
-    return shown | {"thanks": solved}
-
-
-def score_of(text: str) -> int | None:
-    """How satisfied the customer is, 1 to 5; None where nothing, or nothing of that, was chosen."""
-    return int(text) if text in ("1", "2", "3", "4", "5") else None
-
-
-def _fault(solved: str, comment: str, unsolved: Sequence[str]) -> str | None:
-    if solved not in ("yes", "no"):
-        return "Please choose one of the two answers."
-    if solved == "no" and not unsolved:
-        return "Please tick the services that are not good, or choose yes."
-    if len(comment) > LONGEST_COMMENT:
-        return f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
-    return None
+    and the others stay to be answered."""
+    if said.fault is not None:
+        return show(site, request, question, said.fault, said)
+    if said.solved == "no" and not said.unsolved:
+        return show(site, request, question, "Please tick the services that are not good, or choose yes.", said)
+    meant = [
+        (one.case, one.asked)
+        for one in _asked(site, question)
+        if one.standing == "open" and (said.solved == "yes" or one.case.id in said.unsolved)
+    ]
+    words = said.solved == "yes", said.comment, said.score
+    site.application.process.answer_together(question.tenant, meant, question.contact, *words)
+    return show(site, request, question, said=said)
 
 
 def _asked(site: Site, question: ProblemQuestion) -> list[Asked]:
@@ -84,12 +95,34 @@ def _asked(site: Site, question: ProblemQuestion) -> list[Asked]:
         rows = t.owed_as_told(question.problem, question.party, question.told)
         rounds = {row.case_id: int(row.facts["asked"]) for row in rows if row.kind in ("question", "reminder")}
         cases = [(case, asked) for name, asked in rounds.items() if (case := t.case(name)) is not None]
-    return [Asked(case, asked, _standing(case, asked)) for case, asked in cases]
+    found, current, now = [], site.application.process.in_force(question.tenant), site.now()
+    for case, asked in cases:
+        theirs = given(case, asked, question.contact)
+        found.append(
+            Asked(case, asked, _standing(case, asked, theirs), theirs, answering.reopens_until(current, case, now))
+        )
+    return found
 
 
-def _standing(case: Case, asked: int) -> Literal["open", "solved", "unsolved", "ended"]:
-    if case.state == "confirming" and case.asked == asked:
-        return "open"
-    if case.outcome == "confirmed":
-        return "solved"
-    return "unsolved" if case.outcome is None else "ended"
+def _standing(case: Case, asked: int, theirs: Mapping[str, Any] | None) -> Literal["open", "given", "newer"]:
+    if case.asked > asked:
+        return "newer"
+    return "open" if theirs is None else "given"
+
+
+def _document(question: ProblemQuestion, asked: list[Asked]) -> dict[str, Any]:
+    return {
+        "problem": question.problem,
+        "contact": question.contact,
+        "cases": [
+            {
+                "case": one.case.id,
+                "service": one.case.service,
+                "round": one.asked,
+                "standing": one.standing,
+                "reopens_until": None if one.until is None else format_instant(one.until),
+                "answer": answer_document(one.answer),
+            }
+            for one in asked
+        ],
+    }

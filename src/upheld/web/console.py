@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from upheld import resolving
+from upheld import answering, resolving
 from upheld.actions.runs import TICKETS
 from upheld.agreements.model import Portfolio
 from upheld.assessment.verdict import Verdict
@@ -20,6 +20,7 @@ from upheld.web import casework, mails, problems, resolutions, standing
 from upheld.web.expected import expected
 from upheld.web.markdown import rendered
 from upheld.web.planned_pages import add_works
+from upheld.web.said import LONGEST_COMMENT, score_of
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
 MOST_PAGES = 1_000_000
@@ -136,6 +137,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
                 raise HTTPException(404, "There is no such case.")
             page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
             owed = resolving.owed_of(t, found)
+        current = site.application.process.in_force(visitor.tenant)
         outlook = site.application.process.outlook(visitor.tenant, found)
         objective = page.objective
         expectation = expected(outlook, page.verdict, objective, site.now()) if outlook and objective else None
@@ -151,6 +153,8 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             related=beside,
             owed=owed,
             causes=resolutions.causes(page.findings),
+            who=casework.who,
+            reopens_until=answering.reopens_until(current, found, site.now()),
         )
 
     @routes.post("/cases/{case_id}/update")
@@ -158,6 +162,26 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         case_id: str, visitor: Annotated[Visitor, Depends(submit)], text: Annotated[str, Form(max_length=2_000)] = ""
     ) -> Response:
         return _command(site, visitor, case_id, Update(text.strip(), visitor.caller.key_id))
+
+    @routes.post("/cases/{case_id}/answer")
+    def answer(
+        case_id: str,
+        visitor: Annotated[Visitor, Depends(submit)],
+        contact: Annotated[str, Form(min_length=1, max_length=200)],
+        solved: Annotated[Literal["yes", "no"], Form()],
+        comment: Annotated[str, Form(max_length=LONGEST_COMMENT)] = "",
+        score: Annotated[str, Form()] = "",
+    ) -> Response:
+        with site.application.store.transaction(visitor.tenant, writing=False) as t:
+            found = t.case(case_id)
+        if found is None:
+            raise HTTPException(404, "There is no such case.")
+        words = contact.strip(), solved == "yes", comment.strip(), score_of(score)
+        by = visitor.caller.name
+        came = site.application.process.answer(visitor.tenant, case_id, found.asked, *words, via="console", taken_by=by)
+        if came == "too_late":
+            raise HTTPException(409, "Nothing is asked of this case, or it was asked again in the meantime.")
+        return RedirectResponse(f"/cases/{quote(case_id)}#answers", 303)
 
     @routes.post("/cases/{case_id}/examine")
     def examine(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Form, Request, Response
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.links import BadLink, Receipt
 from upheld.notices.model import Notice
-from upheld.web.confirming_many import LONGEST_COMMENT, reads
+from upheld.web.confirming_many import reads
+from upheld.web.said import LONGEST_COMMENT
 from upheld.web.site import Site
 
 ONE_CLICK = "One-Click"

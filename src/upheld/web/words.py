@@ -57,6 +57,14 @@ WORK_KIND = {
     "test": "Test",
     "end_of_service": "End of service (excludes nothing)",
 }
+ANSWERED_BY = {"link": "by the link", "console": "by telephone", "api": "by the API"}
+ANSWER_EFFECT = {
+    "closed": "",
+    "reopened": "",
+    "passed_on": "The case of the same promise that is open is escalated instead:",
+    "late": "Too late to take the case up again: our people are told",
+    "kept": "On record; it changes nothing",
+}
 NOTICE_KIND = {
     "degradation": "Degradation",
     "violation": "Violation",
@@ -64,6 +72,7 @@ NOTICE_KIND = {
     "question": "Question to the customer",
     "reminder": "Reminder of the question",
     "reopened": "Case reopened",
+    "late_rejection": "A no after the end",
     "closed": "Case closed",
     "resolution_owed": "What it was is asked",
     "withdrawn": "Case withdrawn",
@@ -475,7 +484,8 @@ def notice_terms(agreement: Agreement) -> list[str]:
     asked = agreement.confirmation
     terms.append(
         f"Once restored: {_people(asked.to)}, with the question whether the problem is solved and a reminder after "
-        f"{span(asked.remind_after)}. Without an answer the case is closed after {span(asked.close_after)}."
+        f"{span(asked.remind_after)}. Without an answer the case is closed after {span(asked.close_after)}. "
+        f"For {span(asked.reopen_within)} after it was closed, a no takes it up again."
     )
     return terms
 

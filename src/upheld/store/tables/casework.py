@@ -38,6 +38,7 @@ cases = Table(
     column("problem", Text, optional=True),
     column("told", DOCUMENT),
     column("resolution", DOCUMENT),
+    column("answers", DOCUMENT),
     column("score", Integer, optional=True),
     column("outcome", Text, optional=True),
     column("closed_at", BigInteger, optional=True),

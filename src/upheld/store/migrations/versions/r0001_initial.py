@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("told", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("resolution", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("answers", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("score", sa.Integer(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),

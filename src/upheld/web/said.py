@@ -1,0 +1,72 @@
+"""What comes under a customer's signed link: an answer, as a form of the page or as JSON, and which is wanted back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from upheld.agreements.units import format_instant
+from upheld.readers.kept import NUL, nul_at
+
+LONGEST_COMMENT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as it came: `solved` is `yes` or `no`, or whatever else was sent; `unsolved` the ids of the cases that
+    a no of several is about. `fault` says why it could not be read."""
+
+    solved: str = ""
+    comment: str = ""
+    score: int | None = None
+    unsolved: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a program asks, and no browser."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+async def said_in(request: Request) -> Said:
+    """A dependency: the answer in a body. Of JSON, `solved` is true or false, and `score` a number."""
+    if "application/json" not in request.headers.get("content-type", ""):
+        form = await request.form()
+        texts = {name: str(form.get(name, "")) for name in ("solved", "comment", "score")}
+        return _said(texts, [str(one) for one in form.getlist("unsolved")])
+    try:
+        sent = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return Said(fault="The body is not JSON.")
+    if not isinstance(sent, dict) or not isinstance(unsolved := sent.get("unsolved", []), list):
+        return Said(fault="The body is not an object with solved, comment, score and unsolved.")
+    if nul_at(sent) is not None:
+        return Said(fault=f"What was sent {NUL}.")
+    solved = {True: "yes", False: "no"}.get(sent["solved"], "") if isinstance(sent.get("solved"), bool) else ""
+    texts = {"solved": solved, "comment": str(sent.get("comment") or ""), "score": str(sent.get("score") or "")}
+    return _said(texts, [str(one) for one in unsolved])
+
+
+def _said(texts: Mapping[str, str], unsolved: list[str]) -> Said:
+    comment = texts["comment"].strip()
+    fault = None
+    if texts["solved"] not in ("yes", "no"):
+        fault = "Please choose one of the two answers."
+    elif len(comment) > LONGEST_COMMENT:
+        fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
+    return Said(texts["solved"], comment, score_of(texts["score"]), tuple(unsolved), fault)
+
+
+def score_of(text: str) -> int | None:
+    """How satisfied the customer is, 1 to 5; None where nothing, or nothing of that, was chosen."""
+    return int(text) if text in ("1", "2", "3", "4", "5") else None
+
+
+def answer_document(answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An answer as its contact may see it; None where there is none."""
+    if answer is None:
+        return None
+    names = ("round", "solved", "comment", "score", "effect")
+    return {"at": format_instant(answer["at"]), **{name: answer[name] for name in names}}
