@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,20 @@ from upheld.agreements.units import HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
 
 Row = sqlite3.Row
-FIXED_WITHIN, UPDATE_EVERY, SLACK = 4 * HOUR, HOUR, 30 * MINUTE
+FIXED_WITHIN, UPDATE_EVERY, REOPEN_WITHIN, SLACK = 4 * HOUR, HOUR, 12 * HOUR, 30 * MINUTE
 """What the simulated agreements promise, and how late anything may be said after a jump of the clock."""
 
 
-def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[str, int], kills: int) -> list[str]:
-    """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came."""
+def audit(
+    database: Path,
+    now: int,
+    mails: Mapping[str, int],
+    tickets: Mapping[str, int],
+    kills: int,
+    said: Sequence[tuple[str, int, str, bool]],
+) -> list[str]:
+    """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came. `said`: what
+    contacts have answered of a case, to which round, who, and whether it was solved."""
     with sqlite3.connect(database) as connection:
         connection.row_factory = sqlite3.Row
         tables = ("cases", "events", "verdicts", "notices", "owed", "owed_resolutions", "actions", "agenda", "problems")
@@ -25,6 +33,7 @@ def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[s
     return [
         *_cases(rows),
         *_violations(rows),
+        *_answers(rows, said),
         *_clocks(rows, now),
         *_resolutions(rows, now),
         *_told(rows, mails, kills),
@@ -35,7 +44,6 @@ def audit(database: Path, now: int, mails: Mapping[str, int], tickets: Mapping[s
 
 
 def _cases(rows: Mapping[str, list[Row]]) -> Iterator[str]:
-    by_key: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     seqs: dict[str, list[int]] = defaultdict(list)
     for event in rows["events"]:
         seqs[event["case_id"]].append(event["seq"])
@@ -45,12 +53,75 @@ def _cases(rows: Mapping[str, list[Row]]) -> Iterator[str]:
             yield f"{case['id']} is {case['state']} with outcome {case['outcome']}"
         if sorted(seqs[case["id"]]) != list(range(1, case["seq"] + 1)):
             yield f"{case['id']}: its events do not follow each other"
-        by_key[case["agreement"], case["objective"], case["service"], case["is_silence"]].append(case)
-    for key, cases in by_key.items():
-        cases.sort(key=lambda case: case["opened_at"])
-        for earlier, later in pairwise(cases):
-            if earlier["closed_at"] is None or earlier["closed_at"] > later["opened_at"]:
-                yield f"two cases of {key} at a time: {earlier['id']}, {later['id']}"
+    for key, stretches in _open_stretches(rows).items():
+        for (_, end, earlier), (start, _, later) in pairwise(sorted(stretches, key=lambda one: one[0])):
+            if end is None or end > start:
+                yield f"two cases of {key} at a time: {earlier}, {later}"
+
+
+def _open_stretches(rows: Mapping[str, list[Row]]) -> Mapping[tuple[Any, ...], list[tuple[int, int | None, str]]]:
+    """By promise, and whether it is of a silence: from when until when which case of it was open."""
+    key_of = {c["id"]: (c["agreement"], c["objective"], c["service"], c["is_silence"]) for c in rows["cases"]}
+    found: dict[tuple[Any, ...], list[tuple[int, int | None, str]]] = defaultdict(list)
+    for case, events in _histories(rows).items():
+        begun: int | None = None
+        for event in events:
+            if event["type"] in ("opened", "reopened") and begun is None:
+                begun = event["at"]
+            elif event["type"] in ("closed", "withdrawn", "resumed") and begun is not None:
+                found[key_of[case]].append((begun, event["at"], case))
+                begun = None
+        if begun is not None:
+            found[key_of[case]].append((begun, None, case))
+    return found
+
+
+def _histories(rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+    happened: dict[str, list[Row]] = defaultdict(list)
+    for event in sorted(rows["events"], key=lambda e: e["seq"]):
+        happened[event["case_id"]].append(event)
+    return happened
+
+
+def _answers(rows: Mapping[str, list[Row]], said: Sequence[tuple[str, int, str, bool]]) -> Iterator[str]:
+    """Every answer that was given is on record exactly once; and a no in time has taken its case up again, unless
+    another one of the same promise was open, which then was escalated."""
+    kept = Counter(
+        (case["id"], answer["round"], answer["contact"], answer["solved"])
+        for case in rows["cases"]
+        for answer in json.loads(case["answers"])
+    )
+    given = Counter(said)
+    if kept != given:
+        yield f"answers that were given and are not on record: {given - kept}; or that nobody gave: {kept - given}"
+    histories, open_stretches = _histories(rows), _open_stretches(rows)
+    for case in rows["cases"]:
+        key = case["agreement"], case["objective"], case["service"], case["is_silence"]
+        events = histories[case["id"]]
+        closed_at: int | None = None
+        for event, following in zip(events, [*events[1:], None], strict=True):
+            if event["type"] in ("closed", "reopened"):
+                closed_at = event["at"] if event["type"] == "closed" else None
+            data = json.loads(event["data"])
+            if event["type"] != "answered" or data["solved"] or closed_at is None:
+                continue
+            others = [
+                other for start, end, other in open_stretches[key] if start <= event["at"] < (end or event["at"] + 1)
+            ]
+            others = [other for other in others if other != case["id"]]
+            taken_up = following is not None and following["type"] == "reopened"
+            in_time = event["at"] <= closed_at + REOPEN_WITHIN
+            if taken_up != (in_time and not others):
+                yield f"{case['id']}: a no at {event['at']} has {'' if taken_up else 'not '}taken it up again"
+            if others and in_time and not any(e["type"] == "escalated" for e in histories[others[0]]):
+                yield f"{case['id']}: its no was passed on to {others[0]}, which was not escalated"
+            if not in_time and not _told_late(rows, case):
+                yield f"{case['id']}: a no came too late, and nobody was told"
+
+
+def _told_late(rows: Mapping[str, list[Row]], case: Row) -> bool:
+    told = (n for n in rows["notices"] if n["kind"] == "late_rejection")
+    return any(case["id"] in (n["case_id"], *json.loads(n["cases"])) for n in told)
 
 
 def _violations(rows: Mapping[str, list[Row]]) -> Iterator[str]:
@@ -71,9 +142,7 @@ def _violations(rows: Mapping[str, list[Row]]) -> Iterator[str]:
 
 def _clocks(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
     """What was not fixed in its time was said to be late, and what took long was told of in between."""
-    happened: dict[str, list[Row]] = defaultdict(list)
-    for event in sorted(rows["events"], key=lambda e: e["seq"]):
-        happened[event["case_id"]].append(event)
+    happened = _histories(rows)
     for case in rows["cases"]:
         for events, lasted in _rounds(happened[case["id"]], now) if not case["is_silence"] else ():
             types = Counter(event["type"] for event in events)

@@ -16,6 +16,7 @@ from simulation.outside import Relay, TicketSystem
 from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.decide import AskAgain, Resolve, Update
+from upheld.cases.model import Case
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
 from upheld.readers.portfolio import parse_portfolio
@@ -54,10 +55,21 @@ class Happened:
     corrected: int = 0
     exclusions: int = 0
     answers: dict[str, int] = field(default_factory=lambda: {"yes": 0, "no": 0, "none": 0})
+    late_answers: dict[str, int] = field(default_factory=lambda: {"yes": 0, "no": 0})
     relay_down: int = 0
     tickets_down: int = 0
     jumps: int = 0
     resolved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a contact says to round `asked` of the question of a case."""
+
+    case: str
+    asked: int
+    contact: str
+    solved: bool
 
 
 def services_of(customer: int) -> list[str]:
@@ -86,12 +98,13 @@ def portfolio() -> str:
       fixed_within: 4h
       update_every: 1h
       resolution: {{within: 6h, working_days: null, manager: [boss]}}
-    confirmation: {{to: [customer.noc], remind_after: 6h, close_after: 1d}}
+    confirmation: {{to: [customer.noc], remind_after: 6h, close_after: 1d, reopen_within: 12h}}
     exclusions: [force_majeure]"""
         for n in range(CUSTOMERS)
     )
     parties = "".join(
-        f"\n  - {{id: customer-{n}, name: Customer {n}, contacts: {{noc: [{{email: noc@customer-{n}.example}}]}}}}"
+        f"\n  - {{id: customer-{n}, name: Customer {n}, contacts: {{noc: "
+        f"[{{email: noc@customer-{n}.example}}, {{email: it@customer-{n}.example}}]}}}}"
         for n in range(CUSTOMERS)
     )
     switches = "".join(
@@ -128,6 +141,8 @@ class Days:
         self._bad_until: dict[str, int] = {}
         self._held: list[tuple[int, Measurement]] = []
         self._answered: set[tuple[str, int]] = set()
+        self._to_say: list[tuple[int, Said]] = []
+        self.said: list[Said] = []
         self._relay_up_at = self._tickets_up_at = START
         self.workers = [self._start(), self._start()]
         self.workers[0].first_key()
@@ -231,8 +246,8 @@ class Days:
             self._alive(lambda: self.process.grant_exclusion(DEFAULT_TENANT, f"x-{at}", exclusion))
 
     def _people(self) -> None:
-        """Customers who are asked answer, or do not; operators write, put down what it was, or do not, and ask again
-        what was rejected."""
+        """Customers who are asked answer, or do not, and some of their colleagues only when the case may be closed;
+        operators write, put down what it was, or do not, and ask again what was rejected."""
         with self.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
             cases, owed = t.open_cases(), t.owed_resolutions()
         for one in owed:
@@ -243,15 +258,37 @@ class Days:
         for case in cases:
             if case.state == "confirming" and (case.id, case.asked) not in self._answered:
                 self._answered.add((case.id, case.asked))
-                said = self.people.choices(["yes", "no", "none"], [6, 1, 3])[0]
-                self.happened.answers[said] += 1
-                if said != "none":
-                    words = case.id, case.asked, "customer.noc/0", said == "yes", "as it is for us"
-                    self.process.answer(DEFAULT_TENANT, *words, score=self.people.randint(1, 5))
+                self._make_up_minds(case)
             elif case.reopened_at is not None and case.state in ("reopened", "acting") and self.people.random() < 0.02:
                 self.process.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
             elif self.people.random() < 0.005:
                 self.process.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "ada"))
+
+        self._say()
+
+    def _make_up_minds(self, case: Case) -> None:
+        """What the contacts of a case that is asked about will say, and when."""
+        at = self.clock.at
+        said = self.people.choices(["yes", "no", "none"], [6, 1, 3])[0]
+        self.happened.answers[said] += 1
+        if said != "none":
+            self._to_say.append((at, Said(case.id, case.asked, "customer.noc/0", said == "yes")))
+        if self.people.random() < 0.3:
+            late = self.people.choice(["yes", "no"])
+            self.happened.late_answers[late] += 1
+            when = at + self.people.randint(0, 40 * 60) * MINUTE
+            self._to_say.append((when, Said(case.id, case.asked, "customer.noc/1", late == "yes")))
+
+    def _say(self) -> None:
+        """Says what it is time to say. Who is cut off by a kill says it again: it is on record already, or not yet."""
+        for one in [one for one in self._to_say if one[0] <= self.clock.at]:
+            said = one[1]
+            came = self.process.answer(
+                DEFAULT_TENANT, said.case, said.asked, said.contact, said.solved, "as it is for us", 4
+            )
+            self._to_say.remove(one)
+            if came != "too_late":
+                self.said.append(said)
 
     def _come_to_an_end(self) -> None:
         """All is well again for two days: what waits is done, and what is asked is answered or closed."""
@@ -270,6 +307,7 @@ class Days:
             self._work()
             self.clock.at += 6 * HOUR
             self._work()
+            self._say()
             with self.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
                 rejected = [case for case in t.open_cases() if case.reopened_at is not None]
             for case in rejected:
