@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask, when
 from upheld.cli.terminal import ALL_MET, NOT_ALL_MET, WRONG_INPUT, progress, say
 from upheld.cli.terminal import refuse as refuse_input
 
@@ -96,7 +96,7 @@ def take(
         sent = {"content": content, "headers": {"Content-Type": kind}, "params": named}
         answer = ask("POST", url, key, "/v1/maintenance/notices", **sent)
         for work in answer.get("maintenance", ()):
-            typer.echo(f"{path}: {work['id']} is planned, {work['start']} to {work['end']}")
+            typer.echo(f"{path}: {work['id']} is planned, {when(work)}")
         for window in answer.get("windows", ()):
             typer.echo(f"{path}: {_line_of(window)}")
             waits = waits or window["state"] == "waiting"

@@ -173,9 +173,14 @@ def windows_of(starts: list[str], ends: list[str]) -> dict[str, Any]:
     return {"windows": [{"start": start, "end": end} for start, end in zip(starts, ends, strict=True)]}
 
 
+def when(work: dict[str, Any]) -> str:
+    """Every window of a work, as the API shows it."""
+    return " and ".join(f"{one['start']} to {one['end']}" for one in work["windows"] or [work])
+
+
 def _print_work(answer: dict[str, Any]) -> None:
     """A work, and who is told of it now."""
-    typer.echo(f"{answer['id']}: {answer['title']}, {answer['start']} to {answer['end']}")
+    typer.echo(f"{answer['id']}: {answer['title']}, {when(answer)}")
     for notice in answer["notices"]:
         to = notice["address"] or notice["role"]
         typer.echo(f"  {notice['state']:9} {to}" + (f" ({notice['reason']})" if notice["reason"] else ""))
@@ -185,7 +190,7 @@ def _print_work(answer: dict[str, Any]) -> None:
 def list_maintenance(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List planned works, and for each agreement whether the announcement earned the exclusion."""
     for work in ask("GET", url, key, "/v1/maintenance")["maintenance"]:
-        typer.echo(f"{work['id']}  {work['start']} to {work['end']}  {work['state']}  {work['title']}")
+        typer.echo(f"{work['id']}  {when(work)}  {work['state']}  {work['title']}")
         full = ask("GET", url, key, f"/v1/maintenance/{quote(work['id'], safe='')}")
         for announcement in full["announcements"]:
             typer.echo(f"  {announcement['agreement']}: {standing(full, announcement)}")

@@ -43,7 +43,8 @@ def _better(found: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _headline(found: Mapping[str, Any]) -> str:
-    return f"{', '.join(found['services'])}, {found['start']} to {found['end']}"
+    spans = " and ".join(f"{one['start']} to {one['end']}" for one in found["windows"])
+    return f"{', '.join(found['services'])}, {spans}"
 
 
 def _impact(impact: Mapping[str, Any]) -> Iterator[Text]:
