@@ -46,6 +46,8 @@ def test_a_real_notice_is_read_with_its_times_circuits_and_ids(name: str, parser
 
 
 @pytest.mark.parametrize("name", [name for name in EXPECTED if "refused" in EXPECTED[name]])
-def test_a_real_notice_that_contradicts_itself_is_not_understood(name: str, parser: MailParser) -> None:
+def test_a_real_notice_that_contradicts_itself_or_has_an_unknown_form_is_not_understood(
+    name: str, parser: MailParser
+) -> None:
     with pytest.raises(Unreadable, match=EXPECTED[name]["refused"]):
         read_notice((FOLDER / name).read_bytes(), parser)

@@ -169,6 +169,8 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
         sender = mail.sender or "nobody"
         doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
     doubts += _windows_in_doubt(mail.text, len(answer["notices"]))
+    if answer["read_as"] == "google" and "End Time:" not in mail.text:
+        doubts.append("the mail tells no end: an hour was assumed")
     return [_notice(one, mail, doubts) for one in answer["notices"]]
 
 
