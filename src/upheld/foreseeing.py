@@ -35,6 +35,8 @@ AT_MOST = 5_000
 """Raised alarms, and open cases, that are looked at for what is down now."""
 WORKS = 200
 """Other planned works, the next ones, that are looked at for whom they hit."""
+LOOKED_AT = 10
+"""Promises of an agreement by which an alternative is judged."""
 PROPOSED = 5
 """Better windows that are told."""
 
@@ -104,12 +106,13 @@ def alternatives(
     agreement: str,
 ) -> list[Window]:
     """Windows in which a work could be done instead of its own, the best for one agreement first, each in a night of
-    its own; they need not be better than the work's own, which is bad for a reason that nobody can foresee. None are
-    looked for where the work has several."""
+    its own; they need not be better than the work's own, which is bad for a reason that nobody can foresee. Of many
+    promises the first ones stand for all, because whoever has the link can ask as often as it likes. None are looked
+    for where the work has several windows."""
     if work.windows:
         return []
     stated = [one for one in current.portfolio.agreements if one.id == agreement]
-    ranked, _ = _ranked(_ground(t, work, current, topology, now, stated), wanted, None)
+    ranked, _ = _ranked(_ground(t, work, current, topology, now, stated, LOOKED_AT), wanted, None)
     others = [one for one in ranked if not overlap([(one.start, one.end)], work.spans)]
     return [(one.start, one.end) for one in spread(others, PROPOSED)]
 
@@ -121,12 +124,13 @@ def _ground(
     topology: Topology,
     now: int,
     agreements: Iterable[Agreement],
+    most: int | None = None,
 ) -> _Ground:
-    """What a work rests on as far as it hits these agreements."""
+    """What a work rests on as far as it hits these agreements, by `most` promises of each, or all."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     hit = affected(work, agreements, topology.hit_during(work.services, work.start, work.end).hit)
-    hits = _hits(t, work, current, hit, now)
+    hits = [replace(one, terms=one.terms[:most]) for one in _hits(t, work, current, hit, now)]
     known = _known(t, [term for one in hits for term in one.terms], as_of)
     others = _others(t, work, now)[:WORKS]
     theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others]

@@ -61,20 +61,31 @@ class Asked:
     standing: Standing
 
 
-def look(t: Transaction, notice_id: str, portfolio: Portfolio | None, topology: Topology, now: int) -> Asked | None:
-    """What an announcement asks of its contact, and how that stands; None where it is no announcement to a customer."""
+def look(
+    t: Transaction,
+    notice_id: str,
+    portfolio: Portfolio | None,
+    topology: Topology,
+    now: int,
+    *,
+    changing: bool = False,
+) -> Asked | None:
+    """What an announcement asks of its contact, and how that stands; None where it is no announcement to a customer.
+    `changing`: nobody else changes what the contact has said until the transaction has ended."""
     notice = t.notice(notice_id)
-    if notice is None or notice.kind not in ("maintenance", "maintenance_changed"):
+    if notice is None or notice.kind not in ("maintenance", "maintenance_changed") or notice.payload is None:
         return None
-    work = None if notice.maintenance_id is None else t.maintenance(notice.maintenance_id)
-    if work is None or notice.payload is None or notice.agreement is None or not notice.role.startswith(CUSTOMER):
+    if notice.maintenance_id is None or notice.agreement is None or not notice.role.startswith(CUSTOMER):
+        return None
+    windows = as_told(notice).windows
+    said = objection_id(notice.maintenance_id, notice.agreement, whom(notice), windows)
+    objection = t.objection(said, changing=changing)  # before the work: whoever answers changes that afterwards
+    work = t.maintenance(notice.maintenance_id)
+    if work is None:
         return None
     hit = hit_by(work, portfolio, topology, notice.agreement)
     agreement, services = hit[0] if hit else (None, ())
-    windows = as_told(notice).windows
-    objection = t.objection(objection_id(work.id, notice.agreement, whom(notice), windows))
-    standing = _standing(work, windows, services, objection, now)
-    return Asked(notice, work, agreement, services, objection, standing)
+    return Asked(notice, work, agreement, services, objection, _standing(work, windows, services, objection, now))
 
 
 def _standing(
@@ -193,10 +204,10 @@ def agree(
         raise Refused("start", "this is the window as it is")
     if (fault := change_fault(work, wanted, now)) is not None:
         raise Refused(*fault)
-    others = [
-        one for one in t.objections(work.id, "open", EVERY_OBJECTION) if one.wish == window and one.id != objection.id
-    ]
-    pleased = [replace(one, state="agreed", agreed=window) for one in (objection, *others)]
+    alike = [one.id for one in t.objections(work.id, "open", EVERY_OBJECTION) if one.wish == window]
+    others = (t.objection(one, changing=True) for one in alike if one != objection.id)
+    found = (objection, *(one for one in others if one is not None and one.state == "open"))
+    pleased = [replace(one, state="agreed", agreed=window) for one in found]
     for one in pleased:  # before the change lets what is open lapse
         t.save_objection(one)
     change(t, wanted, portfolio, topology, now, link)

@@ -358,7 +358,7 @@ class Process:
 
         def take(t: Transaction) -> Objection:
             now = self._clock.now()
-            asked = objecting.look(t, notice_id, *self._ground(t, tenant), now)
+            asked = objecting.look(t, notice_id, *self._ground(t, tenant), now, changing=True)
             if asked is None:
                 raise KeyError(notice_id)
             return objecting.object_to(t, asked, wish, reason, now)
@@ -370,7 +370,7 @@ class Process:
         and `objecting.Refused`."""
 
         def take(t: Transaction) -> Objection:
-            objection = t.objection(objection_id)
+            objection = t.objection(objection_id, changing=True)
             if objection is None:
                 raise KeyError(objection_id)
             if window is None:

@@ -36,7 +36,9 @@ class Works(Protocol):
     def save_objection(self, objection: Objection) -> None:
         """Adds it, or replaces the one of the same id."""
 
-    def objection(self, objection_id: str) -> Objection | None: ...
+    def objection(self, objection_id: str, *, changing: bool = False) -> Objection | None:
+        """`changing`: nobody else changes it until the transaction has ended."""
+
     def objections(
         self, maintenance_id: str, state: ObjectionState | None = None, limit: int = 500, offset: int = 0
     ) -> Sequence[Objection]:

@@ -64,8 +64,11 @@ class Works(TenantRows):
     def save_objection(self, objection: Objection) -> None:
         self._put(tables.objections, to_row(objection))
 
-    def objection(self, objection_id: str) -> Objection | None:
-        return self._find(Objection, tables.objections, tables.objections.c.id == objection_id)
+    def objection(self, objection_id: str, *, changing: bool = False) -> Objection | None:
+        t = tables.objections
+        query = select(t).where(self._where(t, t.c.id == objection_id))
+        row = self._connection.execute(query.with_for_update() if changing else query).mappings().first()
+        return None if row is None else from_row(Objection, row)
 
     def objections(
         self, maintenance_id: str, state: ObjectionState | None = None, limit: int = 500, offset: int = 0
