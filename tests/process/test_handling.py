@@ -205,7 +205,8 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
 def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) -> None:
     handled.clock.ticks = 0
     case = broken(handled)
-    handled.pass_time(DAY - 10 * MINUTE)
+    for _ in range(24):
+        handled.pass_time(HOUR)
     handled.deliver(*[0] * 9)
     assert len(handled.case().periods) == 2
     report = handled.process.incident_report(DEFAULT_TENANT, case.id)
@@ -218,6 +219,10 @@ def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) ->
         "- Service credit: settled once the period is over",
     ]
     assert report.count("- Promised: ") == 1
+    assert report.count("| The customer was told how far it is") == 2, "before and after it was escalated"
+    assert re.search(
+        r"The customer was told how far it is, and \d\d times more until 2026-06-0\d \d\d:\d\d UTC \|", report
+    )
 
 
 def test_how_well_promises_are_kept_is_counted(handled) -> None:

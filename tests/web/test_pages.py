@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ import pytest
 from a_morning import RIVAL, RIVAL_PORTFOLIO, START, World, csrf, text_of
 from fastapi.testclient import TestClient
 
-from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
+from upheld.assessment.verdict import Credit
 from upheld.cases.decide import Resolve
 from upheld.cases.model import Event
 from upheld.maintenance.model import Announcement
-from upheld.ports import AgendaEntry
+from upheld.ports import AgendaEntry, Told
 from upheld.readers.portfolio import parse_portfolio
 from upheld.server import create_app
 from upheld.stepping import ACT
@@ -250,6 +252,25 @@ def test_a_case_says_how_many_intervals_it_does_not_carry(world: World) -> None:
     with world.store.transaction(DEFAULT_TENANT) as t:
         t.save_case(replace(case, seq=told.seq, verdict=elsewhere, state="closed", closed_at=world.clock.at), [told])
     assert "7 earlier intervals are not listed" in text_of(world.operator().get(f"/cases/{case.id}").text)
+
+
+def test_a_case_names_what_the_other_periods_that_it_is_about_have_come_to(world: World) -> None:
+    case = world.case()
+    start = parse_instant(case.verdict["period_start"])
+    key = (case.agreement, case.objective, case.service, start)
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        now = t.verdict(key)
+        assert now is not None
+        owed = Credit(Decimal("120.00"), "EUR")
+        before = replace(now, period_start=start - DAY, period_end=start, status="violated", final=True, credit=owed)
+        t.put_verdicts([Told(before, "first assessed")], world.clock.at)
+        periods = {**case.periods, format_instant(before.period_start): "violated"}
+        t.save_case(
+            replace(case, seq=case.seq + 1, periods=periods),
+            [Event(case.id, case.seq + 1, "asked", now.period_start, {"round": 1})],
+        )
+    words = text_of(world.operator().get(f"/cases/{case.id}").text)
+    assert re.search(r"31 May 2026 [\d.]+ %, violated; credit 120\.00 EUR", words), words
 
 
 # -- agreements, tickets

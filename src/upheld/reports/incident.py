@@ -8,6 +8,7 @@ Markdown (CommonMark, with tables).
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -179,9 +180,12 @@ def _timeline(events: Sequence[Event], zone: ZoneInfo) -> Iterator[str]:
     yield ""
     yield "| when | what |"
     yield "|---|---|"
-    for event in events:
-        if event.type in _HAPPENED:
-            yield f"| {_when(event.at, zone)} | {_HAPPENED[event.type]}{_detail(event)} |"
+    told = [event for event in events if event.type in _HAPPENED]
+    for said, together in groupby(told, key=lambda event: (event.type, _detail(event))):
+        first, *others = together
+        times = "once" if len(others) == 1 else f"{len(others)} times"
+        again = f", and {times} more until {_when(others[-1].at, zone)}" if others else ""
+        yield f"| {_when(first.at, zone)} | {_HAPPENED[said[0]]}{said[1]}{again} |"
     yield ""
 
 

@@ -14,7 +14,7 @@ from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.versions import Version
 from upheld.cases.clocks import Clock, clocks, fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED
-from upheld.cases.model import ENDED_STATES, Case, Event
+from upheld.cases.model import ENDED_STATES, ROLLING, Case, Event
 from upheld.examining import shared_findings
 from upheld.notices.model import Notice
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
@@ -70,9 +70,9 @@ class Page:
     them no more.
 
     `verdict` is how things stand; where that is not kept any more, such as a rolling window that has moved on, it is
-    the one that the case was last told of, and `as_told` says so. `omitted` counts the older intervals of its evidence
-    that are not listed. `versions` is each with since when it is known, why, and who
-    approved it, newest first."""
+    the one that the case was last told of, and `as_told` says so; `others` are those of the other periods that it is
+    about. `omitted` counts the older intervals of its evidence that are not listed. `versions` is each with since when
+    it is known, why, and who approved it, newest first."""
 
     case: Case
     findings: Mapping[str, Any]
@@ -82,6 +82,7 @@ class Page:
     agreement: Agreement | None
     objective: Objective | None
     verdict: Verdict
+    others: tuple[Verdict, ...]
     as_told: bool
     omitted: int
     chart: Chart | None
@@ -143,6 +144,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         agreement=agreement,
         objective=objective,
         verdict=verdict,
+        others=_of_other_periods(t, case),
         as_told=kept is None,
         omitted=(int(case.verdict.get("evidence_omitted", 0)) if kept is None else 0) + (chart.omitted if chart else 0),
         chart=chart,
@@ -158,6 +160,14 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         said_by=said_by(events),
         claimable=claimable_of(t, verdict, now),
     )
+
+
+def _of_other_periods(t: Transaction, case: Case) -> tuple[Verdict, ...]:
+    """What the other calendar periods that the case is about have come to, the earliest first."""
+    others = (start for start in case.periods if start not in (ROLLING, case.verdict["period_start"]))
+    keys = sorted((case.agreement, case.objective, case.service, parse_instant(start)) for start in others)
+    found = t.newest(keys)
+    return tuple(found[key] for key in keys if key in found)
 
 
 def may_ask(case: Case) -> bool:
