@@ -36,7 +36,7 @@ def test_the_customer_claims_by_the_link_once(owing: World) -> None:
     client, path = owing.stranger(), claim_path(owing)
     seen = client.get(path)
     assert "A credit is yours to claim" in text_of(seen.text)
-    assert "Credit 300.00 EUR" in text_of(seen.text)
+    assert "Credit €300.00" in text_of(seen.text)
     assert "To be claimed by 5 June 2026, 00:00 CEST (UTC+02:00)" in text_of(seen.text)
     assert seen.headers["referrer-policy"] == "no-referrer"
     assert claims(owing) == [], "looking claims nothing"
@@ -78,7 +78,7 @@ def test_a_link_is_for_what_it_was_made_for_only(owing: World) -> None:
 
 def test_the_question_leads_to_the_claim(owing: World) -> None:
     page = owing.stranger().get(owing.confirm_path(owing.case()))
-    assert "a credit of 300.00 EUR is due where you claim it by 5 June 2026, 00:00 CEST" in text_of(page.text)
+    assert "a credit of €300.00 is due where you claim it by 5 June 2026, 00:00 CEST" in text_of(page.text)
     assert claim_path(owing) in page.text
     owing.stranger().post(claim_path(owing))
     assert "/claim/" not in owing.stranger().get(owing.confirm_path(owing.case())).text

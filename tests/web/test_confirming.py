@@ -61,8 +61,9 @@ def test_yes_closes_the_case(world: World) -> None:
     assert [a["comment"] for a in case.answers] == ["All good"]
     again = text_of(client.get(path).text)
     assert "You have answered: solved" in again
-    assert "If it is not solved after all, please call us" in again
-    assert "“All good”" in again
+    assert "Is it not solved after all? Until 6 June 2026, 08:25 CEST (UTC+02:00) we take the case up again." in again
+    assert "Please call us and name the reference." in again
+    assert "– All good" in again
     assert "Yes, it is solved" not in again
 
 
@@ -93,7 +94,7 @@ def test_another_contact_is_told_how_it_stands_and_may_still_say_no(world: World
     world.clock.at += 4 * DAY
     said = text_of(client.post(path, data={"solved": "no", "comment": "not for us"}).text)
     assert "open again and has been escalated" in said
-    assert "“not for us”" in said
+    assert "– not for us" in said
     assert (world.case().state, world.case().closed_at) == ("reopened", None)
     words = text_of(world.stranger().get(world.confirm_path(case)).text)
     assert "You have confirmed that the problem is solved." in words
@@ -108,7 +109,7 @@ def test_a_no_that_comes_too_late_is_kept_and_says_how_to_reach_us(world: World)
     assert "Until 6 June 2026, 08:25 CEST (UTC+02:00) a no would have" in text_of(client.get(path).text)
     said = text_of(client.post(path, data={"solved": "no", "comment": "down again"}).text)
     assert "it came too late to take this case up again by itself" in said
-    assert "please call us and name the reference" in said
+    assert "Please call us and name the reference" in said
     assert world.case().state == "closed"
     assert world.case().answers[-1]["effect"] == "late"
     with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
@@ -123,7 +124,7 @@ def test_a_provider_that_says_how_to_be_reached_is_named_so(world: World) -> Non
     world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
     client, path = world.stranger(), world.confirm_path(world.case())
     said = text_of(client.post(path, data={"solved": "yes"}).text)
-    assert "please reach us (Call +49 421 555 0; noc@northern.example) and name the reference" in said
+    assert "Please reach us (Call +49 421 555 0; noc@northern.example) and name the reference" in said
 
 
 def test_a_program_is_asked_and_answers_in_json(world: World) -> None:

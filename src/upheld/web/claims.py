@@ -17,7 +17,7 @@ from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ClaimQuestion, Question
 from upheld.outgoing.claims import LONGEST_WORDS, Claim, Refused, claim_document, standing
 from upheld.ports import Transaction
-from upheld.web.confirming_many import reads
+from upheld.web.addressed import Fault, addressee
 from upheld.web.site import Site, Visitor, form_of
 
 Words = Annotated[str, Form(max_length=LONGEST_WORDS)]
@@ -53,7 +53,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     """`/claim/{token}`: GET shows, POST claims; and `POST /cases/{id}/claim` of the console."""
 
     def show(request: Request, status: int, *, how: str, **facts: Any) -> Response:
-        known = {"verdict": None, "claim": None, "provider": None, "fault": None, "comment": ""}
+        known = {"to": None, "verdict": None, "claim": None, "fault": None, "comment": ""}
         return site.signed_page(request, "claim.html", status, **{**known, **facts, "standing": how})
 
     @routes.get("/claim/{token}")
@@ -72,9 +72,9 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         except BadLink as bad:
             return JSONResponse({"error": str(bad)}, 404) if as_json else show(request, 404, how="invalid")
         if len(comment) > LONGEST_WORDS:
-            fault = f"Please keep your comment to {LONGEST_WORDS} characters; it has {len(comment)}."
+            fault = Fault("page.too_long", {"most": LONGEST_WORDS, "has": len(comment)})
             if as_json:
-                return JSONResponse({"error": fault, "field": "comment"}, 422)
+                return JSONResponse({"error": str(fault), "field": "comment"}, 422)
             return show(request, 400, **{**_facts(site, question), "fault": fault, "comment": comment})
         key = question.agreement, question.objective, question.service, question.period_start
         taken = site.application.process.claim_credit(question.tenant, key, question.contact, "link", comment.strip())
@@ -118,8 +118,8 @@ def _facts(site: Site, question: ClaimQuestion) -> dict[str, Any]:
         found = claimable_of(t, verdict, site.now())
     if verdict is None:
         return {"how": "invalid"}
+    to = addressee(site.application.process.portfolio(question.tenant), verdict.customer, question.contact)
     if found is None:
         how = "nothing" if verdict.credit is None else "automatic"
-        return {"how": how, **reads(site, question.tenant, verdict.customer)}
-    facts = reads(site, question.tenant, verdict.customer)
-    return {"how": found.standing, "verdict": verdict, "claim": found.claim, **facts}
+        return {"how": how, "to": to}
+    return {"how": found.standing, "verdict": verdict, "claim": found.claim, "to": to}

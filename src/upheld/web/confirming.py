@@ -15,9 +15,9 @@ from upheld.cases.answers import given
 from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ProblemQuestion, Question
 from upheld.web import claims, confirming_many
+from upheld.web.addressed import addressee
 from upheld.web.casework import said_by
 from upheld.web.chart import disturbed_since
-from upheld.web.confirming_many import reads
 from upheld.web.said import Said, answer_document, said_in, wants_json
 from upheld.web.site import Site
 
@@ -57,9 +57,9 @@ def _show(site: Site, request: Request, facts: dict[str, Any], **more: Any) -> R
         if standing == "invalid":
             return JSONResponse({"error": "the link is not a question's"}, 404)
         if fault is not None:
-            return JSONResponse({"error": fault}, 422)
+            return JSONResponse({"error": str(fault)}, 422)
         return JSONResponse(_document(facts), headers={"Cache-Control": "no-store"})
-    nothing = dict.fromkeys(("case", "provider", "reach", "answer", "became", "until", "claimable", "fault"))
+    nothing = dict.fromkeys(("to", "case", "answer", "became", "until", "claimable", "fault"))
     known = nothing | {"comment": "", "thanks": False}
     return site.signed_page(request, "confirm.html", status, **{**known, **facts, **more})
 
@@ -85,7 +85,7 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
         "since": _since(case),
         "measured": said_by(events) is None,
         **claimable,
-        **reads(site, question.tenant, case.customer),
+        "to": addressee(site.application.process.portfolio(question.tenant), case.customer, question.contact),
     }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -12,9 +11,8 @@ from upheld import answering
 from upheld.agreements.units import format_instant
 from upheld.cases.answers import given
 from upheld.cases.model import Case
-from upheld.notices.facts import branded
-from upheld.notices.formats import Reader, moment
 from upheld.notices.links import ProblemQuestion
+from upheld.web.addressed import Fault, addressee
 from upheld.web.said import Said, answer_document, wants_json
 from upheld.web.site import Site
 
@@ -32,7 +30,7 @@ class Asked:
 
 
 def show(
-    site: Site, request: Request, question: ProblemQuestion, fault: str | None = None, said: Said | None = None
+    site: Site, request: Request, question: ProblemQuestion, fault: Fault | None = None, said: Said | None = None
 ) -> Response:
     """The page: each case that the link asks about, and how it stands. `said`: what was answered just now, of which
     nothing was taken where there is a `fault`."""
@@ -41,7 +39,7 @@ def show(
         if not asked:
             return JSONResponse({"error": "the link is not a question's"}, 404)
         if fault is not None:
-            return JSONResponse({"error": fault}, 422)
+            return JSONResponse({"error": str(fault)}, 422)
         return JSONResponse(_document(question, asked), headers={"Cache-Control": "no-store"})
     facts = {
         "standing": "open" if any(one.standing == "open" for one in asked) else "answered" if asked else "invalid",
@@ -52,25 +50,9 @@ def show(
         "comment": said.comment if said is not None and fault is not None else "",
         "unsolved": frozenset(said.unsolved if said is not None and fault is not None else ()),
     }
-    facts |= reads(site, question.tenant, question.party)
     status = 400 if fault is not None else 200 if asked else 404
-    return site.signed_page(request, "confirm_many.html", status, **facts)
-
-
-def reads(site: Site, tenant: str, customer: str) -> dict[str, Any]:
-    """Who asks, how to reach them (lines of text), and how a customer reads instants: what every page of a signed link
-    shows."""
-    portfolio = site.application.process.portfolio(tenant)
-    provider = portfolio.provider if portfolio is not None else None
-    parties = portfolio.customers if portfolio is not None else ()
-    zone = next((party.time_zone for party in parties if party.id == customer), ZoneInfo("UTC"))
-    reader = Reader("en", zone)
-    brand = branded(provider, reader)
-    return {
-        "provider": None if provider is None else provider.name,
-        "reach": [*brand.signature, *([brand.reply_to] if brand.reply_to else [])],
-        "moment": lambda at: moment(at, reader),
-    }
+    to = addressee(site.application.process.portfolio(question.tenant), question.party, question.contact)
+    return site.signed_page(request, "confirm_many.html", status, to, **facts)
 
 
 def answer(site: Site, request: Request, question: ProblemQuestion, said: Said) -> Response:
@@ -79,7 +61,7 @@ def answer(site: Site, request: Request, question: ProblemQuestion, said: Said) 
     if said.fault is not None:
         return show(site, request, question, said.fault, said)
     if said.solved == "no" and not said.unsolved:
-        return show(site, request, question, "Please tick the services that are not good, or choose yes.", said)
+        return show(site, request, question, Fault("many.tick"), said)
     meant = [
         (one.case, one.asked)
         for one in _asked(site, question)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request, Response
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.links import BadLink, Receipt
 from upheld.notices.model import Notice
-from upheld.web.confirming_many import reads
+from upheld.web.addressed import Fault, receiver
 from upheld.web.said import LONGEST_COMMENT
 from upheld.web.site import Site
 
@@ -40,15 +40,15 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         receipt, notice = found
         wish = "stop" if one_click == ONE_CLICK else wish
         if len(comment) > LONGEST_COMMENT:
-            fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
+            fault = Fault("page.too_long", {"most": LONGEST_COMMENT, "has": len(comment)})
             return show(request, 400, found, fault=fault, comment=comment)
         if wish not in ("read", "stop", "resume") or (wish != "read" and notice.kind not in OPTIONAL):
-            return show(request, 400, found, fault="Please choose one of what is offered.")
+            return show(request, 400, found, fault=Fault("notice.choose"))
         _take(site, receipt, notice, wish, comment.strip())
         return show(request, 200, _find(site, token), done=wish)
 
     def show(request: Request, status: int, found: tuple[Receipt, Notice] | None, **facts: Any) -> Response:
-        known: dict[str, Any] = {"notice": None, "fault": None, "comment": "", "done": None, "provider": None}
+        known: dict[str, Any] = {"notice": None, "fault": None, "comment": "", "done": None, "to": None}
         if found is not None:
             known |= _facts(site, *found)
         return site.signed_page(request, "notice.html", status, **{**known, **facts})
@@ -82,5 +82,5 @@ def _facts(site: Site, receipt: Receipt, notice: Notice) -> dict[str, Any]:
         "notice": notice,
         "may_stop": notice.kind in OPTIONAL,
         "stopped": stopped,
-        **reads(site, receipt.tenant, notice.customer or ""),
+        "to": receiver(site.application.process.portfolio(receipt.tenant), notice),
     }

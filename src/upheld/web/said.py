@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import Request
 
 from upheld.agreements.units import format_instant
-from upheld.readers.kept import NUL, nul_at
+from upheld.readers.kept import nul_at
+from upheld.web.addressed import Fault
 
 LONGEST_COMMENT = 2_000
 
@@ -22,7 +23,7 @@ class Said:
     comment: str = ""
     score: int | None = None
     unsolved: tuple[str, ...] = ()
-    fault: str | None = None
+    fault: Fault | None = None
 
 
 def wants_json(request: Request) -> bool:
@@ -39,11 +40,11 @@ async def said_in(request: Request) -> Said:
     try:
         sent = json.loads(await request.body())
     except (ValueError, RecursionError):
-        return Said(fault="The body is not JSON.")
+        return Said(fault=Fault("confirm.not_json"))
     if not isinstance(sent, dict) or not isinstance(unsolved := sent.get("unsolved", []), list):
-        return Said(fault="The body is not an object with solved, comment, score and unsolved.")
+        return Said(fault=Fault("confirm.not_object"))
     if nul_at(sent) is not None:
-        return Said(fault=f"What was sent {NUL}.")
+        return Said(fault=Fault("confirm.nul"))
     solved = {True: "yes", False: "no"}.get(sent["solved"], "") if isinstance(sent.get("solved"), bool) else ""
     texts = {"solved": solved, "comment": str(sent.get("comment") or ""), "score": str(sent.get("score") or "")}
     return _said(texts, [str(one) for one in unsolved])
@@ -53,9 +54,9 @@ def _said(texts: Mapping[str, str], unsolved: list[str]) -> Said:
     comment = texts["comment"].strip()
     fault = None
     if texts["solved"] not in ("yes", "no"):
-        fault = "Please choose one of the two answers."
+        fault = Fault("confirm.choose")
     elif len(comment) > LONGEST_COMMENT:
-        fault = f"Please keep your comment to {LONGEST_COMMENT} characters; it has {len(comment)}."
+        fault = Fault("page.too_long", {"most": LONGEST_COMMENT, "has": len(comment)})
     return Said(texts["solved"], comment, score_of(texts["score"]), tuple(unsolved), fault)
 
 

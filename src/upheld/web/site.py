@@ -23,6 +23,7 @@ from upheld.app import Application
 from upheld.clock import SystemClock
 from upheld.readers.kept import NUL, nul_at
 from upheld.web import words
+from upheld.web.addressed import Addressee, stranger
 from upheld.web.standing import credit_so_far
 
 HERE = Path(__file__).parent
@@ -79,10 +80,12 @@ class Site:
         )
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
-    def signed_page(self, request: Request, name: str, status: int, **data: Any) -> HTMLResponse:
-        """The page of a signed link: for nobody but whom it was sent to, so no index keeps it, and no page that is
-        gone to from here learns its address."""
-        answer = self.page(request, name, None, status, **data)
+    def signed_page(self, request: Request, name: str, status: int, to: Addressee | None, **data: Any) -> HTMLResponse:
+        """The page of a signed link, in the words of whom it is addressed `to`; None where the link is none of ours. It
+        is for nobody but whom it was sent to, so no index keeps it, and no page that is gone to from here learns its
+        address."""
+        words_ = (to or stranger(request)).words(self.now())
+        answer = self.page(request, name, None, status, **words_, **data)
         answer.headers.update({"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"})
         return answer
 

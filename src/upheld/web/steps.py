@@ -12,6 +12,7 @@ from upheld.actions.model import Action
 from upheld.actions.runs import Verb
 from upheld.notices.links import BadLink, StepQuestion
 from upheld.web import words
+from upheld.web.addressed import OUR_PEOPLE
 from upheld.web.site import Site, Visitor, form_of
 
 LONGEST_REASON = 2000
@@ -76,7 +77,9 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         known: dict[str, Any] = {"fault": None, "reason": "", "by": "", "action": action, "verbs": ()}
         if action is not None and action.state in ("waiting", "requested"):
             known["verbs"] = _BY_LINK.get(action.kind, ())
-        return site.signed_page(request, "decide.html", 404 if action is None else status, **{**known, **more})
+        return site.signed_page(
+            request, "decide.html", 404 if action is None else status, OUR_PEOPLE, **{**known, **more}
+        )
 
 
 def _asked(site: Site, token: str) -> StepQuestion | None:
