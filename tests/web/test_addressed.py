@@ -11,6 +11,7 @@ from test_receiving import notices, path_of
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
 from upheld.notices.formats import LOCALES
+from upheld.notices.links import WorkQuestion
 from upheld.readers.portfolio import parse_portfolio
 from upheld.web.phrases import phrases
 
@@ -51,6 +52,11 @@ CLAIM = {
     "fr": ("Vous avez droit à un avoir", "300,00 €", "Demander l’avoir"),
     "es": ("Tiene derecho a un abono", "300,00 €", "Solicitar el abono"),
 }
+PLANNED = {
+    "de": ("Geplante Wartung", "Ihre Dienste", "Wann würde es besser passen?"),
+    "fr": ("Maintenance planifiée", "Vos services", "Quel autre moment vous conviendrait ?"),
+    "es": ("Mantenimiento programado", "Sus servicios", "¿Qué otro momento le convendría?"),
+}
 NOTICE = {"de": "Ich habe sie gelesen", "fr": "Je l’ai lu", "es": "Lo he leído"}
 
 
@@ -67,6 +73,15 @@ def test_a_contact_reads_each_page_in_its_language(world: World, language: str) 
     assert phrases(language)["confirm.choose"] in text_of(wrong.text)
     told = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
     assert NOTICE[language] in text_of(client.get(path_of(world, told)).text)
+    with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
+        work = next(n for n in t.notices(maintenance_id="MW-LATER") if n.kind == "maintenance")
+    link = world.application.links.work_url(WorkQuestion(DEFAULT_TENANT, work.id)).removeprefix("http://testserver")
+    planned = text_of(client.get(link).text)
+    for text in PLANNED[language]:
+        assert text in planned
+    refused = client.post(link, data={"wish": "object"})
+    assert refused.status_code == 400
+    assert phrases(language)["planned.fault.reason"].replace("\u00a0", " ") in text_of(refused.text)
     world.clock.at = DAY_STARTS + DAY + 2 * HOUR
     world.run()
     claim = text_of(client.get(claim_path(world)).text)
@@ -87,7 +102,7 @@ def test_a_contact_reads_each_page_in_its_language(world: World, language: str) 
 def test_who_has_no_link_of_ours_is_told_so_in_the_language_of_the_browser(
     world: World, accepted: str, language: str
 ) -> None:
-    for page in ("confirm", "claim", "notice"):
+    for page in ("confirm", "claim", "notice", "planned"):
         answer = world.stranger().get(f"/{page}/nothing", headers={"Accept-Language": accepted})
         assert answer.status_code == 404
         assert phrases(language)["page.cannot_be_used"] in text_of(answer.text)

@@ -56,7 +56,7 @@ def test_the_page_shows_the_work_in_the_readers_zone_and_looking_says_nothing(pl
     assert planned.everything() == before
     text = text_of(seen.text)
     assert "Work Exchange of a card" in text
-    assert "CEST (UTC+02:00) 2 h" in text
+    assert "CEST (UTC+02:00) 2 hours" in text
     assert "Your services vpn-0042, vpn-0043" in text
     assert "Details Slot 4." in text
     assert "Another time, in Europe/Berlin" in text

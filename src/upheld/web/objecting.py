@@ -14,12 +14,13 @@ from fastapi.responses import JSONResponse
 
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.maintenance.model import Window
-from upheld.notices.fallback import contact_of
-from upheld.notices.formats import Reader, moment, span
+from upheld.notices.formats import duration, span
 from upheld.notices.links import BadLink, WorkQuestion
 from upheld.notices.word_of_works import as_told, windows_document
 from upheld.objecting import Asked, Refused
 from upheld.reports.records import objection_document
+from upheld.web.addressed import Addressee, receiver
+from upheld.web.phrases import Phrases
 from upheld.web.planned import instant_of
 from upheld.web.site import Site
 from upheld.web.words import sentence
@@ -61,7 +62,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if wish != "object":
             return show(request, 400, found, said, {"wish": "choose one of what is offered"})
         try:
-            other = _window(said, _zone(site, found))
+            other = _window(said, _addressee(site, found).reader.zone)
             objection = site.application.process.object_to_work(question.tenant, question.notice, other, said["reason"])
         except Refused as fault:
             return show(request, 409 if fault.field is None else 400, found, said, {fault.field or "": fault.message})
@@ -78,9 +79,10 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     ) -> Response:
         if _wants_json(request):
             return JSONResponse(_document(site, found, faults), status)
-        facts = {"standing": "invalid", "provider": None} if found is None else _facts(site, found)
-        faults = {name: f"{sentence(text)}." for name, text in faults.items()}
-        return site.signed_page(request, "planned.html", status, **facts, said=said, faults=faults, done=done)
+        to = None if found is None else _addressee(site, found)
+        facts = {"standing": "invalid"} if found is None or to is None else _facts(site, found, to)
+        shown = {name: _fault(name, text, to) for name, text in faults.items()}
+        return site.signed_page(request, "planned.html", status, to, **facts, said=said, faults=shown, done=done)
 
 
 def _wants_json(request: Request) -> bool:
@@ -122,32 +124,29 @@ def _instant(said: Mapping[str, str], name: str, zone: ZoneInfo, faults: dict[st
         return instant_of({**said, "zone": zone.key}, name, faults)
 
 
-def _zone(site: Site, found: Found) -> ZoneInfo:
-    """Where the contact reads the clock."""
+def _addressee(site: Site, found: Found) -> Addressee:
     question, asked = found
-    portfolio = site.application.process.portfolio(question.tenant)
-    parties = {} if portfolio is None else {party.id: party for party in portfolio.customers}
-    customer = parties.get(asked.notice.customer or "")
-    contact = contact_of(asked.notice, customer, None)
-    zone = None if contact is None else contact.time_zone
-    return zone or (ZoneInfo("UTC") if customer is None else customer.time_zone)
+    return receiver(site.application.process.portfolio(question.tenant), asked.notice)
 
 
-def _facts(site: Site, found: Found) -> dict[str, Any]:
+def _fault(name: str, text: str, to: Addressee | None) -> str:
+    """What is wrong with a field: in English whatever there is to say, in other languages what can be done."""
+    if to is None or to.reader.language == "en":
+        return f"{sentence(text)}."
+    return Phrases(to.reader.language)(f"planned.fault.{name or 'other'}")
+
+
+def _facts(site: Site, found: Found, to: Addressee) -> dict[str, Any]:
     """What the page shows."""
-    question, asked = found
-    portfolio = site.application.process.portfolio(question.tenant)
-    provider = None if portfolio is None else portfolio.provider
-    reader = Reader("en", _zone(site, found))
+    _, asked = found
     return {
-        "provider": None if provider is None else provider.name,
         "asked": asked,
         "standing": asked.standing,
         "told": as_told(asked.notice),
-        "zone": reader.zone.key,
+        "zone": to.reader.zone.key,
         "offered": [(f"{format_instant(a)}/{format_instant(b)}", (a, b)) for a, b in _offered(site, found)],
-        "moment": lambda at: moment(at, reader),
-        "in_words": lambda window: span(window, reader),
+        "in_words": lambda window: span(window, to.reader),
+        "length": lambda length: duration(length, to.reader),
         "OWN": OWN,
     }
 
