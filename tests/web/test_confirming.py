@@ -146,6 +146,8 @@ def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
     }
     assert client.post(path, content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
     assert client.post(path, json={"solved": True, "comment": "a\0b"}).status_code == 422
+    half = b'{"solved": true, "comment": "\\ud800"}'
+    assert client.post(path, content=half, headers={"Content-Type": "application/json"}).status_code == 422
     assert world.case().answers == ()
     said = client.post(path, json={"solved": True, "comment": "fine", "score": 5}).json()
     assert {**said["answer"], "at": ""} == {
@@ -302,3 +304,8 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
     told = colleague.get(theirs, headers={"Accept": "application/json"}).json()
     assert [(one["case"], one["answer"]["solved"]) for one in told["cases"]] == [(case.id, False), (other.id, False)]
     assert client.get(path[:-1]).status_code == 404
+    of_another = replace(question, party="riverbank")
+    theirs = "/confirm/" + world.application.links.question_url(of_another).split("/confirm/")[1]
+    for answer in (client.get(theirs), client.post(theirs, data={"solved": "no", "unsolved": [case.id]})):
+        assert answer.status_code == 404
+        assert "vpn-0099" not in answer.text

@@ -79,4 +79,4 @@ def router(application: Application) -> APIRouter:
 
 
 def _brief(case: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in case.items() if name not in ("verdict", "periods", "findings")}
+    return {name: value for name, value in case.items() if name not in ("verdict", "periods", "findings", "answers")}

@@ -39,6 +39,7 @@ async def said_in(request: Request) -> Said:
         return _said(texts, [str(one) for one in form.getlist("unsolved")])
     try:
         sent = json.loads(await request.body())
+        json.dumps(sent, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be kept
     except (ValueError, RecursionError):
         return Said(fault=Fault("confirm.not_json"))
     if not isinstance(sent, dict) or not isinstance(unsolved := sent.get("unsolved", []), list):
