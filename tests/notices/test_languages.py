@@ -47,6 +47,18 @@ def stated(language: str, name: str) -> dict[str, set[str]]:
     }
 
 
+def stated_with_what_it_is_built_on(language: str, name: str) -> dict[str, set[str]]:
+    """The same of a template and its parts together: by these another language may need to bend a word where English
+    does not. What is a phrase of its own (a macro) is for each language to say."""
+    names = [one for one in AS_SHIPPED.built_on(f"{language}/{name}", None) if one.startswith(f"{language}/")]
+    found = [stated(language, one.removeprefix(f"{language}/")) for one in names]
+    whole = {part: set().union(*(one[part] for one in found)) for part in found[0]}
+    for one in names:  # what a phrase is looked up by is compared with as well
+        pairs = tree(language, one.removeprefix(f"{language}/")).find_all(nodes.Pair)
+        whole["compared with"] |= {str(pair.key.value) for pair in pairs if isinstance(pair.key, nodes.Const)}
+    return whole
+
+
 def _compared(parsed: nodes.Template) -> Iterator[Any]:
     for comparison in parsed.find_all(nodes.Compare):
         for constant in comparison.find_all(nodes.Const):
@@ -74,9 +86,9 @@ def test_every_language_has_every_template(language: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_template_says_what_the_english_one_says(language: str, name: str) -> None:
-    ours, english = stated(language, name), stated("en", name)
+    ours, english, whole = stated(language, name), stated("en", name), stated_with_what_it_is_built_on("en", name)
     for part, wanted in english.items():
-        missing, added = wanted - ours[part], ours[part] - wanted
+        missing, added = wanted - ours[part], ours[part] - whole[part] if part != "macros" else set()
         assert not missing, f"{language}/{name}: of the {part} of en/{name} it lacks {sorted(missing)}: {NEEDS}"
         assert not added, f"{language}/{name}: its {part} {sorted(added)} are not in en/{name}: {NEEDS}"
 

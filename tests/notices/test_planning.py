@@ -233,7 +233,7 @@ OTHER_EVENTS: dict[WorkKind, dict[Language, tuple[str, str]]] = {
         "es": ("Migración programada", "Vamos a migrar el servicio vpn-0042"),
     },
     "test": {
-        "en": ("Planned test", "We are going to test what the service vpn-0042 runs over"),
+        "en": ("Planned test", "We are going to run tests on the infrastructure of the service vpn-0042"),
         "de": ("Geplanter Test", "Wir führen Tests an der Infrastruktur des Dienstes vpn-0042 durch"),
         "fr": ("Test programmé", "Nous allons effectuer un test de l’infrastructure"),
         "es": ("Prueba programada", "Vamos a realizar pruebas en la infraestructura"),

@@ -116,7 +116,7 @@ def problem_context(
     names = [one_line(customers[name].name if name in customers else name) for name in hit]
     return {
         "reader": reader,
-        "role": one_line(role),
+        "role": role_words(role),
         "reference": problem.id,
         "opened_at": problem.opened_at,
         "cause": None if to_customer else one_line(problem.named),
@@ -221,7 +221,7 @@ def _parties(
 ) -> dict[str, Any]:
     return {
         "reader": reader,
-        "role": one_line(role),
+        "role": role_words(role),
         "agreement": one_line(agreement.id),
         "customer": one_line(customer.name if customer else agreement.customer),
         "provider": one_line(provider.name) if provider else None,
@@ -265,6 +265,11 @@ def promise(objective: Objective, reader: Reader) -> dict[str, str | int | None]
         "billing_day": objective.sole_period.billing_day,
         "rolling": objective.sole_period.rolling,
     }
+
+
+def role_words(role: str) -> str:
+    """A role as its own party calls it: the customer's `customer.noc` is `noc`."""
+    return one_line(role.removeprefix("customer."))
 
 
 def _target(target: Bound | Fraction, reader: Reader) -> str:

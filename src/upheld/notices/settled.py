@@ -18,7 +18,7 @@ from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.assessment.versions import Cause
 from upheld.notices.conclusions import Conclusion, Key, Word, key_of, last_sent
-from upheld.notices.facts import branded, verdict_facts
+from upheld.notices.facts import branded, role_words, verdict_facts
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.gathering import CASES_LISTED
 from upheld.notices.model import Notice, NoticeKind
@@ -166,7 +166,7 @@ def _context(
     to_customer = to.role.startswith(CUSTOMER)
     return {
         "reader": reader,
-        "role": one_line(to.role),
+        "role": role_words(to.role),
         "provider": one_line(provider.name) if provider else None,
         "brand": branded(provider, reader),
         "to_customer": to_customer,
@@ -199,7 +199,7 @@ def _correction_row(one: Correction, reader: Reader) -> dict[str, Any]:
         "final": one.about.verdict.final,
         "told_final": told.final,
         "told_at": one.word.notice.sent_at,
-        "told_to": [one_line(role) for role in one.roles],
+        "told_to": [role_words(role) for role in one.roles],
         "causes": [{"kind": cause.kind, "reason": one_line(cause.reason)} for cause in one.causes],
         "approver": None if one.approver is None else one_line(one.approver),
         "credit_before": _money(told.credit),

@@ -15,7 +15,7 @@ from upheld.agreements.units import Bound, format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.cases.model import Case
 from upheld.maintenance.model import Announcement, Maintenance
-from upheld.notices.facts import branded, verdict_facts, work_title
+from upheld.notices.facts import branded, role_words, verdict_facts, work_title
 from upheld.notices.formats import Reader, days, one_line
 from upheld.notices.model import Notice
 from upheld.notices.planning import CUSTOMER, contacts_at, nobody, once_each, recorded
@@ -165,7 +165,7 @@ def _context(
     return {
         "reader": reader,
         "brand": branded(provider, reader),
-        "role": one_line(role),
+        "role": role_words(role),
         "agreement": one_line(agreement.id),
         "customer": one_line(customer.name if customer else agreement.customer),
         "provider": one_line(provider.name) if provider else None,
