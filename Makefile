@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test lint bench soak crash simulate fuzz setup lock clean
+.PHONY: run test lint bench soak crash simulate fuzz pictures setup lock clean
 .DEFAULT_GOAL := run
 
 run: setup            ## the product with a live demonstration, on http://127.0.0.1:8470
@@ -31,6 +31,9 @@ simulate: setup       ## DAYS (7) of a provider with faults, from SEED (1), and 
 
 fuzz: setup           ## N hostile inputs (100,000) to the decoders of network bytes; ONLY=otlp for one, SEED for others
 	cd tests && ../$(BIN)/python -m fuzz $(or $(N),100000) --seed $(or $(SEED),1) $(if $(ONLY),--only $(ONLY))
+
+pictures: setup       ## every notice as its mail looks, in DIR (var/pictures): a contact sheet of each kind, or ONLY=violation
+	cd tests && ../$(BIN)/python -m golden.pictures $(abspath $(or $(DIR),var/pictures)) $(if $(ONLY),--only $(ONLY))
 
 setup: $(READY)       ## the environment in .venv, exactly as requirements.lock has it
 
