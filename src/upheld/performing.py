@@ -11,7 +11,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
 from upheld.announcing import FOLLOW, JUDGE, REMIND_MAINTENANCE
-from upheld.cases.decide import ClockRuns, CloseUnanswered, Remind, Update
+from upheld.cases.decide import CloseUnanswered, Remind, Update
 from upheld.correcting import LONGEST, QUIET
 from upheld.grouping import tell_joined
 from upheld.notices.gathering import GATHER
@@ -151,7 +151,9 @@ class Performer:
         self._finish(entry)
 
     def _send_update(self, entry: AgendaEntry) -> None:
-        self._process.command(entry.tenant, entry.data["case"], Update(since=entry.data["since"]))
+        self._process.command(
+            entry.tenant, entry.data["case"], Update(since=entry.data["since"], due=entry.data["due"])
+        )
         self._finish(entry)
 
     def _update_problem(self, entry: AgendaEntry) -> None:
@@ -164,9 +166,8 @@ class Performer:
         return None
 
     def _run_clock(self, entry: AgendaEntry) -> None:
-        runs = ClockRuns(entry.data["since"], entry.data["due"], entry.data["missed"])
-        self._process.command(entry.tenant, entry.data["case"], runs)
-        self._finish(entry)
+        self._process.run_clock(entry.tenant, entry)
+        self._recorder.entry_performed(entry.kind, "done")
 
     def _examine(self, entry: AgendaEntry) -> None:
         self._process.examine(entry.tenant, entry.data["start"], entry.data["end"])

@@ -55,6 +55,7 @@ from upheld.cases.clocks import informed_at
 from upheld.cases.decide import (
     Answer,
     AskAgain,
+    ClockRuns,
     Command,
     Escalate,
     Examined,
@@ -554,6 +555,23 @@ class Process:
         """Reminds of what is still to be put down, and ends its entry of the agenda."""
         with self._store.transaction(tenant) as t:
             resolving.remind(t, entry, self._portfolios.newest(t, tenant), self._clock.now())
+
+    def run_clock(self, tenant: str, entry: AgendaEntry) -> None:
+        """A promise comes close to its deadline, or has reached it: its case says so, unless it was kept. Ends the
+        entry of the agenda."""
+        of, now = entry.data, self._clock.now()
+
+        def run(t: Transaction) -> None:
+            t.finish(entry.id)
+            case, what = t.case(of["case"]), of.get("what")
+            if case is None or (what is not None and not telling.waits(t, case, what, of["since"], of["due"])):
+                return
+            missed = of["missed"] or (of["clock"] != "fixed" and now >= of["due"])
+            self._give(t, tenant, case, ClockRuns(of["since"], of["due"], missed, of["clock"], what))
+            if what is not None and not missed:
+                t.schedule(AgendaEntry(f"{entry.id}-missed", entry.kind, of["due"], {**of, "missed": True}))
+
+        settled(self._store, tenant, run)
 
     def _give(self, t: Transaction, tenant: str, case: Case, command: Command, arrived: int | None = None) -> bool:
         """Decides, and commits the events with all that follows from them. `arrived` is from when on the measurements

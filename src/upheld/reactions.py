@@ -8,7 +8,17 @@ from typing import Any
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import SECOND
-from upheld.cases.clocks import fixed_by, fixing_since, informed_at, warned_at
+from upheld.cases.clocks import (
+    SENT_AT,
+    WARNED_AT,
+    ClockName,
+    fixed_by,
+    fixing_since,
+    informed_at,
+    share_of,
+    update_by,
+    warned_at,
+)
 from upheld.cases.model import Case, Event
 from upheld.notices.gathering import owed_of
 from upheld.notices.model import Notice, NoticeKind, Owed
@@ -75,8 +85,10 @@ def reaction(
         if event.type == "grouped":
             result.entries.append(_joining(event.data["problem"], event.at))
         kind = _kind_told(case, event)
+        due_by = None if kind is None else promised_by(kind, case, parties.agreement, event.at)
+        if kind is not None and due_by is not None:
+            result.entries.append(_told_clock(case, event, kind, due_by))
         if kind is not None and case.problem is not None:
-            due_by = promised_by(kind, parties.agreement, event.at)
             result.owed += owed_of(kind, case, parties.agreement, event.seq, event.at, due_by, arrived)
         elif kind is not None:
             result.notices += case_notices(kind, case, event.seq, event.at, parties, question_link)
@@ -117,7 +129,7 @@ def case_notices(
         parties.customer,
         parties.provider,
         at,
-        due_by=promised_by(kind, parties.agreement, at),
+        due_by=promised_by(kind, case, parties.agreement, at),
         occasion=f"{kind}-{seq}",
         links=lambda contact: question_link(case, contact),
         roles=roles,
@@ -157,7 +169,7 @@ def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
     warning, due = warned_at(agreement, since), fixed_by(agreement, since)
     if event.type == "updated" or warning is None or due is None:
         return []
-    data = {"case": case.id, "since": since, "due": due}
+    data = {"case": case.id, "clock": "fixed", "since": since, "due": due}
     return [
         AgendaEntry(f"{CLOCK}/{case.id}/{event.seq}/{stage}", CLOCK, max(at, event.at), {**data, "missed": missed})
         for stage, at, missed in (("warning", warning, False), ("missed", due, True))
@@ -166,9 +178,33 @@ def _clock(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
 
 
 def _next_update(case: Case, event: Event, agreement: Agreement) -> list[AgendaEntry]:
-    every = agreement.handling.update_every
-    if every is None:
-        return []
+    """When it is warned of that the customer is to be told again, and when that goes out by itself: before it is
+    missed."""
     since = informed_at(case)
-    data = {"case": case.id, "since": since}
-    return [AgendaEntry(f"{UPDATE}/{case.id}/{event.seq}", UPDATE, max(since + every, event.at), data)]
+    every, due = agreement.handling.update_every, update_by(agreement, since)
+    if every is None or due is None:
+        return []
+    warned, sent = (since + share_of(every, share) for share in (WARNED_AT, SENT_AT))
+    # What breaks again was no reason to tell anything while it was good: that goes out at once, in as much time.
+    due = max(due, event.at + every - share_of(every, SENT_AT))
+    data = {"case": case.id, "since": since, "due": due}
+    warning = AgendaEntry(
+        f"{CLOCK}/{case.id}/{event.seq}/update-warning", CLOCK, warned, {**data, "clock": "update", "missed": False}
+    )
+    update = AgendaEntry(f"{UPDATE}/{case.id}/{event.seq}", UPDATE, max(sent, event.at), data)
+    return [*([warning] if warned > event.at else []), update]
+
+
+_CLOCK_OF: dict[NoticeKind, ClockName] = {"question": "asked", "update": "update"}
+
+
+def _told_clock(case: Case, event: Event, kind: NoticeKind, due_by: int) -> AgendaEntry:
+    """When it is looked at whether what is to be told by `due_by` was: close to that. Of cases of a problem that are
+    told of together, once."""
+    subject, told = case.id, str(event.seq)
+    if case.problem is not None:
+        subject, told = case.problem, f"{kind}-{due_by // TOGETHER}"
+    at = max(event.at, event.at + share_of(due_by - event.at, WARNED_AT))
+    clock = _CLOCK_OF.get(kind, "told")
+    data = {"case": case.id, "what": kind, "clock": clock, "since": event.at, "due": due_by, "missed": False}
+    return AgendaEntry(f"{CLOCK}/{subject}/{told}/told", CLOCK, at, data)

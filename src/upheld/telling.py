@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from upheld.agreements.units import MINUTE
+from upheld.cases.model import Case
 from upheld.in_force import InForce
 from upheld.notices.gathering import gathered_notices, nobody_told
 from upheld.notices.model import Notice, Owed
 from upheld.ports import Transaction
-from upheld.reactions import ARRIVED, QuestionLink, case_notices, outbox_entry
+from upheld.reactions import ARRIVED, TOGETHER, QuestionLink, case_notices, outbox_entry
 
 PARTIES = 50
 """Parties that are told in one transaction."""
@@ -43,6 +45,26 @@ def tell(
             if notice.state == "recorded":
                 t.schedule(outbox_entry(notice, {} if arrived is None else {ARRIVED: arrived}))
     return t.is_owed(problem_id)
+
+
+def waits(t: Transaction, case: Case, kind: str, since: int, due: int) -> bool:
+    """Whether what happened to a case, or to those of its problem, at `since` and was to be told by `due` is not handed
+    over, or was so too late."""
+    found = [*t.told_of_case(case.id)]
+    if case.problem is not None:
+        found += t.notices(problem_id=case.problem)
+
+    def is_meant(notice: Notice) -> bool:
+        if notice.kind != kind or notice.due_by is None:
+            return False
+        recorded_late = notice.due_by == notice.recorded_at and since <= notice.recorded_at < since + MINUTE
+        return recorded_late or due <= notice.due_by < due + TOGETHER
+
+    return any(notice.state == "recorded" or _is_late(notice) for notice in found if is_meant(notice))
+
+
+def _is_late(notice: Notice) -> bool:
+    return notice.sent_at is not None and notice.due_by is not None and notice.sent_at > notice.due_by
 
 
 def _notice_of(row: Owed) -> tuple[str, str, str]:

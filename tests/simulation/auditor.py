@@ -14,6 +14,7 @@ from upheld.app import DEFAULT_TENANT
 Row = sqlite3.Row
 FIXED_WITHIN, UPDATE_EVERY, REOPEN_WITHIN, SLACK = 4 * HOUR, HOUR, 12 * HOUR, 30 * MINUTE
 """What the simulated agreements promise, and how late anything may be said after a jump of the clock."""
+CLOCKS = ("clock_warned", "clock_missed")
 
 
 def audit(
@@ -35,6 +36,7 @@ def audit(
         *_violations(rows),
         *_answers(rows, said),
         *_clocks(rows, now),
+        *_late(rows),
         *_resolutions(rows, now),
         *_told(rows, mails, kills),
         *_steps(rows, tickets, kills),
@@ -146,10 +148,29 @@ def _clocks(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:
     for case in rows["cases"]:
         for events, lasted in _rounds(happened[case["id"]], now) if not case["is_silence"] else ():
             types = Counter(event["type"] for event in events)
-            if lasted > FIXED_WITHIN + SLACK and not (types["clock_warned"] and types["clock_missed"]):
+            types.update(f"{e['type']} {json.loads(e['data'])['clock']}" for e in events if e["type"] in CLOCKS)
+            if lasted > FIXED_WITHIN + SLACK and not (types["clock_warned fixed"] and types["clock_missed fixed"]):
                 yield f"{case['id']}: not fixed in time, and nobody was told so"
             if lasted > UPDATE_EVERY + SLACK and not types["updated"]:
                 yield f"{case['id']}: {lasted // MINUTE} minutes, and the customer was never told how far it is"
+
+
+def _late(rows: Mapping[str, list[Row]]) -> Iterator[str]:
+    """What was told, or asked, later than was promised is said to be missed by its case, or by one of its problem; and
+    what is said to be missed was."""
+    missed: dict[str | None, set[str]] = defaultdict(set)
+    of = {case["id"]: case["problem"] for case in rows["cases"]}
+    for event in rows["events"]:
+        if event["type"] == "clock_missed":
+            what = json.loads(event["data"]).get("what", "")
+            missed[event["case_id"]].add(what)
+            missed[of[event["case_id"]]].add(what)
+    for notice in rows["notices"]:
+        late = notice["due_by"] is not None and notice["state"] == "sent" and notice["sent_at"] > notice["due_by"]
+        subject = notice["case_id"] or notice["problem_id"]
+        alone = notice["case_id"] is not None and of[notice["case_id"]] is not None  # one of a problem is told alone
+        if late and subject and not alone and notice["kind"] not in missed[subject]:
+            yield f"{notice['id']} was sent late, and nobody was told so"
 
 
 def _resolutions(rows: Mapping[str, list[Row]], now: int) -> Iterator[str]:

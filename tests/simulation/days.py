@@ -98,7 +98,7 @@ def portfolio() -> str:
       fixed_within: 4h
       update_every: 1h
       resolution: {{within: 6h, working_days: null, manager: [boss]}}
-    confirmation: {{to: [customer.noc], remind_after: 6h, close_after: 1d, reopen_within: 12h}}
+    confirmation: {{to: [customer.noc], asked_within: 2h, remind_after: 6h, close_after: 1d, reopen_within: 12h}}
     exclusions: [force_majeure]"""
         for n in range(CUSTOMERS)
     )

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from upheld.agreements.fields import Document, Duration, Name, check_unique, listed
 from upheld.agreements.hours import ServiceHours, parse_service_hours
 from upheld.agreements.units import parse_share
+from upheld.cases.clocks import ClockName
 
 Trigger = Literal[
     "opened",
@@ -65,7 +66,8 @@ Names = Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_more)]
 class When(Document):
     """When a playbook begins: all that is given must hold, each by one of its values. `service` and `cause` may have
     `*` for anything. `cause` is the resource that is likeliest the cause, `budget_left` the share of the period's
-    budget that is left, `time_of_day` local hours in the agreement's zone, `level` the least level of escalation."""
+    budget that is left, `time_of_day` local hours in the agreement's zone, `level` the least level of escalation,
+    `clock` the promise that an event of a clock is about."""
 
     event: Annotated[tuple[Trigger, ...], BeforeValidator(_one_or_more), Field(min_length=1)] = ("opened",)
     kind: Annotated[tuple[CaseKind, ...] | None, BeforeValidator(_one_or_more)] = None
@@ -79,6 +81,7 @@ class When(Document):
     budget_left: Annotated[tuple[str, Fraction] | None, BeforeValidator(_parse_left)] = None
     time_of_day: Annotated[ServiceHours | None, BeforeValidator(parse_service_hours)] = None
     level: Annotated[int, Field(ge=0, le=100)] | None = None
+    clock: Annotated[tuple[ClockName, ...] | None, BeforeValidator(_one_or_more)] = None
 
 
 class Step(Document):

@@ -69,6 +69,7 @@ def conditions(playbook: Playbook, moment: Moment) -> Iterator[tuple[str, bool]]
         ("tier", when.tier, moment.tier),
         ("agreement", when.agreement, case.agreement),
         ("objective", when.objective, case.objective),
+        ("clock", when.clock, moment.event.data.get("clock")),
     ):
         if wanted is not None:
             yield name, found in wanted

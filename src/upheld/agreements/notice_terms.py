@@ -129,9 +129,11 @@ class Handling(Document):
 
 class Confirmation(Document):
     """How the customer is asked whether the problem is solved: reminded after, and closed as unanswered after. For
-    `reopen_within` after a case was closed, a no takes it up again."""
+    `reopen_within` after a case was closed, a no takes it up again. `asked_within` is the promise of when, from when
+    the service was good again."""
 
     to: tuple[Name, ...] = ("customer.noc",)
+    asked_within: Duration | None = None
     remind_after: Duration = DAY
     close_after: Duration = 3 * DAY
     reopen_within: Duration = 5 * DAY

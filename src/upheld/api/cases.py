@@ -18,6 +18,7 @@ from upheld.cases.clocks import clocks
 from upheld.cases.decide import Update
 from upheld.cases.model import OPEN_STATES, State
 from upheld.cases.performance import Kept
+from upheld.notices.planning import asked_at
 from upheld.reports.records import notice_document, record_document
 
 
@@ -85,21 +86,21 @@ def router(application: Application) -> APIRouter:
             if case is None:
                 raise Problem(404, "there is no case of that id")
             shared, owed = examining.shared_findings(t, case), resolving.owed_of(t, case)
+            notices = t.notices_of(case)
             happened = {
                 "events": [record_document(event) for event in t.events(case_id)],
                 "actions": [record_document(action) for action in t.actions(case_id)],
-                "notices": [notice_document(notice) for notice in t.notices_of(case)],
+                "notices": [notice_document(notice) for notice in notices],
             }
         now, current = application.clock.now(), application.process.in_force(caller.tenant)
         expected = application.process.outlook(caller.tenant, case)
         parties = None if current is None else current.parties(case.agreement, now)
         until = answering.reopens_until(current, case, now)
+        running = [] if parties is None else clocks(case, parties.agreement, asked_at(case, notices))
         return {
             **record_document(case),
             "reopens_until": None if until is None else format_instant(until),
-            "clocks": []
-            if parties is None
-            else [clock_document(clock, now) for clock in clocks(case, parties.agreement)],
+            "clocks": [clock_document(clock, now) for clock in running],
             "resolution_owed": None if owed is None else owed_document(owed, now),
             "problem_findings": shared,
             "outlook": None if expected is None else to_document(expected),
@@ -145,8 +146,8 @@ def router(application: Application) -> APIRouter:
     @routes.get("/performance")
     def performance(caller: Asking, window: Annotated[Window, Query()]) -> dict[str, Any]:
         """How well the promises of handling were kept of the cases opened and the notices recorded in [start, end):
-        told in time by the kind of notice, fixed in time, the customers' satisfaction; and of what cases closed then
-        without a word of what they were, how many were given one in time."""
+        told in time by the kind of notice, fixed in time, told how far it is, asked, the customers' satisfaction; and
+        of what cases closed then without a word of what they were, how many were given one in time."""
         found = application.process.performance(caller.tenant, window.start, window.end)
         answers = sum(found.scores.values())
         mean = sum(score * count for score, count in found.scores.items()) / answers if answers else None
@@ -154,6 +155,8 @@ def router(application: Application) -> APIRouter:
             "cases": found.cases,
             "told": {kind: _kept(kept) for kind, kept in sorted(found.told.items())},
             "fixed": _kept(found.fixed),
+            "updates": _kept(found.updates),
+            "asked": _kept(found.asked),
             "resolved": _kept(found.resolved),
             "satisfaction": {"answers": answers, "mean": None if mean is None else round(mean, 2), "of": found.scores},
         }

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from upheld.agreements.units import format_instant
 from upheld.cases.answers import Via, effect_of, is_given
-from upheld.cases.clocks import fixing_since, informed_at
+from upheld.cases.clocks import ClockName, fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED, evolve
 from upheld.cases.model import ENDED_STATES, OPEN_STATES, ROLLING, Case, Event, Kind
 
@@ -121,21 +121,24 @@ class AskAgain:
 @dataclass(frozen=True, slots=True)
 class Update:
     """The customer is told how far it is: by a person in words of their own, or, where nobody has since `since`
-    (microseconds UTC), as the promise to keep them informed wants it."""
+    (microseconds UTC), as the promise to keep them informed wants it by `due`."""
 
     text: str = ""
     by: str | None = None
     since: int | None = None
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClockRuns:
-    """The clock of the promise to fix it, running since `since`, comes close to its deadline `due`, or (`missed`) has
-    reached it."""
+    """The clock of a promise, running since `since`, comes close to its deadline `due`, or (`missed`) has reached it.
+    `what` is the kind of notice that waits, where it is one."""
 
     since: int
     due: int
     missed: bool
+    clock: ClockName = "fixed"
+    what: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +255,8 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
                 steps.add("closed", outcome="unanswered")
         case Update():
             if case.state in UNSOLVED and command.since in (None, informed_at(case)):
-                steps.add("updated", text=command.text, by=command.by)
+                promised = {} if command.due is None else {"due": command.due}
+                steps.add("updated", text=command.text, by=command.by, since=informed_at(case), **promised)
         case ClockRuns():
             _clock_runs(steps, command)
         case Resolve():
@@ -389,10 +393,13 @@ def _ask_again(steps: _Steps, command: AskAgain) -> None:
 
 def _clock_runs(steps: _Steps, command: ClockRuns) -> None:
     case = steps.case
-    if case.state not in UNSOLVED or command.since != fixing_since(case) or command.due == case.missed:
-        return
-    steps.add("clock_missed" if command.missed else "clock_warned", due=command.due)
-    if command.missed:
+    runs_since = fixing_since(case) if command.clock == "fixed" else informed_at(case)
+    overtaken = case.state not in UNSOLVED or command.since != runs_since or command.due == case.missed
+    if command.what is None and overtaken:
+        return  # a notice that waits is waited for, whatever has become of its case
+    said = {} if command.what is None else {"what": command.what}
+    steps.add("clock_missed" if command.missed else "clock_warned", clock=command.clock, due=command.due, **said)
+    if command.missed and command.clock == "fixed":
         level, until = case.level + 1, format_instant(command.due)
         reason = f"{case.service} is not good again, which was promised by {until}"
         steps.add("escalated", level=level, occasion=f"clock/{level}", reason=reason)

@@ -37,8 +37,8 @@ MOVES: dict[str, tuple[tuple[State, ...], State | None]] = {
     "reopened": (("confirming", "closed"), "reopened"),
     "escalated": (OPEN_STATES, None),
     "updated": (UNSOLVED, None),
-    "clock_warned": (UNSOLVED, None),
-    "clock_missed": (UNSOLVED, None),
+    "clock_warned": (_ANY, None),  # who was not told of a case in time was not, also where it has ended
+    "clock_missed": (_ANY, None),
     "resolved": ((*OPEN_STATES, "closed"), None),
     "closed": (("confirming",), "closed"),
     "withdrawn": (OPEN_STATES, "withdrawn"),
@@ -76,7 +76,7 @@ def evolve(case: Case, event: Event) -> Case:
         case "escalated":
             return replace(case, level=data["level"])
         case "clock_missed":
-            return replace(case, missed=data["due"])
+            return replace(case, missed=data["due"]) if data["clock"] == "fixed" else case
         case "updated":
             return replace(case, told={"at": event.at, **data})
         case "resolved":

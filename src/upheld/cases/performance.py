@@ -29,12 +29,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """`told` by the kind of notice; `fixed` over the cases whose agreement promises it; `scores` counts the customers'
+    """`told` by the kind of notice; `updates` that the customer was told how far it is, and `asked` whether it is
+    solved; `fixed` over the cases whose agreement promises it; `scores` counts the customers'
     satisfaction, from 1 to 5; `cases` is how many were opened; `resolved` over what closed cases, and problems, were,
     where that was still to be put down."""
 
     cases: int
     told: Mapping[str, Kept]
+    updates: Kept
+    asked: Kept
     fixed: Kept
     scores: Mapping[int, int]
     resolved: Kept
@@ -59,4 +62,6 @@ def performance(
         for clock in clocks(case, agreement):
             if clock.name == "fixed":
                 standings[clock.standing(now)] += 1
-    return Performance(count, told, Kept(**standings), scores, resolved)
+    others = {kind: kept for kind, kept in told.items() if kind not in ("update", "question")}
+    updates, asked = told.get("update", Kept()), told.get("question", Kept())
+    return Performance(count, others, updates, asked, Kept(**standings), scores, resolved)

@@ -9,6 +9,7 @@ from upheld.agreements.contacts import Contact, standing_in
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import format_instant
+from upheld.cases.clocks import asked_by, update_by
 from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry
 from upheld.maintenance.earning import Told
@@ -168,9 +169,13 @@ def case_roles(kind: NoticeKind, case: Case, agreement: Agreement) -> tuple[str,
     raise ValueError(f"{kind} is not told about a case")
 
 
-def promised_by(kind: NoticeKind, agreement: Agreement, happened_at: int) -> int | None:
-    """Until when the agreement wants a degradation, violation, restoration or silence told; None where it does not
-    say."""
+def promised_by(kind: NoticeKind, case: Case, agreement: Agreement, happened_at: int) -> int | None:
+    """Until when the agreement wants a degradation, violation, restoration or silence told, the customer asked, or told
+    how far it is; None where it does not say."""
+    if kind == "question":
+        return asked_by(agreement, case)
+    if kind == "update":
+        return case.told.get("due") or update_by(agreement, int(case.told["since"]))
     promise = {
         "degradation": agreement.notices.degradation,
         "violation": agreement.notices.violation,
@@ -178,6 +183,13 @@ def promised_by(kind: NoticeKind, agreement: Agreement, happened_at: int) -> int
         "no_data": agreement.notices.no_data,
     }.get(kind)
     return None if promise is None or promise.within is None else happened_at + promise.within
+
+
+def asked_at(case: Case, notices: Iterable[Notice]) -> int | None:
+    """When the question of a case's last round went out to the first of those whom it is put to; None: not yet."""
+    since = case.restored_at
+    sent = [n.sent_at for n in notices if n.kind == "question" and n.sent_at is not None]
+    return None if since is None else min((at for at in sent if at >= since), default=None)
 
 
 def maintenance_promised_by(kind: NoticeKind, maintenance: Maintenance, agreement: Agreement) -> int | None:

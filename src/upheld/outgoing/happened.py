@@ -44,7 +44,14 @@ def of_case(case: Case, events: Sequence[Event]) -> list[OutgoingEvent]:
 
 
 def _more(event: Event) -> Mapping[str, Any]:
-    return {"answer": {"at": format_instant(event.at), **event.data}} if event.type == "answered" else {}
+    """With that of an answer, the answer; with that of a clock which promise it is, its deadline, and the kind of
+    notice that waits (`what`)."""
+    data = event.data
+    if event.type == "answered":
+        return {"answer": {"at": format_instant(event.at), **data}}
+    if event.type in ("clock_warned", "clock_missed"):
+        return {"clock": data["clock"], "due": format_instant(data["due"]), "what": data.get("what")}
+    return {}
 
 
 def of_problem(

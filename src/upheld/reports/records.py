@@ -118,7 +118,7 @@ def _shown(name: str, value: Any) -> Any:
     if name in _INSTANTS and value is not None:
         return format_instant(value)
     if name in ("told", "resolution") and value:  # of a case: when it was said is among its members
-        return {**value, "at": format_instant(value["at"])}
+        return value | {part: format_instant(value[part]) for part in ("at", "since", "due") if part in value}
     if name == "answers":
         return [{**one, "at": format_instant(one["at"])} for one in value]
     if name in ("windows", "settled"):

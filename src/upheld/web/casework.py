@@ -17,6 +17,7 @@ from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, ROLLING, Case, Event
 from upheld.examining import shared_findings
 from upheld.notices.model import Notice
+from upheld.notices.planning import asked_at
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
 from upheld.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
 from upheld.stepping import ACT
@@ -154,7 +155,7 @@ def page(t: Transaction, log: MeasurementLog, tenant: str, case: Case, portfolio
         told=tuple(Told(n, _promise(n, now)) for n in notices),
         versions=tuple(reversed(t.verdict_versions(kept.key))) if kept else (Version(last_told, told_at, "last told"),),
         next_step=_next_step(case, agenda, waiting_of(notices)),
-        clocks=tuple(clocks(case, agreement)) if agreement is not None else (),
+        clocks=tuple(clocks(case, agreement, asked_at(case, notices))) if agreement is not None else (),
         may_ask=may_ask(case),
         may_update=case.state in UNSOLVED and case.kind != "no_data",
         said_by=said_by(events),
@@ -257,7 +258,7 @@ def _due(case: Case, entry: AgendaEntry, waiting: Mapping[str, Notice]) -> Step 
         ):
             return None
         if entry.kind == UPDATE:
-            return Step("Tell the customer how far it is", entry.due_at)
+            return Step("Tell the customer how far it is", data["due"])
         return Step("Restore the service", data["due"]) if data["missed"] else None
     if entry.kind == ACT and may_ask(case) and data["do"] in CREDIT_KINDS:
         return None  # it waits among the steps: what the customer said is not solved comes first
@@ -292,9 +293,9 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
         case "updated":
             return "The customer is told how far it is", str(data["text"] or "As promised: still being worked on")
         case "clock_warned":
-            return "Most of the time to fix it has passed", ""
+            return f"Most of the time {words.CLOCK[data['clock']]} has passed", _awaited(data)
         case "clock_missed":
-            return "The time to fix it is over", ""
+            return f"The time {words.CLOCK[data['clock']]} is over", _awaited(data)
         case "resolved":
             return "What it was, and what was done", f"{data['cause']}: {data['done']}" if data["done"] else data[
                 "cause"
@@ -364,6 +365,11 @@ def _answer(data: Mapping[str, Any]) -> str:
     effect = words.ANSWER_EFFECT[data["effect"]]
     further = f" {data['case']}" if data["case"] else ""
     return f"{who(data)}{score}{comment}" + (f". {effect}{further}" if effect else "")
+
+
+def _awaited(data: Mapping[str, Any]) -> str:
+    """What a clock waits for: the notice that was not sent."""
+    return f"Not sent yet: {words.NOTICE_KIND[data['what']].lower()}" if "what" in data else ""
 
 
 def _step(data: Mapping[str, Any]) -> str:

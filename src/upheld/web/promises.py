@@ -25,7 +25,7 @@ A_PAGE = 50
 MONTHS = 6
 Which = Literal["all", "told", "fixed", "update", "resolution"]
 _KINDS: dict[str, tuple[str, ...]] = {"all": (CLOCK, UPDATE), "fixed": (CLOCK,), "update": (UPDATE,)}
-_TONES = {"told": "accent", "fixed": "met", "put down what it was": "muted"}
+_TONES = {"told": "accent", "fixed": "met", "updates": "at-risk", "asked": "violated", "put down what it was": "muted"}
 _ENDING = {"all": (), "fixed": ("/missed",), "update": ()}
 
 
@@ -68,7 +68,7 @@ def running(
         case = t.case(entry.data["case"])
         if case is not None and _still_runs(case, entry):
             what = "Next update to the customer" if entry.kind == UPDATE else "Good again"
-            shown.append(_of(case, what, entry.due_at, names))
+            shown.append(_of(case, what, entry.data["due"], names))
     return shown, behind
 
 
@@ -123,7 +123,13 @@ def month_of(name: str, found: Performance) -> Month:
     answers = sum(found.scores.values())
     mean = sum(score * n for score, n in found.scores.items()) / answers if answers else None
     satisfied = "–" if mean is None else f"{mean:.1f} of 5, {answers} answer{'' if answers == 1 else 's'}"
-    kept = {"told": whole, "fixed": found.fixed, "put down what it was": found.resolved}
+    kept = {
+        "told": whole,
+        "fixed": found.fixed,
+        "updates": found.updates,
+        "asked": found.asked,
+        "put down what it was": found.resolved,
+    }
     return Month(name, found.cases, kept, satisfied)
 
 

@@ -65,6 +65,7 @@ ANSWER_EFFECT = {
     "late": "Too late to take the case up again: our people are told",
     "kept": "On record; it changes nothing",
 }
+CLOCK = {"told": "to tell", "fixed": "to fix it", "update": "to tell how far it is", "asked": "to ask the customer"}
 NOTICE_KIND = {
     "degradation": "Degradation",
     "violation": "Violation",
