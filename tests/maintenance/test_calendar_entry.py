@@ -1,14 +1,16 @@
-"""The calendar entry of a planned work, read back with the icalendar library as a customer's calendar would."""
+"""The calendar entry of a planned work, read back with the icalendar library as a customer's calendar would, and with
+ics, which is another's."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import ics
 import pytest
 from icalendar import Calendar
 
 from upheld.agreements.parties import Party
-from upheld.agreements.units import DAY
+from upheld.agreements.units import DAY, SECOND
 from upheld.maintenance.calendar import EntryWords, calendar_entry, entry_uid
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.window import planned_in
@@ -55,6 +57,14 @@ def test_each_window_is_an_event_with_a_uid_that_stays() -> None:
     assert [event["UID"] for event in moved] == [event["UID"] for event in first]
     assert {event["SEQUENCE"] for event in moved} == {1}
     assert first[0]["UID"] == events(work())[1][0]["UID"], "of one window, and of more"
+
+
+def test_another_reader_sees_the_same_windows() -> None:
+    nights = replace(work(), **planned_in(NIGHTS))
+    read = ics.Calendar(calendar_entry(nights, AGREEMENT, PROVIDER, ("vpn-0042",), AT, WORDS))
+    seen = sorted((int(e.begin.timestamp()) * SECOND, int(e.end.timestamp()) * SECOND) for e in read.events)
+    assert seen == list(NIGHTS)
+    assert {(e.name, e.status) for e in read.events} == {("Geplante Wartung: Bremen-2", "CONFIRMED")}
 
 
 def test_a_window_that_there_is_no_more_is_taken_out() -> None:

@@ -232,7 +232,7 @@ def test_work_is_planned_with_the_form(browser: "sync_api.Browser", world: World
         page.get_by_label("What will be done").fill("New line card")
         page.locator("#start").fill("2026-06-20T23:00")
         page.locator("#end").fill("2026-06-21T01:00")
-        page.get_by_label("Time zone of both").select_option("Europe/Berlin")
+        page.get_by_label("Time zone of all").select_option("Europe/Berlin")
         page.get_by_label("vpn-0043").check()
         page.get_by_label("Approved by").fill("K. Lang")
         page.get_by_role("button", name="Plan and announce").click()
@@ -314,7 +314,8 @@ def test_every_word_can_be_read(browser: "sync_api.Browser", address: str, morni
 
 
 UNNAMED = """() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a')]
-  .filter(e => !(e.labels && e.labels.length) && !e.textContent.trim()).map(e => e.outerHTML)"""
+  .filter(e => !(e.labels && e.labels.length) && !e.textContent.trim() && !e.ariaLabel)
+  .map(e => e.outerHTML)"""
 DOUBLED = """() => [...document.querySelectorAll('[id]')].map(e => e.id)
   .filter((id, n, all) => all.indexOf(id) !== n)"""
 
