@@ -414,7 +414,7 @@ def addresses(path: str, marks: dict[str, str]) -> list[str]:
         return [f"{address}?start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"]
     if address == "/v1/topology/impact":
         return [f"{address}?node=fibre-sleeper"]
-    if address == "/v1/measurements/series":
+    if address in ("/measurements", "/v1/measurements/series"):
         window = "start=2020-01-01T00:00:00Z&end=2100-01-01T00:00:00Z"
         return [f"{address}?service=vpn-1&metric=reachable&{window}"]
     return [address]
@@ -425,5 +425,7 @@ def _without_echo(text: str, address: str) -> str:
     if "/measurements/series" in address:
         document: dict[str, Any] = json.loads(text)
         return json.dumps(document["points"])
+    if address.startswith("/measurements?"):
+        return "".join(re.findall(r'id="chart-data">(.*?)</script>', text, re.S))
     text = text.replace("fibre-sleeper", "") if "/topology/impact" in address else text
     return text.replace(address, "").replace(address.replace("&", "&amp;"), "")

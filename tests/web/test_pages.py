@@ -133,7 +133,13 @@ def test_what_was_measured_around_a_case_can_be_looked_at_again(world: World) ->
     client = world.operator()
     html = client.get(f"/cases/{case.id}").text
     assert "Look again" in html
-    assert "/v1/measurements/series?service=vpn-0042&amp;metric=reachable" in html
+    address = re.search(r'href="(/measurements\?service=vpn-0042&amp;metric=reachable[^"]+)"', html)
+    assert address is not None
+    page = client.get(address[1].replace("&amp;", "&"))
+    assert page.status_code == 200
+    assert "measurements from 2026-06-01" in text_of(page.text)
+    assert "/v1/measurements/series?service=vpn-0042&amp;metric=reachable" in page.text
+    assert client.get("/measurements?service=vpn-0042&metric=reachable&start=x&end=y").status_code == 404
     answer = client.post(f"/cases/{case.id}/examine", data={"csrf": csrf(html)})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}")
     with world.application.store.transaction(DEFAULT_TENANT, writing=False) as t:

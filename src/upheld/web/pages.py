@@ -11,6 +11,7 @@ from upheld.web import (
     claims,
     confirming,
     console,
+    measured,
     noticed,
     objecting,
     objections,
@@ -40,6 +41,7 @@ def router(application: Application) -> APIRouter:
     objections.add_pages(routes, site)
     noticed.add_pages(routes, site)
     console.add_pages(routes, site)
+    measured.add_pages(routes, site)
     promises.add_pages(routes, site)
     resolutions.add_pages(routes, site)
     set_aside.add_pages(routes, site)
