@@ -95,7 +95,7 @@ def case_context(
         "link": link,
         "answer_by": answer_by,
         "reopens_until": reopens_until(case, agreement.confirmation.reopen_within),
-        "rejection": _late_rejection(case),
+        "rejection": _late_rejection(case, customer),
     }
 
 
@@ -142,12 +142,20 @@ def _credits(rows: Sequence[Owed]) -> list[tuple[Decimal, str]]:
     return [(amount, currency) for currency, amount in sorted(sums.items())]
 
 
-def _late_rejection(case: Case) -> dict[str, Any] | None:
+def _late_rejection(case: Case, customer: Party | None) -> dict[str, Any] | None:
     """The last no that came too late to take the case up again; None where there is none."""
     answer = next((one for one in reversed(case.answers) if one["effect"] == "late"), None)
     if answer is None:
         return None
-    return {"at": answer["at"], "contact": one_line(answer["contact"]), "comment": one_line(answer["comment"])}
+    return {"at": answer["at"], "contact": _named(answer["contact"], customer), "comment": one_line(answer["comment"])}
+
+
+def _named(contact: str, customer: Party | None) -> str:
+    """A customer's contact, such as `customer.noc/0`, by its address; as it is where it has none, or is a name."""
+    role, _, number = contact.removeprefix("customer.").rpartition("/")
+    contacts = customer.contacts.get(role, ()) if customer is not None else ()
+    known = number.isdecimal() and int(number) < len(contacts)
+    return one_line(contacts[int(number)].place[1] if known else contact)
 
 
 def _next_update(case: Case, agreement: Agreement) -> int | None:
