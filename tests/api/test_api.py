@@ -894,7 +894,7 @@ def test_everyone_whom_a_problem_hits_is_told_how_far_it_is(house: House, north:
     while house.application.performer.keep_time():
         pass
     updates = [e["data"] for e in north.get(f"/v1/cases/{case['id']}").json()["events"] if e["type"] == "updated"]
-    assert updates == [{"text": "A card is being replaced.", "by": "test"}]
+    assert [(said["text"], said["by"]) for said in updates] == [("A card is being replaced.", "test")]
 
 
 def test_how_well_promises_of_handling_are_kept(house: House, north: TestClient, south: TestClient) -> None:
