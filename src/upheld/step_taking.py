@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 StepLink = Callable[[str, str], str]
 """(tenant, action) -> the signed link on which a step is answered."""
+_OVER = ("resolved", "closed")
+"""States to which all tickets of a case or problem are moved: also those of problems that were merged into it."""
 _NOT_FINAL = "waits for the final verdict"
 _BEHIND = "waits behind an earlier step that has not reached the ticket system"
 PAGED_AGAIN = 1
@@ -197,7 +199,10 @@ class StepTaker:
             coming = any(one.state in ("planned", "requested") for one in tickets)
             raise DeliveryError("the ticket is not open yet" if coming else "there is no ticket", permanent=not coming)
         reference = action.reference or opened[-1].reference or ""
-        system.update(tenant, action.id, reference, str(action.detail["note"]), action.detail["state"])
+        note, state = str(action.detail["note"]), action.detail["state"]
+        for other in {one.reference or "" for one in opened} - {reference} if state in _OVER else ():
+            system.update(tenant, f"{action.id}/{other}", other, note, state)
+        system.update(tenant, action.id, reference, note, state)
         return Taken("done", reference)
 
     def _asked(self, tenant: str, action: Action) -> dict[str, Any]:

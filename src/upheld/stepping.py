@@ -8,6 +8,7 @@ from typing import get_args
 from upheld.actions.model import TICKET_KINDS, Action
 from upheld.actions.playbook import DEFAULT, Playbooks, Trigger
 from upheld.actions.runs import (
+    ENDING,
     Moment,
     Verb,
     begun,
@@ -22,7 +23,7 @@ from upheld.actions.runs import (
 from upheld.actions.steps import Shared, detail_of
 from upheld.agreements.model import Agreement
 from upheld.cases.decide import Command, StepChanged, StepDone, StepFailed
-from upheld.cases.model import Case, Event
+from upheld.cases.model import ENDED_STATES, Case, Event
 from upheld.cases.problems import Problem
 from upheld.in_force import InForce
 from upheld.ports import AgendaEntry, Transaction
@@ -70,10 +71,20 @@ def begin(
         if event.type not in _TRIGGERS:
             continue
         moment = Moment(case, event, parties.agreement, tier)
-        for playbook in matching(playbooks, moment):
+        begins = matching(playbooks, moment)
+        if begins and event.type in ENDING:
+            moment = replace(moment, last=_is_last(t, case))
+        for playbook in begins:
             for action in begun(playbook, moment, t.actions_brief(subject_of(playbook, moment))):
                 entries += _save(t, action, case, around)
     return entries
+
+
+def _is_last(t: Transaction, case: Case) -> bool:
+    """Whether no case of its problem is open any more."""
+    if case.problem is None:
+        return True
+    return all(one.state in ENDED_STATES for one in t.cases_of_problem(case.problem, limit=1))
 
 
 def end(t: Transaction, action: Action, around: Around, now: int) -> list[AgendaEntry]:

@@ -529,3 +529,21 @@ playbooks:
         assert [(ticket.state, len(ticket.notes)) for ticket in t.tickets()] == [("closed", 1)]
     world.pass_time(31 * 24 * HOUR)
     assert steps(world)["a/later"].outcome == "the case is closed"
+
+
+def test_a_case_that_ends_closes_each_of_its_tickets_once(world):
+    adopt(
+        world,
+        """
+playbooks:
+  - {id: a, steps: [{id: ticket, do: ticket}]}
+  - {id: b, when: {event: worsened}, steps: [{id: ticket, do: ticket}]}
+  - {id: z, when: {event: closed}, steps: [{id: close, do: update_ticket, state: closed, text: "Closed."}]}
+""",
+    )
+    world.deliver(*BAD * 8, *GOOD * 5)
+    world.process.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
+    world.run()
+    with world.transaction() as t:
+        told = [(ticket.state, [note["text"] for note in ticket.notes]) for ticket in t.tickets()]
+    assert told == [("closed", ["Closed."])] * 2

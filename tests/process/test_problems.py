@@ -154,17 +154,40 @@ def test_a_problem_is_asked_about_and_answered_as_a_whole(hit) -> None:
         rounds = {case.id: case.asked for case in t.cases() if case.customer == "acme"}
     for case_id, asked_round in rounds.items():
         hit.process.answer(DEFAULT_TENANT, case_id, asked_round, question.contact, True, "")
+    hit.run()
     assert hit.problems(only_open=True)
     with hit.transaction() as t:
+        assert [ticket.state for ticket in t.tickets()] == ["open"], "of the last case there is no word yet"
         (bell,) = [case for case in t.cases() if case.customer == "bell"]
     hit.process.answer(DEFAULT_TENANT, bell.id, bell.asked, "customer.noc/0", True, "")
     hit.minute()
     (problem,) = hit.problems()
     assert problem.state == "closed"
     assert problem.closed_at is not None
+    with hit.transaction() as t:
+        (ticket,) = t.tickets()
+    assert (ticket.state, [note["text"] for note in ticket.notes]) == ("closed", ["The case has ended."])
     hit.gathered()
     (closed,) = [mail for mail in hit.mails("noc@acme.example") if "cases closed" in mail["Subject"]]
     assert "a-1" in body(closed)
+
+
+def test_the_ticket_of_a_part_is_closed_with_the_last_case_of_the_whole(hit) -> None:
+    hit.minute("a-1", "a-2", "a-3")
+    for _ in range(2):
+        hit.minute(*EVERY)
+    hit.gathered()
+    for _ in range(6):
+        hit.minute()
+    hit.gathered()
+    with hit.transaction() as t:
+        assert [ticket.state for ticket in t.tickets()] == ["open"]
+    for case in hit.cases():
+        hit.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+    hit.run()
+    with hit.transaction() as t:
+        (ticket,) = t.tickets()
+    assert (ticket.state, ticket.notes[-1]["text"]) == ("closed", "The case has ended.")
 
 
 def confirming(world, customer: str):

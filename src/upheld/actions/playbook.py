@@ -160,6 +160,10 @@ playbooks:
     when: {event: escalated}
     steps:
       - {id: escalation, do: escalate}
+  - id: ended                    # the case, or the last one of a problem
+    when: {event: [closed, withdrawn, resumed]}
+    steps:
+      - {id: ticket, do: update_ticket, state: closed, text: "The case has ended."}
 """
 """What is in force before any playbook was put in force, as a user would write it."""
 
@@ -167,6 +171,11 @@ DEFAULT = Playbooks(
     playbooks=(
         Playbook(id="default", steps=(Step(id="ticket", do="ticket"),)),
         Playbook(id="rejected", when=When(event=("escalated",)), steps=(Step(id="escalation", do="escalate"),)),
+        Playbook(
+            id="ended",
+            when=When(event=("closed", "withdrawn", "resumed")),
+            steps=(Step(id="ticket", do="update_ticket", state="closed", text="The case has ended."),),
+        ),
     )
 )
 

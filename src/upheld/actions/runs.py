@@ -23,16 +23,20 @@ from upheld.cases.problems import suspect
 TICKETS = "tickets"
 """The channel that tickets go to where a step names none: one of that name, or the built-in list."""
 CREDIT_KINDS = ("propose_credit", "issue_credit")
+ENDING = ("closed", "withdrawn", "resumed")
+"""Events with which a case ends; its problem ends with the last of its cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What happened to a case, as the event left it, and under which agreement; `tier` is the customer's."""
+    """What happened to a case, as the event left it, and under which agreement; `tier` is the customer's. `last`: no
+    other case of its problem is open."""
 
     case: Case
     event: Event
     agreement: Agreement
     tier: str | None = None
+    last: bool = True
 
 
 def subject_of(playbook: Playbook, moment: Moment) -> str:
@@ -106,11 +110,14 @@ def _inside(hours: ServiceHours, agreement: Agreement, at: int) -> bool:
 def begun(playbook: Playbook, moment: Moment, taken: Sequence[Action]) -> list[Action]:
     """The steps of a playbook that a moment begins, to be recorded before any is attempted. `taken` are those that its
     subject has already. A problem has a playbook once, or, where an answer or a clock brings it about that concerns
-    several of its cases (the event's `occasion`), once for each; where a subject would have more steps within an hour
-    than the playbook allows, one that is skipped says so, and further ones are left out."""
-    subject, now, occasion = subject_of(playbook, moment), moment.event.at, moment.event.data.get("occasion")
+    several of its cases (the event's `occasion`), once for each; on the end of cases, with the last of them. Where a
+    subject would have more steps within an hour than the playbook allows, one that is skipped says so, and further ones
+    are left out."""
+    subject, now, occasion = subject_of(playbook, moment), moment.event.at, _occasion(moment)
     earlier = [action for action in taken if action.playbook == playbook.id]
     if subject != moment.case.id and any(occasion in (None, action.plan.get("occasion")) for action in earlier):
+        return []
+    if subject != moment.case.id and moment.event.type in ENDING and not moment.last:
         return []
     number = 1 + max((action.round for action in earlier), default=0)
     lately = [action for action in earlier if action.requested_at > now - HOUR]
@@ -122,6 +129,12 @@ def begun(playbook: Playbook, moment: Moment, taken: Sequence[Action]) -> list[A
         return [replace(held, state="skipped", outcome=reason, done_at=now, plan={**held.plan, "held_back": True})]
     actions = [_recorded(step, playbook, moment, number) for step in playbook.steps]
     return [requested(action, now, moment.agreement) if not action.plan["after"] else action for action in actions]
+
+
+def _occasion(moment: Moment) -> str | None:
+    """What brings a playbook about that a problem may have more than once."""
+    ends = f"ended/{moment.event.at}" if moment.event.type in ENDING else None
+    return moment.event.data.get("occasion") or ends
 
 
 def _recorded(step: Step, playbook: Playbook, moment: Moment, number: int) -> Action:
@@ -139,7 +152,8 @@ def _recorded(step: Step, playbook: Playbook, moment: Moment, number: int) -> Ac
         plan={
             "case": moment.case.id,
             "on_event": moment.event.type,
-            **{name: moment.event.data[name] for name in ("occasion", "reason") if name in moment.event.data},
+            **({"occasion": occasion} if (occasion := _occasion(moment)) else {}),
+            **({"reason": moment.event.data["reason"]} if "reason" in moment.event.data else {}),
             "after": list(step.after),
             "on": step.on,
             "wait": step.wait,
