@@ -194,10 +194,10 @@ def test_a_verdict_without_figures_still_gives_a_text() -> None:
 
 
 def test_promise_clocks_run_from_the_event() -> None:
-    assert promised_by("violation", AGREEMENT, AT) == AT + 15 * MINUTE
-    assert promised_by("degradation", AGREEMENT, AT) == AT + 30 * MINUTE
-    assert promised_by("restoration", AGREEMENT, AT) is None
-    assert promised_by("closed", AGREEMENT, AT) is None
+    assert promised_by("violation", case(), AGREEMENT, AT) == AT + 15 * MINUTE
+    assert promised_by("degradation", case(), AGREEMENT, AT) == AT + 30 * MINUTE
+    assert promised_by("restoration", case(), AGREEMENT, AT) is None
+    assert promised_by("closed", case(), AGREEMENT, AT) is None
 
 
 def test_maintenance_clocks_run_backwards_from_the_start() -> None:

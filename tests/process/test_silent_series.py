@@ -53,8 +53,8 @@ def test_a_series_that_stops_opens_a_case_that_ends_when_it_is_measured_again(wa
     assert len(world.cases()) == 1
     world.deliver(*GOOD * 2)
     assert kinds(world) == [("no_data", "closed", "resumed")]
-    assert world.event_types() == ["opened", "analysed", "acted", "step_done", "examined", "resumed"]
-    assert "measured again" in world.mails("am@carrier.example")[-1]["Subject"]
+    assert world.event_types() == ["opened", "analysed", "acted", "step_done", "examined", "resumed", "step_done"]
+    assert any("measured again" in mail["Subject"] for mail in world.mails("am@carrier.example"))
     assert world.mails("noc@acme.example") == []
     world.deliver(*NOTHING * 12)
     assert kinds(world) == [("no_data", "acting", None), ("no_data", "closed", "resumed")]
