@@ -37,7 +37,7 @@ def asked(house, north):
 def test_the_built_in_ones_are_in_force_before_the_first(north):
     answer = north.get("/v1/playbooks").json()
     assert answer["version"] is None
-    assert [playbook["id"] for playbook in answer["playbooks"]] == ["default", "rejected"]
+    assert [playbook["id"] for playbook in answer["playbooks"]] == ["default", "rejected", "ended"]
 
 
 def test_the_same_text_is_the_same_version_and_each_tenant_has_its_own(house, north):
