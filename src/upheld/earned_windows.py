@@ -34,6 +34,7 @@ def decide(
     standing: dict[str | None, dict[str, Exclusion]] = {}
     for name, exclusion in t.exclusions_earned(work.id, agreement).items():
         standing.setdefault(exclusion.agreement, {})[name] = exclusion
+    decided = []
     for decision, services in _decisions(t, work, portfolio, topology, before, now, agreement):
         last = before.get(decision.agreement)
         settled = last.settled if last is not None else ()
@@ -52,22 +53,24 @@ def decide(
             settled=joined((*settled, *begun)),
         )
         _grant(t, work, decision, standing.get(decision.agreement, {}), now)
+        decided.append(decision)
+    t.save_announcements(decided)
 
 
 def settle(t: Transaction, work: Maintenance, now: int) -> None:
     """Before a work is changed: what was decided of its windows that have begun stands, whatever becomes of the
     others."""
     begun = [window for window in work.worked if window[0] <= now]
-    for decision in t.announcements(work.id) if begun else ():
-        t.save_announcement(replace(decision, settled=joined((*decision.settled, *begun))))
+    if begun:
+        decided = t.announcements(work.id)
+        t.save_announcements([replace(one, settled=joined((*one.settled, *begun))) for one in decided])
 
 
 def take_back(t: Transaction, work: Maintenance, reason: str, now: int) -> None:
     """Lets everything that a work has earned count again."""
     for granted in t.exclusions_earned(work.id):
         t.revoke_exclusion(granted, now, f"maintenance {work.id}")
-    for decision in t.announcements(work.id):
-        t.save_announcement(_unearned(decision, reason, now))
+    t.save_announcements([_unearned(decision, reason, now) for decision in t.announcements(work.id)])
 
 
 def hit_by(
@@ -150,7 +153,6 @@ def _of(parts: Parts, service: str) -> tuple[Window, ...]:
 
 
 def _grant(t: Transaction, work: Maintenance, decision: Announcement, standing: Collection[str], now: int) -> None:
-    t.save_announcement(decision)
     granted = exclusions(work, decision, now)
     for name in standing:
         if name not in granted:

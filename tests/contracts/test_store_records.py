@@ -187,7 +187,7 @@ def test_saving_again_replaces_an_action_a_notice_a_maintenance_and_an_announcem
             t.save_action(an_action(mark))
             t.save_notice(a_notice(mark))
             t.save_maintenance(a_maintenance(mark))
-            t.save_announcement(an_announcement(mark))
+            t.save_announcements([an_announcement(mark)])
         assert t.actions("case-1") == [an_action("-again")]
         assert t.notices() == [a_notice("-again")]
         assert t.maintenances() == [a_maintenance("-again")]
@@ -226,10 +226,10 @@ def test_adding_a_ticket_an_exclusion_or_a_change_again_changes_nothing(store: S
 
 def test_an_announcement_needs_its_maintenance_by_the_end_of_the_transaction(store: SqlStore) -> None:
     with store.transaction("t") as t:
-        t.save_announcement(an_announcement())
+        t.save_announcements([an_announcement()])
         t.save_maintenance(a_maintenance())
     with pytest.raises(Exception, match=r"(?i)foreign key"), store.transaction("t") as t:
-        t.save_announcement(an_announcement(maintenance_id="unknown"))
+        t.save_announcements([an_announcement(maintenance_id="unknown")])
 
 
 def test_a_portfolio_gets_the_next_version_and_the_newest_is_in_force(store: SqlStore) -> None:

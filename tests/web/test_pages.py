@@ -358,7 +358,7 @@ def test_a_role_keeps_its_own_letters(world: World) -> None:
     reason = "customer.noc was not told: nobody is known under it"
     decided = Announcement("MW-SOON", "acme-vpn-gold", "acme", False, reason, world.clock.at)
     with world.store.transaction(DEFAULT_TENANT) as t:
-        t.save_announcement(decided)
+        t.save_announcements([decided])
     assert f"Counts acme-vpn-gold {reason}" in text_of(world.operator().get("/maintenance").text)
 
 

@@ -7,6 +7,7 @@ they do not know. Shares, bounds, durations (microseconds) and instants (microse
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -125,10 +126,11 @@ class Agreement(Document):
     def validity(self) -> tuple[int, int | None]:
         """(from, to) in microseconds; to is None where the agreement is open."""
         end = self.valid.to
-        return (
-            parse_instant_or_date(self.valid.from_, self.time_zone),
-            None if end is None else parse_instant_or_date(end, self.time_zone),
-        )
+        return _instant(self.valid.from_, self.time_zone), None if end is None else _instant(end, self.time_zone)
+
+
+# Asked for again and again, of the same few dates.
+_instant = lru_cache(16_384)(parse_instant_or_date)
 
 
 class Portfolio(Document):

@@ -23,7 +23,9 @@ class Works(Protocol):
     def maintenances(self, ending_after: int | None = None) -> Sequence[Maintenance]:
         """By start, earliest first."""
 
-    def save_announcement(self, announcement: Announcement) -> None: ...
+    def save_announcements(self, announcements: Sequence[Announcement]) -> None:
+        """Adds them, or replaces what was decided of the same works under the same agreements."""
+
     def announcements_of(self, agreement: str) -> Sequence[Announcement]:
         """What was decided under an agreement, of every work."""
 

@@ -15,7 +15,7 @@ from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports import AlarmFilter, Stated
 from upheld.store import alarms, log, tables
-from upheld.store.rows import from_row, to_row
+from upheld.store.rows import from_row, put, to_row
 from upheld.store.tenant_rows import TenantRows, setting_row
 
 _STATED = "stated"
@@ -37,8 +37,9 @@ class Works(TenantRows):
         wanted = [] if ending_after is None else [t.end > ending_after]
         return self._list(Maintenance, tables.maintenances, *wanted, by=[t.start, t.id])
 
-    def save_announcement(self, announcement: Announcement) -> None:
-        self._put(tables.announcements, to_row(announcement))
+    def save_announcements(self, announcements: Sequence[Announcement]) -> None:
+        if announcements:
+            put(self._connection, tables.announcements, [self._row(to_row(one)) for one in announcements])
 
     def works_during(self, agreement: str, start: int, end: int) -> Sequence[tuple[Maintenance, Announcement]]:
         a, m = tables.announcements, tables.maintenances
