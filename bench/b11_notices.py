@@ -15,7 +15,16 @@ from upheld.agreements.units import MINUTE
 from upheld.notices import formats
 from upheld.notices.examples import EXAMPLES, example
 from upheld.notices.formats import one_line
-from upheld.notices.templating import AS_SHIPPED, Templates, close_gaps, put_in_use, shipped_names, squeeze, wrap
+from upheld.notices.templating import (
+    AS_SHIPPED,
+    Templates,
+    close_gaps,
+    paragraphs,
+    put_in_use,
+    shipped_names,
+    squeeze,
+    wrap,
+)
 from upheld.notices.texts import render, render_gathered
 
 NOTICES = 10_000
@@ -104,8 +113,8 @@ class _Bare:
             auto_reload=False,
             cache_size=-1,
         )
-        own = {"squeeze": squeeze, "one_line": one_line, "close_gaps": close_gaps, "wordwrap": wrap}
-        environment.filters.update(own)
+        own = {"squeeze": squeeze, "one_line": one_line, "paragraphs": paragraphs, "close_gaps": close_gaps}
+        environment.filters.update(own, wordwrap=wrap)
         for name in ("moment", "span", "spans", "span_utc", "duration", "whole", "money"):
             environment.filters[name] = pass_context(partial(self._known, name))
         return environment
