@@ -59,11 +59,11 @@ def fill(store: SqlStore, count: int, now: int) -> str:
 def _clocks(case_id: str, at: int, now: int) -> list[AgendaEntry]:
     """The promises of handling that run for it: they are warned of in a day at the earliest, and missed later."""
     due = now + 2 * DAY + (at - now) // 10
-    fixed = {"case": case_id, "since": at, "due": due}
+    fixed = {"case": case_id, "clock": "fixed", "since": at, "due": due}
     return [
         AgendaEntry(f"{CLOCK}/{case_id}/1/warning", CLOCK, due - HOUR, {**fixed, "missed": False}),
         AgendaEntry(f"{CLOCK}/{case_id}/1/missed", CLOCK, due, {**fixed, "missed": True}),
-        AgendaEntry(f"{UPDATE}/{case_id}/1", UPDATE, due - 2 * HOUR, {"case": case_id, "since": at}),
+        AgendaEntry(f"{UPDATE}/{case_id}/1", UPDATE, due - 2 * HOUR, {"case": case_id, "since": at, "due": due - HOUR}),
     ]
 
 
@@ -98,7 +98,8 @@ def _verdict(number: int, at: int) -> dict[str, object]:
 
 
 def _findings(number: int) -> dict[str, object]:
-    candidate = {"resource": f"agg-{number}", "score": 0.9, "bad": [f"vpn-{n}" for n in range(50)], "bad_count": 1000}
+    bad, reason = [f"vpn-{n}" for n in range(50)], "1000 of the 1000 services it carries are bad"
+    candidate = {"resource": f"agg-{number}", "score": 0.9, "bad": bad, "bad_count": 1000, "reason": reason}
     affected = [f"vpn-{n}" for n in range(50)]
     return {"affected": affected, "cause_candidates": [candidate], "changes": [], "alarms": []}
 
