@@ -18,6 +18,7 @@ from upheld.notices.links import BadLink, ClaimQuestion, Question
 from upheld.outgoing.claims import LONGEST_WORDS, Claim, Refused, claim_document, standing
 from upheld.ports import Transaction
 from upheld.web.addressed import Fault, addressee
+from upheld.web.said import wants_json
 from upheld.web.site import Site, Visitor, form_of
 
 Words = Annotated[str, Form(max_length=LONGEST_WORDS)]
@@ -66,7 +67,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
     @routes.post("/claim/{token}")
     def claim(request: Request, token: str, comment: Annotated[str, Form()] = "") -> Response:
-        as_json = "application/json" in request.headers.get("accept", "")
+        as_json = wants_json(request)
         try:
             question = site.application.links.read_claim(token)
         except BadLink as bad:

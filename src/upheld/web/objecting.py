@@ -22,6 +22,7 @@ from upheld.reports.records import objection_document
 from upheld.web.addressed import Addressee, receiver
 from upheld.web.phrases import Phrases
 from upheld.web.planned import instant_of
+from upheld.web.said import wants_json
 from upheld.web.site import Site
 from upheld.web.words import sentence
 
@@ -66,7 +67,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             objection = site.application.process.object_to_work(question.tenant, question.notice, other, said["reason"])
         except Refused as fault:
             return show(request, 409 if fault.field is None else 400, found, said, {fault.field or "": fault.message})
-        is_new = asked.objection != objection and _wants_json(request)
+        is_new = asked.objection != objection and wants_json(request)
         return show(request, 201 if is_new else 200, _find(site, token), done="object")
 
     def show(
@@ -77,16 +78,12 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         faults: Mapping[str, str] = MappingProxyType({}),
         done: str = "",
     ) -> Response:
-        if _wants_json(request):
+        if wants_json(request):
             return JSONResponse(_document(site, found, faults), status)
         to = None if found is None else _addressee(site, found)
         facts = {"standing": "invalid"} if found is None or to is None else _facts(site, found, to)
         shown = {name: _fault(name, text, to) for name, text in faults.items()}
         return site.signed_page(request, "planned.html", status, to, **facts, said=said, faults=shown, done=done)
-
-
-def _wants_json(request: Request) -> bool:
-    return "application/json" in request.headers.get("accept", "")
 
 
 def _find(site: Site, token: str) -> Found | None:
