@@ -26,7 +26,7 @@ from upheld.cases.decide import Open, decide, new_case
 from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
 from upheld.ports import AgendaEntry
-from upheld.reactions import CLOCK, UPDATE
+from upheld.process.telling.reactions import CLOCK, UPDATE
 from upheld.store import SqlStore, open_store
 
 TIMES = 30

@@ -19,10 +19,10 @@ from upheld.analysis.better_slot import Wanted
 from upheld.analysis.topology import joined
 from upheld.assessment.verdict import Evidence, Verdict
 from upheld.assessment.windows import windows
-from upheld.foreseeing import preview
-from upheld.in_force import InForce
 from upheld.maintenance.model import Maintenance
 from upheld.ports import Told
+from upheld.process.assessing.in_force import InForce
+from upheld.process.works.foreseeing import preview
 from upheld.reports.work_preview import preview_document
 from upheld.store import open_store
 

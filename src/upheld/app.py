@@ -17,7 +17,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from structlog.tracebacks import ExceptionDictTransformer
 
 from upheld.access import new_key
-from upheld.admission import NAMES, Admission, Limits, own_limits
 from upheld.agreements.units import DAY, MINUTE, SECOND
 from upheld.background import Background
 from upheld.cases.model import Case
@@ -27,10 +26,7 @@ from upheld.channels.webhook import SignedWebhooks
 from upheld.channels.webhook_tickets import WebhookTickets
 from upheld.clock import AcceleratedClock, SystemClock
 from upheld.declared_channels import opened, read_channels
-from upheld.ingesting import Ingestion
-from upheld.intake import Approval
 from upheld.measurements.model import AHEAD
-from upheld.noticeboard import Noticeboard
 from upheld.notices.links import (
     SIGNED_PATHS,
     ClaimQuestion,
@@ -44,21 +40,21 @@ from upheld.notices.links import (
 from upheld.notices.model import Notice, Owed
 from upheld.notices.templating import AS_SHIPPED, put_in_use
 from upheld.notices.texts import Letter, letter
-from upheld.performing import Performer
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
-from upheld.process import Process
-from upheld.pulse import Rules
+from upheld.process.acting.step_taking import StepTaker
+from upheld.process.assessing.pulse import Rules
+from upheld.process.performing import Performer
+from upheld.process.process import Process
+from upheld.process.retaining import Forgetting, Retention
+from upheld.process.telling.sending import NoticeSender
+from upheld.process.turns import Turns
+from upheld.process.works.intake import Approval
 from upheld.readers.delivery_reports import DeliveryReport
 from upheld.readers.playbooks import parse_playbooks
 from upheld.readers.portfolio import parse_portfolio
 from upheld.readers.templates import read_templates
 from upheld.readers.topology import parse_topology
 from upheld.recorder import Recorder
-from upheld.replaying import Replays
-from upheld.reported import Reports
-from upheld.retaining import Forgetting, Retention
-from upheld.senders import Senders
-from upheld.sending import NoticeSender
 from upheld.sinks.declared import read_sinks
 from upheld.sinks.running import Sinks
 from upheld.sources.collecting import Collecting
@@ -70,11 +66,15 @@ from upheld.sources.noticing import Noticers
 from upheld.sources.running import Sources
 from upheld.sources.taking import Taking
 from upheld.sources.web_files import WebFiles
-from upheld.step_taking import StepTaker
 from upheld.store import open_store
 from upheld.store.compacting import When
+from upheld.taking_in.admission import NAMES, Admission, Limits, own_limits
+from upheld.taking_in.ingesting import Ingestion
+from upheld.taking_in.noticeboard import Noticeboard
+from upheld.taking_in.replaying import Replays
+from upheld.taking_in.reported import Reports
+from upheld.taking_in.senders import Senders
 from upheld.telemetry import Standing, Telemetry
-from upheld.turns import Turns
 
 log = structlog.get_logger()
 

@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from upheld.access import Caller, new_key
-from upheld.admission import LOOK_AGAIN, MOST_WAITING, Admission, Crowded, Limits, TooMuch, own_limits
 from upheld.agreements.units import MINUTE, format_instant, parse_instant
 from upheld.api.admitting import Admitting
 from upheld.app import Application, Settings
 from upheld.cli import app as commands
 from upheld.ports import Busy, StoreFailed
 from upheld.server import create_app
+from upheld.taking_in.admission import LOOK_AGAIN, MOST_WAITING, Admission, Crowded, Limits, TooMuch, own_limits
 
 PORTFOLIO = (Path(__file__).parent / "portfolio.yaml").read_text()
 JSON_LINES = {"Content-Type": "application/x-ndjson"}
@@ -238,7 +238,7 @@ def test_a_sender_is_told_when_to_come_again_and_another_tenant_is_not_touched(s
 
 
 def test_who_is_far_behind_with_its_assessment_is_to_wait(small: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    from upheld import assessor
+    from upheld.process.assessing import assessor
 
     monkeypatch.setattr(assessor, "ROWS_AT_ONCE", 10)
     north = client_of(small, "north")

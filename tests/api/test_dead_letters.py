@@ -14,7 +14,7 @@ from upheld.measurements import dead_letters
 from upheld.measurements.dead_letters import dead_letter
 from upheld.ports import StoreFailed
 from upheld.readers.bodies import ARROW_STREAM
-from upheld.replaying import Replays
+from upheld.taking_in.replaying import Replays
 
 from .conftest import PORTFOLIO, House
 from .test_remote_write_api import HEADERS, PROBE, logged, mapped

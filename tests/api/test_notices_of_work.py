@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from upheld.agreements.units import DAY, HOUR, format_instant
-from upheld.noticeboard import MAX_BYTES
 from upheld.readers.provider_mails import PYTHON
+from upheld.taking_in.noticeboard import MAX_BYTES
 
 from .conftest import House
 from .test_access import _calendar

@@ -9,11 +9,11 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from readers import remote_write_2_request, remote_write_request
-from upheld import ingesting
-from upheld.ingesting import Protocol
 from upheld.readers.otlp import OtlpDecoder
 from upheld.readers.remote_write import Decoder
 from upheld.readers.remote_write_2 import Decoder2
+from upheld.taking_in import ingesting
+from upheld.taking_in.ingesting import Protocol
 
 from . import test_otlp_api, test_remote_write_2_api, test_remote_write_api
 from .conftest import House

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from upheld import assessor as assessors
 from upheld.agreements.terms import compile_terms
 from upheld.agreements.units import DAY, HOUR
 from upheld.assessment.fleet import carries
 from upheld.assessment.reference import assess
-from upheld.assessor import Assessor
 from upheld.measurements.model import Measurement, to_table
+from upheld.process.assessing import assessor as assessors
+from upheld.process.assessing.assessor import Assessor
 from upheld.readers.portfolio import parse_portfolio
 from upheld.store import SqlStore, open_store
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upheld.agreements.units import MINUTE
-from upheld.counting import KEPT, Counting
 from upheld.measurements.counters import GAP, SUFFIX, Count, rise, rises_of
 from upheld.measurements.model import from_table, holding
 from upheld.store import SqlStore, open_store
+from upheld.taking_in.counting import KEPT, Counting
 
 Sample = tuple[int, float]
 START = 1_780_272_000_000_000

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from upheld.agreements.units import DAY, MINUTE
 from upheld.measurements.model import Measurement, from_table, holding, to_table
 from upheld.measurements.parts import PARTS, Part, counts, faults, named, part_of
-from upheld.pairing import Pairing
 from upheld.store import SqlStore, open_store
+from upheld.taking_in.pairing import Pairing
 
 START = 1_780_272_000_000_000
 Sent = tuple[int, Part, float]

@@ -11,8 +11,8 @@ from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.assessment.silence import Silence, silence
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
+from upheld.process.assessing.silences import Watch
 from upheld.readers.portfolio import parse_portfolio
-from upheld.silences import Watch
 
 MONDAY = parse_instant("2026-06-01T00:00:00Z")
 SOURCE = """

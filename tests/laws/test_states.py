@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upheld.agreements.units import DAY, MINUTE
-from upheld.in_force import InForce, in_force
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.model import Measurement, from_table, holding, to_table
 from upheld.ports import Adoption
+from upheld.process.assessing.in_force import InForce, in_force
+from upheld.process.assessing.stating import BACK, Stating
 from upheld.readers.portfolio import parse_portfolio
-from upheld.stating import BACK, Stating
 from upheld.store import SqlStore, open_store
 from upheld.store.transactions import SqlTransaction
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from upheld.agreements.units import DAY, HOUR, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
-from upheld.intake import Answer
 from upheld.maintenance.model import Maintenance
 from upheld.maintenance.received import NoticedWindow
+from upheld.process.works.intake import Answer
 from upheld.readers.topology import parse_topology
 
 NOTICES = Path(__file__).parents[1] / "readers" / "notices"

@@ -5,9 +5,9 @@ import pytest
 from process.conftest import START, World
 from upheld.agreements.units import MINUTE, SECOND
 from upheld.app import DEFAULT_TENANT
-from upheld.arrivals import Arrivals
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
+from upheld.process.assessing.arrivals import Arrivals
 
 DELAY = 30 * SECOND
 PERIOD = START, START + 1440 * MINUTE

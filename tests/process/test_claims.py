@@ -6,9 +6,9 @@ import pytest
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND, parse_instant
 from upheld.app import DEFAULT_TENANT
-from upheld.claiming import Taken
 from upheld.measurements.exclusions import Exclusion
 from upheld.outgoing.claims import Refused
+from upheld.process.acting.claiming import Taken
 from upheld.readers.portfolio import parse_portfolio
 
 GOOD, BAD = [1.0], [0.0]

@@ -17,7 +17,7 @@ from upheld.cases.decide import Resolve, Update
 from upheld.cases.model import Case
 from upheld.cases.performance import Kept
 from upheld.measurements.model import Measurement
-from upheld.performing import Performer
+from upheld.process.performing import Performer
 from upheld.readers.portfolio import parse_portfolio
 from upheld.reports import incident
 

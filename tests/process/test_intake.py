@@ -5,9 +5,9 @@ import pytest
 from process.desk import START, Desk, event
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT
-from upheld.intake import Answer, Unanswerable
-from upheld.noticeboard import MAX_BYTES, TooLarge
+from upheld.process.works.intake import Answer, Unanswerable
 from upheld.readers.topology import parse_topology
+from upheld.taking_in.noticeboard import MAX_BYTES, TooLarge
 
 
 @pytest.fixture

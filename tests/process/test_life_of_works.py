@@ -9,7 +9,7 @@ from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import GRACE
 from upheld.ports import VerdictFilter
-from upheld.work_life import OutOfTurn
+from upheld.process.works.work_life import OutOfTurn
 
 WANTED = PORTFOLIO.replace(
     "reminder: 1d, to: [customer.noc]", "reminder: 1d, to: [customer.noc], started: true, over: true"

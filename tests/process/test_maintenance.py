@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from process.conftest import PORTFOLIO
-from upheld import announcing
 from upheld.agreements.units import DAY, HOUR, MINUTE
 from upheld.app import DEFAULT_TENANT
 from upheld.demo.mail import start_mail_catcher
 from upheld.maintenance.model import Maintenance, WorkKind
 from upheld.ports import VerdictFilter
-from upheld.process import Differs
+from upheld.process.assessing.topologies import over
+from upheld.process.process import Differs
+from upheld.process.works import announcing
 from upheld.readers.portfolio import parse_portfolio
-from upheld.topologies import over
 
 BETA = """
   - id: beta-gold

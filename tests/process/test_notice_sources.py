@@ -12,7 +12,6 @@ from process.desk import START, Desk, calendar, event
 from sources.file_server import FileServer, answer
 from upheld.agreements.units import DAY
 from upheld.app import DEFAULT_TENANT
-from upheld.noticeboard import MAX_BYTES
 from upheld.readers.faults import InputError
 from upheld.readers.provider_mails import PYTHON, NoParser
 from upheld.sources import noticing
@@ -20,6 +19,7 @@ from upheld.sources.mailboxes import new_mails
 from upheld.sources.notice_sources import CalendarSource, ImapSource, MaildirSource, read_notice_sources
 from upheld.sources.noticing import Noticer, Noticers
 from upheld.sources.web_files import WebFiles
+from upheld.taking_in.noticeboard import MAX_BYTES
 
 MAIL = b"From: noc@lumen.example\r\nSubject: Work\r\nContent-Type: text/calendar\r\n\r\n"
 

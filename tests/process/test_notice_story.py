@@ -11,14 +11,14 @@ from icalendar import Calendar
 
 from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
-from upheld.intake import Answer
-from upheld.noticeboard import MAX_BYTES
 from upheld.ports import VerdictFilter
+from upheld.process.works.intake import Answer
 from upheld.readers.provider_mails import NoParser, parser_python
 from upheld.readers.topology import parse_topology
 from upheld.sources.notice_sources import MaildirSource
 from upheld.sources.noticing import Noticer
 from upheld.sources.web_files import WebFiles
+from upheld.taking_in.noticeboard import MAX_BYTES
 
 MAIL = Path(__file__).parents[1] / "readers" / "notices" / "aws.eml"
 TOPOLOGY = """

@@ -12,7 +12,7 @@ from upheld.maintenance.objection import Objection, Objections
 from upheld.notices.links import WorkQuestion
 from upheld.notices.model import Notice
 from upheld.notices.objections import GATHER
-from upheld.objecting import Refused
+from upheld.process.works.objecting import Refused
 
 
 def announcement(world, kind: str = "maintenance", to: str = "noc@acme.example") -> Notice:

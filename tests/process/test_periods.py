@@ -7,8 +7,8 @@ from upheld.app import DEFAULT_TENANT
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement
 from upheld.ports import VerdictFilter
+from upheld.process.turns import Turns
 from upheld.readers.portfolio import parse_portfolio
-from upheld.turns import Turns
 
 GOOD, BAD = [1.0], [0.0]
 AVAILABILITY = """      - id: availability

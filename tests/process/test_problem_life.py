@@ -6,8 +6,8 @@ from two_customers import EVERY, SERVICES, SWITCHES, portfolio
 
 from upheld.agreements.units import parse_instant
 from upheld.app import DEFAULT_TENANT
-from upheld.examining import shared_findings
 from upheld.outgoing.model import PREFIX
+from upheld.process.casework.examining import shared_findings
 from upheld.reports.problem_story import story
 
 CARRIED = {**SWITCHES, "router": ("switch-1", "switch-2")}

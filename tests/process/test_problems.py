@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from two_customers import EVERY, SERVICES, SWITCHES, portfolio
 
-from upheld import updating
 from upheld.agreements.units import MINUTE
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Update
 from upheld.cases.problems import Cause, new_problem, problem_of, shared_causes
 from upheld.notices.links import ProblemQuestion
+from upheld.process.telling import updating
 
 PORTFOLIO = portfolio(carried={**SWITCHES, "router": ("switch-1", "switch-2")})
 

@@ -3,10 +3,10 @@
 import pytest
 from two_customers import EVERY, portfolio
 
-from upheld import related
 from upheld.agreements.units import DAY
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Resolve
+from upheld.process.casework import related
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from upheld.agreements.units import DAY, HOUR, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Resolve
 from upheld.cases.performance import Kept
-from upheld.performing import Performer
+from upheld.process.performing import Performer
 from upheld.readers.faults import InputError
 from upheld.readers.portfolio import parse_portfolio
 

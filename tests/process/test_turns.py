@@ -6,17 +6,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from upheld import assessor as assessors
-from upheld import pulse
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.assessment.verdict import Verdict
-from upheld.assessor import Assessor
 from upheld.measurements.model import Measurement, to_table
 from upheld.ports import Assessment
+from upheld.process.assessing import assessor as assessors
+from upheld.process.assessing import pulse
+from upheld.process.assessing.assessor import Assessor
+from upheld.process.turns import PAUSE, Turns
 from upheld.readers.portfolio import parse_portfolio
 from upheld.store import open_store
-from upheld.turns import PAUSE, Turns
 
 START = parse_instant("2026-06-01T00:00:00+02:00")  # as the fixture `world` begins
 NOISY = "a noisy one"  # has its turn before `default`

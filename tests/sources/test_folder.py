@@ -12,7 +12,6 @@ from typing import Any
 import fsspec
 import pytest
 
-from upheld.admission import Admission, Limits, Refused
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import Application, Settings
 from upheld.ports import Busy, SourceFile
@@ -21,6 +20,7 @@ from upheld.sources.declared import Declaration, FolderSource
 from upheld.sources.running import Sources
 from upheld.sources.taking import NotYet, Taking
 from upheld.sources.watching import Watcher
+from upheld.taking_in.admission import Admission, Limits, Refused
 
 from .test_prometheus import PORTFOLIO
 

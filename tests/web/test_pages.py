@@ -19,9 +19,9 @@ from upheld.cases.decide import Resolve
 from upheld.cases.model import Event
 from upheld.maintenance.model import Announcement
 from upheld.ports import AgendaEntry, Told
+from upheld.process.acting.stepping import ACT
 from upheld.readers.portfolio import parse_portfolio
 from upheld.server import create_app
-from upheld.stepping import ACT
 from upheld.web.casework import rows
 from upheld.web.mails import Attachment
 

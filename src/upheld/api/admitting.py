@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from upheld.access import Caller, delivers
-from upheld.admission import Admission, Place, Refused
 from upheld.api.problems import Problem, refusal
+from upheld.taking_in.admission import Admission, Place, Refused
 
 BODY_TIME = 60
 """Seconds in which a body has to come: until then its place is taken."""

@@ -11,11 +11,11 @@ from upheld.api.inputs import Asking, Input, Name, RawBody, check_media_type
 from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
 from upheld.readers.body_faults import MalformedBody
-from upheld.reported import ALERTMANAGER
 from upheld.reports.records import alarm_document
+from upheld.taking_in.ingesting import NoMapping
+from upheld.taking_in.reported import ALERTMANAGER
 
 log = structlog.get_logger("upheld.alarms")
 

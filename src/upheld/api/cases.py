@@ -7,7 +7,6 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from upheld import answering, examining, related, resolving
 from upheld.agreements.units import format_instant
 from upheld.analysis.outlook import to_document
 from upheld.api.inputs import Asking, Input, Name, Window
@@ -19,6 +18,7 @@ from upheld.cases.decide import Update
 from upheld.cases.model import OPEN_STATES, State
 from upheld.cases.performance import Kept
 from upheld.notices.planning import asked_at
+from upheld.process.casework import answering, examining, related, resolving
 from upheld.reports.records import notice_document, record_document
 
 

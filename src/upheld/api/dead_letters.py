@@ -12,7 +12,7 @@ from upheld.api.inputs import Asking, Input, Name
 from upheld.api.problems import Problem
 from upheld.app import Application
 from upheld.measurements.dead_letters import DeadLetter, DeadLetterState
-from upheld.replaying import DealtWith, Unknown
+from upheld.taking_in.replaying import DealtWith, Unknown
 
 
 class DeadLetterQuery(Input):

@@ -4,9 +4,9 @@ from upheld.access import Caller
 from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import PROTOBUF, NoMapping, Protocol
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.labelled import Received
+from upheld.taking_in.ingesting import PROTOBUF, NoMapping, Protocol
 
 
 def taken(application: Application, caller: Caller, protocol: Protocol, body: bytes, form: str = PROTOBUF) -> Received:

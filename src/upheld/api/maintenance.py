@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
-from upheld import work_life
 from upheld.agreements.units import DAY
 from upheld.analysis.better_slot import Wanted
 from upheld.api.inputs import Asking, Input, Instant, Name, Text, Window, Windows, check_touched, json_body
@@ -17,6 +16,7 @@ from upheld.app import Application
 from upheld.maintenance.model import Maintenance, WorkKind, is_same_plan
 from upheld.maintenance.objection import NO_OBJECTIONS
 from upheld.maintenance.window import FURTHEST, MOST, change_fault, planned_in, windows_fault
+from upheld.process.works import work_life
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
 from upheld.reports.work_preview import preview_document

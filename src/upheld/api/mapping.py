@@ -8,10 +8,10 @@ from upheld.api.agreements import YAML, yaml_text
 from upheld.api.inputs import Asking, RawBody
 from upheld.api.problems import Problem, input_problem
 from upheld.app import Application
-from upheld.ingesting import NoMapping
 from upheld.measurements.mapping import Unmapped
 from upheld.readers.faults import InputError
 from upheld.readers.yaml_source import parse_yaml
+from upheld.taking_in.ingesting import NoMapping
 
 NO_MAPPING = "there is no mapping yet: PUT /v1/mapping, or upheld ingest apply"
 

@@ -10,17 +10,17 @@ from upheld.agreements.fields import Zone
 from upheld.api.inputs import Asking, Input, Instant, Name, RawBody, Text, body_text, check_media_type, json_body
 from upheld.api.problems import Problem, field_problem, input_problem
 from upheld.app import Application
-from upheld.intake import Answer, Unanswerable
 from upheld.maintenance.notified import of_document
 from upheld.maintenance.received import NoticedWindow, ReceivedState, in_zone
-from upheld.noticeboard import TooLarge
-from upheld.process import Differs
+from upheld.process.process import Differs
+from upheld.process.works.intake import Answer, Unanswerable
 from upheld.readers.bodies import media_type
 from upheld.readers.faults import Fault, InputError
 from upheld.readers.provider_mails import NoParser
 from upheld.readers.work_files import read_works
 from upheld.reports.received import received_document, window_document
 from upheld.reports.records import record_document
+from upheld.taking_in.noticeboard import TooLarge
 
 WORKS = "text/csv"
 NOTICES = ("message/rfc822", "text/calendar", "text/html", "text/plain", "application/octet-stream")

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from upheld.access import Caller, delivers
 from upheld.ports import Clock
-from upheld.senders import Senders
+from upheld.taking_in.senders import Senders
 
 MOST = 64 * 1024
 """Bytes of an answer that are read."""

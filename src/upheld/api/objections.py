@@ -9,7 +9,7 @@ from upheld.api.inputs import Asking, Input, Instant, Name, Text, json_body
 from upheld.api.problems import Problem, field_problem
 from upheld.app import Application
 from upheld.maintenance.objection import LONGEST_WORDS, NO_OBJECTIONS, Objection, Objections, ObjectionState
-from upheld.objecting import Refused
+from upheld.process.works.objecting import Refused
 from upheld.reports.records import objection_document
 
 

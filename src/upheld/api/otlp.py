@@ -14,8 +14,8 @@ from upheld.api.inputs import Asking
 from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import JSON, PROTOBUF
 from upheld.readers.labelled import Received
+from upheld.taking_in.ingesting import JSON, PROTOBUF
 
 COMPRESSED = ("gzip", "deflate")
 MOST_DEFLATED = 1032

@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from upheld.admission import Refused, TooMuch
 from upheld.agreements.units import format_instant
 from upheld.ports import NoLongerKnown, NotKept
 from upheld.readers.faults import InputError
+from upheld.taking_in.admission import Refused, TooMuch
 
 log = structlog.get_logger("upheld.http")
 

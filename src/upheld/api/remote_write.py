@@ -14,10 +14,10 @@ from upheld.api.inputs import Asking
 from upheld.api.labelled import left_out_header, taken
 from upheld.api.problems import Problem
 from upheld.app import Application
-from upheld.ingesting import Protocol
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.labelled import Received
 from upheld.readers.remote_write import MAX_BYTES, claimed_length
+from upheld.taking_in.ingesting import Protocol
 
 PROTOBUF = "application/x-protobuf"
 MESSAGES: Mapping[str, Protocol] = MappingProxyType(

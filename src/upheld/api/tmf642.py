@@ -16,11 +16,11 @@ from upheld.api.mapping import NO_MAPPING
 from upheld.api.problems import Problem
 from upheld.api.tmf_resources import JSON, PATCHES, ManyQuery, OneQuery, listed, number_of, only, takes
 from upheld.app import Application
-from upheld.ingesting import NoMapping
 from upheld.ports import AlarmFilter
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.tmf642 import EVENT_KINDS
-from upheld.reported import CREATED, NOTIFIED, Came
+from upheld.taking_in.ingesting import NoMapping
+from upheld.taking_in.reported import CREATED, NOTIFIED, Came
 
 log = structlog.get_logger("upheld.alarms")
 

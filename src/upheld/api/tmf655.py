@@ -15,7 +15,7 @@ from upheld.api.problems import Problem
 from upheld.api.tmf_resources import JSON, PATCHES, ManyQuery, OneQuery, listed, only, takes, unfit_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
-from upheld.process import Differs
+from upheld.process.process import Differs
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.tmf655 import CANCELLED, read_change, read_created
 from upheld.readers.tmf_bodies import Unfit

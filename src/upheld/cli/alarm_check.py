@@ -8,8 +8,8 @@ from rich.console import Console
 from upheld.agreements.terms import Term
 from upheld.agreements.units import format_instant
 from upheld.analysis.alarms import Report, places_of
-from upheld.in_force import reads_events
 from upheld.measurements.mapping import Mapping, Unmapped, labels_named, may_feed
+from upheld.process.assessing.in_force import reads_events
 from upheld.reports.mapped import MappedAlarm, alarms_table
 
 

@@ -8,7 +8,7 @@ import typer
 from upheld.cli.terminal import refuse
 
 if TYPE_CHECKING:
-    from upheld.admission import Limits
+    from upheld.taking_in.admission import Limits
 
 commands = typer.Typer(help="Tenants, and what each may send.", no_args_is_help=True)
 
@@ -21,9 +21,9 @@ _NONE = "0 does not limit."
 @commands.command("list")
 def list_tenants(database_url: DatabaseUrl = None) -> None:
     """List the tenants, each with its limits; those that are its own, and not the installation's, have a star."""
-    from upheld.admission import own_limits
     from upheld.app import Settings
     from upheld.store import UnusableStore, open_store
+    from upheld.taking_in.admission import own_limits
 
     try:
         store = open_store(database_url or Settings().database_url)
@@ -51,9 +51,9 @@ def limit(
 
     What is not given stays as it is. A server that runs takes them up within ten seconds.
     """
-    from upheld.admission import keep_own_limits, own_limits
     from upheld.app import Settings
     from upheld.store import UnusableStore, open_store
+    from upheld.taking_in.admission import keep_own_limits, own_limits
 
     given = {
         "samples_per_second": samples_per_second,
@@ -76,7 +76,7 @@ def limit(
 
 
 def _print_limits(limits: "Limits", own: Mapping[str, float]) -> None:
-    from upheld.admission import NAMES
+    from upheld.taking_in.admission import NAMES
 
     for name in NAMES:
         value = getattr(limits, name)

@@ -12,7 +12,7 @@ from typing import Any
 from upheld.agreements.units import format_instant
 from upheld.measurements.collection import CLOSED, CollectionJob, recorded
 from upheld.ports import AgendaEntry, Clock, SourceFile, Store, Transaction
-from upheld.reactions import FETCH, TRACE
+from upheld.process.telling.reactions import FETCH, TRACE
 from upheld.readers.tmf628 import IN_EVENT, Announced, read_change, read_created, read_event
 from upheld.readers.tmf_bodies import unfit
 from upheld.recorder import Recorder

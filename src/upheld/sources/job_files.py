@@ -13,12 +13,11 @@ from typing import Any
 
 import structlog
 
-from upheld.ingesting import JSON
 from upheld.measurements.collection import CLOSED, CollectionJob, recorded, source_of, stands
 from upheld.measurements.dead_letters import MAX_BODY, DeadLetter, dead_letter
 from upheld.notices.stages import next_attempt
 from upheld.ports import AgendaEntry, Clock, DeliveryError, NotKept, SourceFile, Store, Transaction
-from upheld.reactions import FETCH
+from upheld.process.telling.reactions import FETCH
 from upheld.recorder import Recorder
 from upheld.sources.collecting import record
 from upheld.sources.declared import SUFFIXES, Format, JobFiles
@@ -26,6 +25,7 @@ from upheld.sources.feeds import Message
 from upheld.sources.taking import NotYet, Taking
 from upheld.sources.unpacking import BrokenArchive, LargeArchive, unpacked
 from upheld.sources.web_files import TooLarge, WebFiles, shown
+from upheld.taking_in.ingesting import JSON
 
 log = structlog.get_logger("upheld.sources")
 

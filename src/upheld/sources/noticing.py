@@ -9,7 +9,6 @@ import structlog
 
 from upheld.agreements.units import SECOND
 from upheld.channels.public_addresses import AnyNetwork
-from upheld.noticeboard import MAX_BYTES, Noticeboard
 from upheld.readers.delivery_reports import DeliveryReport, NoReport, read_delivery_report
 from upheld.readers.maintnote import Unreadable, events_apart
 from upheld.readers.provider_mails import NoParser
@@ -18,6 +17,7 @@ from upheld.sources.mailboxes import new_mails
 from upheld.sources.notice_sources import CalendarSource, NoticeSource
 from upheld.sources.web_files import WebFiles
 from upheld.sources.workers import Workers
+from upheld.taking_in.noticeboard import MAX_BYTES, Noticeboard
 
 log = structlog.get_logger("upheld.sources")
 

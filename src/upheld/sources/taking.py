@@ -15,19 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from upheld.admission import Admission, Refused
-from upheld.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, counted, too_early
-from upheld.ingesting import Protocol as Labelled
 from upheld.measurements.counters import Count
 from upheld.measurements.dead_letters import DeadLetter, dead_letter
 from upheld.measurements.model import COLUMNS
 from upheld.ports import Clock
-from upheld.process import Process
+from upheld.process.process import Process
 from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET, Batch, read_body, rejected_part
 from upheld.readers.body_faults import MalformedBody, WrongContentType
 from upheld.recorder import Recorder
 from upheld.sources.declared import Format, Source
 from upheld.sources.feeds import Message
+from upheld.taking_in.admission import Admission, Refused
+from upheld.taking_in.ingesting import JSON, MEASUREMENTS, PROTOBUF, Ingestion, NoMapping, counted, too_early
+from upheld.taking_in.ingesting import Protocol as Labelled
 
 log = structlog.get_logger("upheld.sources")
 

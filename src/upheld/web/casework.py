@@ -15,12 +15,12 @@ from upheld.assessment.versions import Version
 from upheld.cases.clocks import Clock, clocks, fixing_since, informed_at
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, ROLLING, Case, Event
-from upheld.examining import shared_findings
 from upheld.notices.model import Notice
 from upheld.notices.planning import asked_at
 from upheld.ports import AgendaEntry, MeasurementLog, Transaction, VerdictFilter
-from upheld.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
-from upheld.stepping import ACT
+from upheld.process.acting.stepping import ACT
+from upheld.process.casework.examining import shared_findings
+from upheld.process.telling.reactions import CLOCK, CLOSE, REMIND, SEND, UPDATE
 from upheld.web import words
 from upheld.web.chart import Chart, Restoration, Stretch, draw, incident, members_up, series_points, stretches
 from upheld.web.claims import Claimable, claimable_of

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from upheld import answering
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.cases.answers import given
 from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ProblemQuestion, Question
+from upheld.process.casework import answering
 from upheld.web import claims, confirming_many
 from upheld.web.addressed import addressee
 from upheld.web.casework import said_by

@@ -7,11 +7,11 @@ from typing import Any, Literal
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from upheld import answering
 from upheld.agreements.units import format_instant
 from upheld.cases.answers import given
 from upheld.cases.model import Case
 from upheld.notices.links import ProblemQuestion
+from upheld.process.casework import answering
 from upheld.web.addressed import Fault, addressee
 from upheld.web.said import Said, answer_document, wants_json
 from upheld.web.site import Site

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from upheld import answering, resolving
 from upheld.actions.runs import TICKETS
 from upheld.agreements.model import Portfolio
 from upheld.assessment.verdict import Verdict
@@ -16,6 +15,7 @@ from upheld.cases.decide import Command, Update
 from upheld.channels.listed_tickets import ListedTickets
 from upheld.channels.mail import message_id
 from upheld.ports import Transaction, VerdictFilter
+from upheld.process.casework import answering, resolving
 from upheld.web import casework, mails, problems, resolutions, standing
 from upheld.web.expected import expected
 from upheld.web.markdown import rendered

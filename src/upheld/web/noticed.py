@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upheld.agreements.units import parse_instant, to_datetime
-from upheld.intake import Answer, Unanswerable
 from upheld.maintenance.received import NoticedWindow, Received
+from upheld.process.works.intake import Answer, Unanswerable
 from upheld.web.planned import LISTED, LONGEST_LINE, instant_of, zones_of
 from upheld.web.site import Site, Visitor, form_of, signed_in
 from upheld.web.words import sentence

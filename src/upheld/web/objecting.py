@@ -17,7 +17,7 @@ from upheld.maintenance.model import Window
 from upheld.notices.formats import duration, span
 from upheld.notices.links import BadLink, WorkQuestion
 from upheld.notices.word_of_works import as_told, windows_document
-from upheld.objecting import Asked, Refused
+from upheld.process.works.objecting import Asked, Refused
 from upheld.reports.records import objection_document
 from upheld.web.addressed import Addressee, receiver
 from upheld.web.phrases import Phrases

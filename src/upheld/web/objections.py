@@ -14,7 +14,7 @@ from upheld.maintenance.model import Maintenance, Window
 from upheld.maintenance.objection import LONGEST_WORDS, NO_OBJECTIONS, Objection, ObjectionState, moved
 from upheld.maintenance.window import change_fault
 from upheld.notices.formats import Reader, span
-from upheld.objecting import Refused
+from upheld.process.works.objecting import Refused
 from upheld.web.planned import instant_of, zones_of
 from upheld.web.previewed import Previewed, previewed
 from upheld.web.site import Site, Visitor, form_of, signed_in

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from upheld import work_life
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import DAY
 from upheld.analysis.better_slot import Wanted
 from upheld.maintenance.model import Maintenance
+from upheld.process.works import work_life
 from upheld.web import planned, previewed
 from upheld.web.site import Site, Visitor, form_of, signed_in
 from upheld.web.words import sentence

@@ -15,7 +15,7 @@ from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import Case
 from upheld.cases.performance import Kept, Performance
 from upheld.ports import AgendaEntry, Transaction
-from upheld.reactions import CLOCK, UPDATE
+from upheld.process.telling.reactions import CLOCK, UPDATE
 from upheld.web import words
 from upheld.web.casework import customer_names
 from upheld.web.resolutions import owed_rows

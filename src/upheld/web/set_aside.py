@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from upheld.measurements.dead_letters import held
 from upheld.ports import NotKept
-from upheld.replaying import DealtWith, Unknown
+from upheld.taking_in.replaying import DealtWith, Unknown
 from upheld.web.site import Site, Visitor, form_of, signed_in
 
 ENDED_SHOWN = 20

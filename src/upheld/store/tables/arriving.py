@@ -10,7 +10,7 @@ from sqlalchemy import (
     Text,
 )
 
-from upheld.store.tables.base import DOCUMENT, column, metadata
+from upheld.store.tables.columns import DOCUMENT, column, metadata
 
 source_files = Table(
     "source_files",

@@ -9,7 +9,7 @@ from sqlalchemy import (
     Text,
 )
 
-from upheld.store.tables.base import DOCUMENT, column, metadata
+from upheld.store.tables.columns import DOCUMENT, column, metadata
 
 tenants = Table(
     "tenants",

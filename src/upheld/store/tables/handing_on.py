@@ -10,7 +10,7 @@ from sqlalchemy import (
     text,
 )
 
-from upheld.store.tables.base import DOCUMENT, column, metadata
+from upheld.store.tables.columns import DOCUMENT, column, metadata
 
 # What other systems are told, in order and without gaps; `outgoing_heads` has the last position of each tenant, and up
 # to which position events were removed because they were old.

@@ -13,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from upheld.store.tables.base import DOCUMENT, column, metadata
+from upheld.store.tables.columns import DOCUMENT, column, metadata
 
 maintenances = Table(
     "maintenances",

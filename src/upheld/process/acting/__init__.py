@@ -1,0 +1,1 @@
+"""Steps of playbooks, and credits: recorded, taken, followed."""

@@ -1,0 +1,1 @@
+"""What follows from what happened for those who are to hear of it: notices recorded, and sent."""

@@ -1,0 +1,274 @@
+"""A planned work before it is announced: what it would do, read through the store. Nothing is kept."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from upheld.agreements.model import Agreement, Portfolio
+from upheld.agreements.terms import Term
+from upheld.agreements.units import DAY
+from upheld.analysis.better_slot import Candidate, Surroundings, Wanted, candidates, spread
+from upheld.analysis.findings import is_outage
+from upheld.analysis.foreseen_work import Hit, Known
+from upheld.analysis.foreseen_work import affected as foreseen
+from upheld.analysis.planned_impact import freezes, in_freeze, pairs_taken, same_night
+from upheld.analysis.topology import Topology
+from upheld.analysis.work_preview import Preview
+from upheld.assessment.verdict import Verdict
+from upheld.assessment.windows import windows
+from upheld.cases.model import State
+from upheld.maintenance.earning import Told, earned
+from upheld.maintenance.impact import affected
+from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.window import overlap
+from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
+from upheld.ports import AlarmFilter, Transaction
+from upheld.process.assessing.in_force import InForce
+from upheld.process.works.earned_windows import Parties, addresses_of, taken_under
+
+BACK, PERIODS = 400 * DAY, 8
+"""How far back, and over how many periods at most, the past of a promise is looked at."""
+UNWELL: tuple[State, ...] = ("detected", "analysed", "acting", "reopened")
+"""States of a case whose service is not known to be good again."""
+AT_MOST = 5_000
+"""Raised alarms, and open cases, that are looked at for what is down now."""
+WORKS = 200
+"""Other planned works, the next ones, that are looked at for whom they hit."""
+LOOKED_AT = 10
+"""Promises of an agreement by which an alternative is judged."""
+PROPOSED = 5
+"""Better windows that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a preview rests on: the agreements that the work hits, other planned works with those that they hit, and up
+    to when verdicts are known."""
+
+    work: Maintenance
+    current: InForce
+    topology: Topology
+    hits: Sequence[Hit]
+    known: Known
+    others: Sequence[tuple[Maintenance, Sequence[Agreement]]]
+    as_of: int
+    now: int
+
+
+def preview(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce | None,
+    topology: Topology,
+    now: int,
+    wanted: Wanted | None = None,
+) -> Preview:
+    """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any.
+    `wanted`: where a better window is looked for; None, or for a work of several windows: nowhere."""
+    assessment = t.assessment()
+    as_of = now if assessment is None else assessment.as_of
+    impact = topology.hit_during(work.services, work.start, work.end)
+    others = _others(t, work, now)
+    found = Preview(
+        work=work,
+        topology=topology,
+        impact=impact,
+        pairs=tuple(pairs_taken(topology, work, others, _down_now(t) if topology.has_redundancy else {})),
+        titles={one.id: one.title for one in others},
+        as_of=as_of,
+        now=now,
+    )
+    if current is None:
+        return found
+    ground = _ground(t, work, current, topology, now, current.portfolio.agreements if work.interrupts else ())
+    agreements = [hit.agreement for hit in ground.hits]
+    wanted = None if work.windows else wanted
+    ranked, asked = ([], None) if wanted is None or not agreements else _ranked(ground, wanted, work.start)
+    return replace(
+        found,
+        agreements=tuple(foreseen(ground.hits, ground.known, as_of, work.spans)),
+        nights=tuple(same_night(work, agreements, ground.others)),
+        frozen=tuple(in_freeze(freezes(current.portfolio, agreements), work.spans)),
+        better=tuple(spread(ranked, PROPOSED)),
+        asked=asked,
+        wanted=wanted,
+    )
+
+
+def alternatives(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce,
+    topology: Topology,
+    now: int,
+    wanted: Wanted,
+    agreement: str,
+) -> list[Window]:
+    """Windows in which a work could be done instead of its own, the best for one agreement first, each in a night of
+    its own; they need not be better than the work's own, which is bad for a reason that nobody can foresee. Of many
+    promises the first ones stand for all, because whoever has the link can ask as often as it likes. None are looked
+    for where the work has several windows."""
+    if work.windows:
+        return []
+    stated = [one for one in current.portfolio.agreements if one.id == agreement]
+    ranked, _ = _ranked(_ground(t, work, current, topology, now, stated, LOOKED_AT), wanted, None)
+    others = [one for one in ranked if not overlap([(one.start, one.end)], work.spans)]
+    return [(one.start, one.end) for one in spread(others, PROPOSED)]
+
+
+def _ground(
+    t: Transaction,
+    work: Maintenance,
+    current: InForce,
+    topology: Topology,
+    now: int,
+    agreements: Iterable[Agreement],
+    most: int | None = None,
+) -> _Ground:
+    """What a work rests on as far as it hits these agreements, by `most` promises of each, or all."""
+    assessment = t.assessment()
+    as_of = now if assessment is None else assessment.as_of
+    hit = affected(work, agreements, topology.hit_during(work.services, work.start, work.end).hit)
+    hits = [replace(one, terms=one.terms[:most]) for one in _hits(t, work, current, hit, now)]
+    known = _known(t, [term for one in hits for term in one.terms], as_of)
+    others = _others(t, work, now)[:WORKS]
+    theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others]
+    return _Ground(work, current, topology, hits, known, theirs, as_of, now)
+
+
+def _others(t: Transaction, work: Maintenance, now: int) -> list[Maintenance]:
+    """The other planned works, the next ones first."""
+    return [one for one in t.maintenances(ending_after=now) if one.state == "planned" and one.id != work.id]
+
+
+def _ranked(ground: _Ground, wanted: Wanted, asked: int | None) -> tuple[list[Candidate], Candidate | None]:
+    """Windows that are better than the one that begins at `asked`, the best first, and that one, judged likewise; all
+    where it is None."""
+    work, others = ground.work, ground.others
+    known: dict[Hashable, Sequence[bool]] = {}
+
+    def earns(hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
+        own = hit.agreement.customer if hit.agreement.customer in ground.current.customers else None
+        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key, hit.taken
+        if key not in known:
+            known[key] = _earning_starts(ground, hit, starts)
+        return known[key]
+
+    around = Surroundings(
+        frozen=freezes(ground.current.portfolio, [hit.agreement for hit in ground.hits]),
+        apart=[(one.start, one.end) for one, _ in others if _takes_pairs(ground.topology, work, one)],
+        others=[(one.start, one.end, frozenset(a.customer for a in theirs)) for one, theirs in others],
+    )
+    return candidates(wanted, asked, ground.hits, earns, ground.known, ground.as_of, around)
+
+
+def _earning_starts(ground: _Ground, hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
+    """At which of the starts (ascending) an announcement made now would be earned: from the first that is in time on,
+    but where other works have taken of a quota by the month."""
+    duration = ground.work.end - ground.work.start
+
+    def is_earned(start: int) -> bool:
+        moved = replace(ground.work, start=start, end=start + duration, windows=())
+        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now, hit.taken).earned
+
+    first = bisect_left(starts, True, key=is_earned) if not hit.taken else 0
+    return [place >= first and (not hit.taken or is_earned(start)) for place, start in enumerate(starts)]
+
+
+def _takes_pairs(topology: Topology, work: Maintenance, other: Maintenance) -> bool:
+    """Whether the work takes both of a pair with another one if they go on at the same time."""
+    moved = replace(work, start=other.start, end=other.end, windows=())
+    return any(pair.work == other.id for pair in pairs_taken(topology, moved, [other], {}))
+
+
+def _hit_by(work: Maintenance, portfolio: Portfolio, topology: Topology) -> list[Agreement]:
+    hit = topology.hit_during(work.services, work.start, work.end).hit
+    return [agreement for agreement, _ in affected(work, portfolio.agreements, hit)]
+
+
+def _down_now(t: Transaction) -> dict[str, str]:
+    """What is down, or bad, now, and how that is known."""
+    found: dict[str, str] = {}
+    for alarm in t.alarms(AlarmFilter(raised=True, limit=AT_MOST)):
+        if is_outage(alarm):
+            found |= {name: "an alarm is raised about it" for name in (*alarm.services, alarm.object) if name}
+    for case in t.cases(UNWELL, AT_MOST):
+        if case.kind != "no_data":
+            found[case.service] = f"case {case.id} is open"
+    for problem in t.problems(only_open=True, limit=AT_MOST):
+        if problem.kind == "outage" and problem.cause_kind == "resource":
+            found[problem.cause] = f"problem {problem.id} is open"
+    return found
+
+
+# -- what the agreements come to ------------------------------------------------------------------------------------
+
+
+def _hits(
+    t: Transaction, work: Maintenance, current: InForce, hit: Sequence[tuple[Agreement, tuple[str, ...]]], now: int
+) -> list[Hit]:
+    terms = _terms(current, hit)
+    concerning = _by_service(t, work)
+    found = []
+    for agreement, services in hit:
+        own = terms[agreement.id]
+        subjects = {EVERY_SERVICE, *(name for term in own for name in term.subjects)}
+        exclusions = [x for name in subjects for x in concerning.get(name, ()) if x.agreement in (None, agreement.id)]
+        taken = tuple(taken_under(t, work, agreement))
+        judged = would_earn(work, agreement, services, current, now, taken)
+        found.append(Hit(agreement, services, own, exclusions, judged, taken))
+    return found
+
+
+def would_earn(
+    work: Maintenance,
+    agreement: Agreement,
+    services: Sequence[str],
+    current: InForce,
+    now: int,
+    taken: Sequence[int] = (),
+) -> Announcement:
+    """What the announcement would earn if everyone whom the agreement names was told now. `taken` as in `earned`."""
+    contacts = addresses_of(agreement, Parties(current.portfolio), work.emergency)
+    told = [
+        Told(role, contact, work.spans, frozenset(services), now, sequence=work.sequence)
+        for role, some in contacts.items()
+        for contact in some
+    ]
+    return earned(work, agreement, services, contacts, told, now, taken)
+
+
+def _terms(current: InForce, hit: Iterable[tuple[Agreement, tuple[str, ...]]]) -> dict[str, list[Term]]:
+    """The promises of each agreement about a service that is hit."""
+    services = {agreement.id: frozenset(names) for agreement, names in hit}
+    found: dict[str, list[Term]] = {name: [] for name in services}
+    for term in current.every_term:
+        if term.agreement in services and not services[term.agreement].isdisjoint(term.services):
+            found[term.agreement].append(term)
+    return found
+
+
+def _known(t: Transaction, terms: Sequence[Term], as_of: int) -> Mapping[tuple[str, str, str], Sequence[Verdict]]:
+    """Of each promise the verdicts of this period and of the last before it; of a rolling one the newest."""
+    rolling = [(*term.key, term.valid_from) for term in terms if term.period.rolling is not None]
+    calendar = [
+        (*term.key, window.start)
+        for term in terms
+        if term.period.rolling is None and term.indicator.kind == "availability"
+        for window in windows(term, as_of - BACK, as_of)[-PERIODS:]
+    ]
+    found: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
+    for verdict in (*t.newest(calendar).values(), *t.newest_windows(rolling).values()):
+        found[verdict.key[:3]].append(verdict)
+    return found
+
+
+def _by_service(t: Transaction, work: Maintenance) -> Mapping[str, Sequence[Exclusion]]:
+    """All exclusions that stand, but for what the work itself has earned."""
+    own = frozenset(t.exclusions_earned(work.id).values())
+    found: dict[str, list[Exclusion]] = defaultdict(list)
+    for exclusion in t.exclusions():
+        if exclusion not in own:
+            found[exclusion.service].append(exclusion)
+    return found
