@@ -18,8 +18,8 @@ from upheld.store.tables.arriving import (
     source_files,
 )
 from upheld.store.tables.assessing import assessments, verdict_news, verdicts
-from upheld.store.tables.columns import INSTALLATION, metadata
 from upheld.store.tables.casework import actions, agenda, cases, events, owed, owed_resolutions, problems, tickets
+from upheld.store.tables.columns import INSTALLATION, metadata
 from upheld.store.tables.documents import api_keys, mappings, playbooks, portfolios, settings, tenants, topologies
 from upheld.store.tables.handing_on import adjustments, claims, hubs, outgoing_events, outgoing_heads, sinks
 from upheld.store.tables.telling import notices, unsubscribed
