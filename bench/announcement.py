@@ -71,7 +71,7 @@ def prepare(application: Application, customers: int) -> tuple[float, float]:
         "W-1", "Exchange of a line card", now + 14 * DAY, now + 14 * DAY + HOUR, ("line-1",), "board", now
     )
     began, cpu = time.monotonic(), time.process_time()
-    notices = application.process.plan_maintenance(DEFAULT_TENANT, work)
+    notices = application.process.works.plan(DEFAULT_TENANT, work)
     took = time.monotonic() - began, time.process_time() - cpu
     assert len(notices) == customers, f"{len(notices)} announcements"
     return took

@@ -42,7 +42,7 @@ from upheld.notices.templating import AS_SHIPPED, put_in_use
 from upheld.notices.texts import Letter, letter
 from upheld.ports import Channels, Clock, MeasurementLog, Store, StoreFailed, Tickets, Webhooks
 from upheld.process.acting.step_taking import StepTaker
-from upheld.process.assessing.pulse import Rules
+from upheld.process.assessing.round import Rules
 from upheld.process.performing import Performer
 from upheld.process.process import Process
 from upheld.process.retaining import Forgetting, Retention

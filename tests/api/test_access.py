@@ -369,7 +369,7 @@ def fill(house: House, client: TestClient) -> dict[str, str]:
     alarm_id = client.post("/tmf-api/alarm/v4/alarm", json=alarm).json()["id"]
     told = next(n for n in client.get("/v1/notices").json()["notices"] if n["kind"] == "maintenance")
     process, tenant = house.application.process, house.tenant("north")
-    objection = process.object_to_work(tenant, told["id"], None, "sleeper").id
+    objection = process.works.object_to(tenant, told["id"], None, "sleeper").id
     problem = new_problem("north", Cause("sleeper"), NOW)
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)

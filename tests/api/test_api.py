@@ -433,7 +433,7 @@ def test_a_changed_maintenance_is_told_with_what_it_was(house: House, north: Tes
 def test_it_is_said_that_a_maintenance_has_started_and_is_over(house: House, north: TestClient) -> None:
     start, end = NOW - HOUR, NOW + HOUR
     work = Maintenance("CHG-13", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
-    house.application.process.plan_maintenance(house.tenant("north"), work)
+    house.application.process.works.plan(house.tenant("north"), work)
     address = "/v1/maintenance/CHG-13"
     assert north.post(f"{address}/started", json={"at": instant(start)}).json()["started_at"] == instant(start)
     assert "the window is not over" in is_problem(north.post(f"{address}/overrun", json={}), 409)["detail"]
@@ -449,7 +449,7 @@ def test_it_is_said_that_a_maintenance_has_started_and_is_over(house: House, nor
 def test_a_maintenance_that_has_begun_keeps_its_start(house: House, north: TestClient) -> None:
     start, end = NOW - HOUR, NOW + HOUR
     work = Maintenance("CHG-12", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
-    house.application.process.plan_maintenance(house.tenant("north"), work)
+    house.application.process.works.plan(house.tenant("north"), work)
     moved = {"start": instant(NOW + HOUR), "end": instant(NOW + 2 * HOUR)}
     problem = is_problem(north.patch("/v1/maintenance/CHG-12", json=moved), 422)
     assert problem["detail"] == "start: the work has begun: its start stays as it was"
@@ -459,7 +459,7 @@ def test_a_maintenance_that_has_begun_keeps_its_start(house: House, north: TestC
 def test_a_maintenance_that_is_over_can_neither_be_cancelled_nor_planned(house: House, north: TestClient) -> None:
     start, end = NOW - 3 * HOUR, NOW - 2 * HOUR
     work = Maintenance("CHG-9", WORK["title"], start, end, ("vpn-1",), WORK["approved_by"], NOW - 4 * HOUR)
-    house.application.process.plan_maintenance(house.tenant("north"), work)
+    house.application.process.works.plan(house.tenant("north"), work)
     is_problem(north.delete("/v1/maintenance/CHG-9"), 409)
     same = {**WORK, "start": instant(start), "end": instant(end)}
     assert north.post("/v1/maintenance", json={**same, "id": "CHG-9"}).status_code == 200
@@ -866,7 +866,7 @@ def test_problems_are_listed_with_their_cases(house: House, north: TestClient, s
     with house.application.store.transaction(house.tenant("north")) as t:
         t.save_problem(problem)
     case = north.get("/v1/cases").json()["cases"][0]
-    house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
+    house.application.process.cases.command(house.tenant("north"), case["id"], Join(problem.id))
     (listed,) = north.get("/v1/problems", params={"open": True}).json()["problems"]
     assert (listed["id"], listed["cause"], listed["open_cases"]) == (problem.id, "switch-9", 1)
     assert (listed["kind"], listed["cause_kind"]) == ("outage", "resource")
@@ -886,7 +886,7 @@ def test_everyone_whom_a_problem_hits_is_told_how_far_it_is(house: House, north:
         t.save_problem(problem)
     case, address = north.get("/v1/cases").json()["cases"][0], f"/v1/problems/{problem.id}/update"
     is_problem(north.post(address, json={"text": "A card is being replaced."}), 409)
-    house.application.process.command(house.tenant("north"), case["id"], Join(problem.id))
+    house.application.process.cases.command(house.tenant("north"), case["id"], Join(problem.id))
     is_problem(north.post(address, json={"text": " "}), 422)
     is_problem(south.post(address, json={"text": "x"}), 404)
     told = north.post(address, json={"text": "A card is being replaced."})

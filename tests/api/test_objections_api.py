@@ -23,7 +23,7 @@ def objected(house: House, north: TestClient) -> Objection:
     told = next(n for n in north.get(WORK).json()["notices"] if n["kind"] == "maintenance")
     tenant = house.tenant("north")
     wish = start + DAY, start + DAY + HOUR
-    return house.application.process.object_to_work(tenant, told["id"], wish, "stocktaking")
+    return house.application.process.works.object_to(tenant, told["id"], wish, "stocktaking")
 
 
 def answer(client: TestClient, objection: Objection, **said: Any) -> Any:

@@ -169,7 +169,7 @@ class World:
 
     def answer(self, solved: bool) -> str:
         case = self.case()
-        return self.process.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", solved, "")
+        return self.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", solved, "")
 
     def question_in_mail(self) -> Question:
         """What the link in the newest mail with a question asks."""

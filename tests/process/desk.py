@@ -75,7 +75,7 @@ class Desk:
         return found
 
     def answer(self, window: NoticedWindow, said: Answer) -> str:
-        came = self.world.process.answer_notice(DEFAULT_TENANT, window.id, said, "Ada")
+        came = self.world.process.works.answer_notice(DEFAULT_TENANT, window.id, said, "Ada")
         self.world.run()
         return came
 

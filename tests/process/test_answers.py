@@ -27,7 +27,7 @@ def asked(world):
 
 def says(world, contact: str, solved: bool, comment: str = "", case=None) -> str:
     case = case or world.case()
-    came = world.process.answer(DEFAULT_TENANT, case.id, case.asked, contact, solved, comment)
+    came = world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, contact, solved, comment)
     world.run()
     return came
 
@@ -80,7 +80,7 @@ def test_a_no_after_the_yes_of_another_takes_the_case_up_again(asked):
         asked.pass_time(HOUR)
     assert asked.case().level == 2  # nobody has fixed it in time
     assert asked.event_types().count("updated") == 3
-    asked.process.ask_again(DEFAULT_TENANT, case.id, "ada")
+    asked.process.cases.ask_again(DEFAULT_TENANT, case.id, "ada")
     assert says(asked, SECOND_ONE, True) == "taken"
     assert (asked.case().outcome, [a["round"] for a in asked.case().answers]) == ("confirmed", [1, 1, 2])
 
@@ -137,7 +137,7 @@ def test_a_no_to_a_case_that_another_one_followed_escalates_that_one(asked):
 def test_an_answer_outlives_a_crash_between_it_and_what_follows(asked):
     says(asked, FIRST, True)
     case = asked.case()
-    asked.process.answer(DEFAULT_TENANT, case.id, case.asked, SECOND_ONE, False, "")
+    asked.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, SECOND_ONE, False, "")
     asked.restart()
     assert says(asked, SECOND_ONE, False) == "given"
     assert (asked.case().state, effects(asked)) == ("reopened", ["closed", "reopened"])
@@ -157,7 +157,7 @@ def solved(world):
         world.minute()
     world.gathered()
     for case in world.cases():
-        world.process.answer(DEFAULT_TENANT, case.id, case.asked, FIRST, True, "")
+        world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, FIRST, True, "")
     world.minute()
     (problem,) = world.problems()
     assert problem.state == "closed"
@@ -169,7 +169,7 @@ def of_acme(world):
 
 
 def test_a_no_to_some_cases_of_a_closed_problem_opens_it_again_and_is_escalated_once(solved):
-    solved.process.answer_together(DEFAULT_TENANT, of_acme(solved)[:3], SECOND_ONE, False, "not for us")
+    solved.process.cases.answer_together(DEFAULT_TENANT, of_acme(solved)[:3], SECOND_ONE, False, "not for us")
     solved.run()
     solved.gathered()
     (problem,) = solved.problems()
@@ -188,7 +188,7 @@ def test_a_no_to_some_cases_of_a_closed_problem_opens_it_again_and_is_escalated_
     assert types.count("org.upheld.problem.reopened") == 1
     assert sorted(told) == [("account-manager", 3), ("customer.noc", 3)]
     for case, _ in of_acme(solved)[:3]:
-        solved.process.ask_again(DEFAULT_TENANT, case.id, "ada")
+        solved.process.cases.ask_again(DEFAULT_TENANT, case.id, "ada")
         says(solved, SECOND_ONE, True, case=solved_case(solved, case.id))
     solved.minute()
     (problem,) = solved.problems()
@@ -202,7 +202,7 @@ def solved_case(world, case_id: str):
 
 def test_a_no_that_comes_too_late_for_a_whole_problem_is_told_in_one(solved):
     solved.clock.at += 6 * DAY
-    solved.process.answer_together(DEFAULT_TENANT, of_acme(solved)[:3], SECOND_ONE, False, "not for us")
+    solved.process.cases.answer_together(DEFAULT_TENANT, of_acme(solved)[:3], SECOND_ONE, False, "not for us")
     solved.run()
     solved.gathered()
     (told,) = notices(solved, "late_rejection")

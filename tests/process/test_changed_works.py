@@ -13,7 +13,7 @@ from upheld.ports import VerdictFilter
 
 def change(world, work: Maintenance, **what) -> Maintenance:
     changed = replace(work, **what)
-    world.process.change_maintenance(DEFAULT_TENANT, changed)
+    world.process.works.change(DEFAULT_TENANT, changed)
     world.run()
     return changed
 
@@ -53,7 +53,7 @@ def test_a_work_that_is_moved_too_late_is_told_and_earns_nothing(world):
 def test_the_same_change_again_tells_nobody(world):
     work = plan(world, 4 * DAY)
     moved = change(world, work, start=work.start + DAY, end=work.end + DAY)
-    assert world.process.change_maintenance(DEFAULT_TENANT, moved) == []
+    assert world.process.works.change(DEFAULT_TENANT, moved) == []
     change(world, moved, approved_by="another")
     assert notices(world, "maintenance_changed") == [("noc@acme.example", "sent")]
 
@@ -116,7 +116,7 @@ def test_whoever_is_newly_hit_has_it_announced_and_whoever_is_hit_no_more_is_tol
     assert ("noc@acme.example", "sent") in notices(world, "maintenance")[:2]
     assert excluded(world) == [("acme-vpn-gold", "vpn-0042"), ("beta-gold", "vpn-0099")]
     assert notices(world, "maintenance_changed") == []  # beta's window and services are as they were
-    world.process.cancel_maintenance(DEFAULT_TENANT, back.id)
+    world.process.works.cancel(DEFAULT_TENANT, back.id)
     world.run()
     assert notices(world, "maintenance_cancelled") == [("noc@acme.example", "sent")] * 2 + [
         ("noc@beta.example", "sent")
@@ -126,7 +126,7 @@ def test_whoever_is_newly_hit_has_it_announced_and_whoever_is_hit_no_more_is_tol
 def test_what_was_not_sent_yet_is_stopped_and_the_change_announced_in_its_place(world):
     start = world.clock.at + 4 * DAY
     work = Maintenance("work-1", "Switch upgrade", start, start + HOUR, ("vpn-0042",), "change board", world.clock.at)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     change(world, work, start=start + DAY, end=start + DAY + HOUR)
     assert notices(world, "maintenance") == [("noc@acme.example", "sent"), ("noc@acme.example", "stopped")]
     assert notices(world, "maintenance_changed") == []
@@ -135,6 +135,6 @@ def test_what_was_not_sent_yet_is_stopped_and_the_change_announced_in_its_place(
 
 def test_a_cancelled_work_cannot_be_changed(world):
     work = plan(world, 4 * DAY)
-    world.process.cancel_maintenance(DEFAULT_TENANT, work.id)
+    world.process.works.cancel(DEFAULT_TENANT, work.id)
     with pytest.raises(ValueError, match="cancelled"):
-        world.process.change_maintenance(DEFAULT_TENANT, replace(work, end=work.end + HOUR))
+        world.process.works.change(DEFAULT_TENANT, replace(work, end=work.end + HOUR))

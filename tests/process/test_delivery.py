@@ -90,7 +90,7 @@ def announce(world) -> None:
 
     start = world.clock.at + 72 * HOUR
     work = Maintenance("w-1", "Router", start, start + HOUR, ("vpn-0042",), "Ada", world.clock.at)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
 
 
@@ -265,7 +265,7 @@ def test_what_comes_too_thick_is_told_together_at_the_next_full_hour_once(world)
     world.deliver(1, *[0] * 9)  # the violation is the one notice of this hour
     case = world.case()
     for words in ("A card is being replaced.", "The card is in place."):
-        world.process.command(DEFAULT_TENANT, case.id, Update(words, "Ada"))
+        world.process.cases.command(DEFAULT_TENANT, case.id, Update(words, "Ada"))
         world.run()
     before = len(world.mails("noc@acme.example"))
     world.restart()
@@ -300,7 +300,7 @@ def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_ha
     world.deliver(1, *[0] * 9)
     world.pass_time(50 * MINUTE)  # by now the violation is tried again less and less often
     world.start_relay()
-    world.process.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
+    world.process.cases.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
     world.run()
     assert world.mails("noc@acme.example") == []
     for _ in range(12):
@@ -315,7 +315,7 @@ def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_ha
 def test_a_notice_that_waited_for_a_digest_was_not_tried(world):
     adopt(world, "{noc: [{email: noc@acme.example, digest: {hourly: 1}}]}")
     world.deliver(1, *[0] * 9)  # the violation is the one notice of this hour
-    world.process.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
+    world.process.cases.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
     world.run()
     world.deliver(*[1] * 6)  # it is good again, which is told instead
     world.pass_time(HOUR)

@@ -124,9 +124,9 @@ def test_a_problem_has_its_first_case_examined_and_the_others_not(hit) -> None:
     other = next(name for name in SERVICES["acme"] if name not in examined)
     with hit.transaction() as t:
         case = t.cases_of_services([other], is_open=True, limit=1)[0]
-    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    assert hit.process.cases.examine_again(DEFAULT_TENANT, case.id) == "taken"
     assert findings(hit, other)["measurements"]["sound"]
-    assert hit.process.examine_again(DEFAULT_TENANT, "C-NONE") == "unknown"
+    assert hit.process.cases.examine_again(DEFAULT_TENANT, "C-NONE") == "unknown"
     (first, *_) = findings(hit, examined[0])["cause_candidates"]
     assert first["resource"] == "switch-1"
     assert first["score"] == pytest.approx(0.75, abs=0.01)  # of three witnesses, one voice held back
@@ -147,7 +147,7 @@ def test_the_report_and_the_timeline_tell_of_it(hit) -> None:
     with hit.transaction() as t:
         case = t.cases_of_services(["a-1"], is_open=True, limit=1)[0]
         assert "examined" in [event.type for event in t.events(case.id)]
-    report = hit.process.incident_report(DEFAULT_TENANT, case.id)
+    report = hit.process.cases.incident_report(DEFAULT_TENANT, case.id)
     assert "## Whether the measurements are sound" in report
     assert "  - a-1: reachable went from 100 % to 0 %" in report
 
@@ -160,9 +160,9 @@ def test_an_alarm_that_comes_after_the_case_speaks_for_its_resource_once_it_is_e
     at = hit.clock.at
     unread = Mapping(series=(Rule(labels={"a": "b"}, service="s", metric="m"),))
     hit.process.take_alarms(DEFAULT_TENANT, [Report("nms", "17", at, None, "critical", at, fields)], unread)
-    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    assert hit.process.cases.examine_again(DEFAULT_TENANT, case.id) == "taken"
     first, second = findings(hit, "a-1")["cause_candidates"]
     assert (first["resource"], second["resource"]) == ("switch-1", "modem-1")
     assert first["reasons"][0].endswith("after a-1 went bad: fan tray failed")
-    assert hit.process.examine_again(DEFAULT_TENANT, case.id) == "taken"
+    assert hit.process.cases.examine_again(DEFAULT_TENANT, case.id) == "taken"
     assert findings(hit, "a-1")["cause_candidates"][0]["score"] == first["score"]  # the alarm counts once

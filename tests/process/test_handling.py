@@ -124,7 +124,7 @@ def test_an_update_is_warned_of_and_goes_out_before_its_hour_is_over(handled) ->
     with handled.transaction() as t:
         due = [notice.due_by for notice in t.notices() if notice.kind == "update"]
     assert due == 2 * [case.opened_at + HOUR]  # to the customer, and to the account manager
-    found = handled.process.performance(DEFAULT_TENANT, case.opened_at, handled.clock.at)
+    found = handled.process.cases.performance(DEFAULT_TENANT, case.opened_at, handled.clock.at)
     assert found.updates == Kept(kept=2)
     assert "update" not in found.told
     assert said(handled, "clock_missed", "update") == 0
@@ -163,7 +163,7 @@ def test_the_question_is_promised_from_when_it_was_good_again(handled) -> None:
     assert question.due_by == restored + HOUR
     (asked,) = [c for c in clocks(handled.case(), agreement(handled), question.sent_at) if c.name == "asked"]
     assert (asked.due, asked.standing(handled.clock.at)) == (question.due_by, "kept")
-    found = handled.process.performance(DEFAULT_TENANT, case.opened_at, handled.clock.at)
+    found = handled.process.cases.performance(DEFAULT_TENANT, case.opened_at, handled.clock.at)
     assert found.asked == Kept(kept=1)
     assert "question" not in found.told
 
@@ -181,7 +181,7 @@ def test_what_a_person_writes_takes_the_place_of_the_next_update(handled) -> Non
     case = broken(handled)
     stay_bad(handled, 45 * MINUTE)
     words = "A card is being replaced; it takes half an hour."
-    assert handled.process.command(DEFAULT_TENANT, case.id, Update(words, "Ada")) == "taken"
+    assert handled.process.cases.command(DEFAULT_TENANT, case.id, Update(words, "Ada")) == "taken"
     stay_bad(handled, 30 * MINUTE)
     (mail,) = updates(handled)
     assert "A card is being replaced" in mail.get_payload()[0].get_payload(decode=True).decode()
@@ -206,23 +206,23 @@ def test_what_it_was_and_how_satisfied_the_customer_is_stay_with_the_case(handle
     case = broken(handled)
     handled.deliver(*[1] * 6)
     asked = handled.case().asked
-    handled.process.answer(DEFAULT_TENANT, case.id, asked, "customer.noc/0", True, "fine", score=4)
+    handled.process.cases.answer(DEFAULT_TENANT, case.id, asked, "customer.noc/0", True, "fine", score=4)
     resolve = Resolve("a broken card", "replaced", "Ada")
-    assert handled.process.command(DEFAULT_TENANT, case.id, resolve) == "taken"
+    assert handled.process.cases.command(DEFAULT_TENANT, case.id, resolve) == "taken"
     closed = handled.case()
     assert (closed.state, closed.score) == ("closed", 4)
     assert closed.resolution["cause"] == "a broken card"
-    assert handled.process.command(DEFAULT_TENANT, case.id, Update("late")) == "too_late"
+    assert handled.process.cases.command(DEFAULT_TENANT, case.id, Update("late")) == "too_late"
 
 
 def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     handled.clock.ticks = 0
     case = broken(handled)
-    handled.process.command(DEFAULT_TENANT, case.id, Update("A card is | being replaced.", "Ada"))
+    handled.process.cases.command(DEFAULT_TENANT, case.id, Update("A card is | being replaced.", "Ada"))
     handled.deliver(*[1] * 6)
-    handled.process.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=5)
-    handled.process.command(DEFAULT_TENANT, case.id, Resolve("a broken card", "replaced", "Ada"))
-    report = handled.process.incident_report(DEFAULT_TENANT, case.id)
+    handled.process.cases.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=5)
+    handled.process.cases.command(DEFAULT_TENANT, case.id, Resolve("a broken card", "replaced", "Ada"))
+    report = handled.process.cases.incident_report(DEFAULT_TENANT, case.id)
     assert report is not None
     wanted = [
         "- Customer: Acme",
@@ -253,7 +253,7 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     for_customer = report.split("\n---\n")[0]
     assert not re.search(r"\d{2}:\d{2}:\d{2}|\d\.\d{5}|step", for_customer), for_customer
     assert "default/ticket" not in for_customer
-    assert handled.process.incident_report(DEFAULT_TENANT, "C-0") is None
+    assert handled.process.cases.incident_report(DEFAULT_TENANT, "C-0") is None
 
 
 def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) -> None:
@@ -263,7 +263,7 @@ def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) ->
         handled.pass_time(HOUR)
     handled.deliver(*[0] * 9)
     assert len(handled.case().periods) == 2
-    report = handled.process.incident_report(DEFAULT_TENANT, case.id)
+    report = handled.process.cases.incident_report(DEFAULT_TENANT, case.id)
     assert report is not None
     attained = [line for line in report.splitlines() if line.startswith("- Attained")]
     credits = [line for line in report.splitlines() if line.startswith("- Service credit")]
@@ -281,20 +281,20 @@ def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) ->
 
 def test_how_well_promises_are_kept_is_counted(handled) -> None:
     case = broken(handled)
-    found = handled.process.performance(DEFAULT_TENANT, case.opened_at - HOUR, case.opened_at + HOUR)
+    found = handled.process.cases.performance(DEFAULT_TENANT, case.opened_at - HOUR, case.opened_at + HOUR)
     assert (found.cases, found.fixed) == (1, Kept(runs=1))
     assert found.told["violation"] == Kept(kept=2)
     handled.deliver(*[1] * 6)
-    handled.process.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=2)
+    handled.process.cases.answer(DEFAULT_TENANT, case.id, handled.case().asked, "customer.noc/0", True, "", score=2)
     handled.stop_relay()
     handled.deliver(*[0] * 3)  # broken again after it was closed, and nobody can be told of it in time
     stay_bad(handled, 3 * HOUR)
-    found = handled.process.performance(DEFAULT_TENANT, case.opened_at - HOUR, handled.clock.at)
+    found = handled.process.cases.performance(DEFAULT_TENANT, case.opened_at - HOUR, handled.clock.at)
     assert (found.cases, found.fixed) == (2, Kept(kept=1, missed=1))
     assert found.fixed.share == Fraction(1, 2)
     assert found.told["violation"] == Kept(kept=2, missed=2)
     assert found.scores == {1: 0, 2: 1, 3: 0, 4: 0, 5: 0}
-    assert handled.process.performance(DEFAULT_TENANT, 0, 1).cases == 0
+    assert handled.process.cases.performance(DEFAULT_TENANT, 0, 1).cases == 0
 
 
 def agreement(world) -> Agreement:

@@ -17,7 +17,7 @@ WANTED = PORTFOLIO.replace(
 
 
 def say(world, turn: str, at: int | None = None):
-    told = world.process.say_of_maintenance(DEFAULT_TENANT, "work-1", turn, world.clock.at if at is None else at)
+    told = world.process.works.say(DEFAULT_TENANT, "work-1", turn, world.clock.at if at is None else at)
     world.run()
     return told
 
@@ -147,6 +147,6 @@ def test_what_cannot_be_is_refused(world, turn, shift, says):
 
 def test_nothing_is_said_of_a_work_that_was_cancelled(world):
     plan(world, 3 * DAY)
-    world.process.cancel_maintenance(DEFAULT_TENANT, "work-1")
+    world.process.works.cancel(DEFAULT_TENANT, "work-1")
     with pytest.raises(OutOfTurn, match="cancelled"):
         say(world, "started")

@@ -11,8 +11,8 @@ from upheld.demo.mail import start_mail_catcher
 from upheld.maintenance.model import Maintenance, WorkKind
 from upheld.ports import VerdictFilter
 from upheld.process.assessing.topologies import over
-from upheld.process.process import Differs
 from upheld.process.works import announcing
+from upheld.process.works.works import Differs
 from upheld.readers.portfolio import parse_portfolio
 
 BETA = """
@@ -44,7 +44,7 @@ def plan(world, lead: int, *services: str, kind: WorkKind = "maintenance") -> Ma
     work = Maintenance(
         "work-1", "Switch upgrade", start, start + HOUR, touched, "change board", world.clock.at, kind=kind
     )
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     return work
 
@@ -109,7 +109,7 @@ def test_an_announcement_too_late_earns_nothing_and_says_why(world):
 
 def test_a_cancelled_work_excludes_nothing(world):
     work = plan(world, 3 * DAY)
-    world.process.cancel_maintenance(DEFAULT_TENANT, work.id)
+    world.process.works.cancel(DEFAULT_TENANT, work.id)
     world.run()
     assert outage_in(world, work).status == "violated"
     assert len(world.mails("noc@acme.example")) >= 2
@@ -117,7 +117,7 @@ def test_a_cancelled_work_excludes_nothing(world):
 
 def test_a_work_is_announced_once_however_often_it_is_planned(world):
     work = plan(world, 3 * DAY)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     assert len(world.mails("noc@acme.example")) == 1
 
@@ -147,7 +147,7 @@ def test_a_cancelled_work_excludes_nothing_also_where_it_would_hit_something_els
     assert excluded(world) == [("acme-vpn-gold", "vpn-0042"), ("acme-vpn-gold", "vpn-0043")]
     text = PORTFOLIO.replace("carries: [vpn-0042, vpn-0043]", "carries: [vpn-0043]")
     world.process.adopt_portfolio(DEFAULT_TENANT, text, parse_portfolio(text, "portfolio.yaml"))
-    world.process.cancel_maintenance(DEFAULT_TENANT, "work-1")
+    world.process.works.cancel(DEFAULT_TENANT, "work-1")
     assert excluded(world) == []
     assert (decision(world).earned, decision(world).reason) == (False, "the work was cancelled")
 
@@ -157,7 +157,7 @@ def test_whoever_the_work_hits_no_more_is_told_that_it_is_cancelled(world):
     adopt(world, PORTFOLIO.replace("carries: [vpn-0042, vpn-0043]", "carries: [vpn-0099]"))
     assert excluded(world) == []
     assert decision(world).reason == "the work hits no service of the agreement any more"
-    world.process.cancel_maintenance(DEFAULT_TENANT, "work-1")
+    world.process.works.cancel(DEFAULT_TENANT, "work-1")
     world.run()
     assert notices(world, "maintenance_cancelled") == [("noc@acme.example", "sent")]
 
@@ -188,7 +188,7 @@ def test_what_was_decided_at_the_start_stands(world, later):
     world.pass_time(work.start - world.clock.at)
     world.pass_time(later)
     adopt(world, PORTFOLIO.replace("lead_time: 2d", "lead_time: 5d"))
-    world.process.judge_maintenance(DEFAULT_TENANT, work.id)
+    world.process.works.judge(DEFAULT_TENANT, work.id)
     assert excluded(world) == [("acme-vpn-gold", "vpn-0042")]
     assert decision(world).earned
 
@@ -198,7 +198,7 @@ def test_a_shorter_lead_time_agreed_after_the_start_earns_nothing(world):
     world.pass_time(work.start - world.clock.at)
     world.pass_time(MINUTE)
     adopt(world, PORTFOLIO.replace("lead_time: 2d", "lead_time: 1h"))
-    world.process.judge_maintenance(DEFAULT_TENANT, work.id)
+    world.process.works.judge(DEFAULT_TENANT, work.id)
     assert excluded(world) == []
     assert decision(world).reason.endswith("the agreement wants 2 days")
 
@@ -225,7 +225,7 @@ def test_an_agreement_that_comes_later_is_announced_the_work_once(world):
         (before,) = t.notices()
     for _ in range(2):
         adopt(world, WITH_BETA)
-        world.process.plan_maintenance(DEFAULT_TENANT, work)
+        world.process.works.plan(DEFAULT_TENANT, work)
         world.run()
     assert notices(world, "maintenance") == [("noc@acme.example", "sent"), ("noc@beta.example", "sent")]
     with world.transaction() as t:
@@ -239,7 +239,7 @@ def test_an_agreement_that_comes_later_is_announced_the_work_once(world):
 def test_planning_the_work_again_tells_whoever_was_not_told_and_returns_all_announcements(world):
     work = plan(world, 10 * DAY)
     world.process.adopt_portfolio(DEFAULT_TENANT, WITH_BETA, parse_portfolio(WITH_BETA, "portfolio.yaml"))
-    announced = world.process.plan_maintenance(DEFAULT_TENANT, work)
+    announced = world.process.works.plan(DEFAULT_TENANT, work)
     assert sorted(n.address for n in announced) == ["noc@acme.example", "noc@beta.example"]
 
 
@@ -265,9 +265,9 @@ def test_a_work_that_will_not_be_is_announced_to_nobody_later(world, ending):
     if ending == "over":
         world.pass_time(work.end - world.clock.at)
     else:
-        world.process.cancel_maintenance(DEFAULT_TENANT, work.id)
+        world.process.works.cancel(DEFAULT_TENANT, work.id)
     adopt(world, WITH_BETA)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     assert not world.mails("noc@beta.example")
 
@@ -298,7 +298,7 @@ def test_whoever_was_not_told_of_a_work_is_not_told_that_it_is_cancelled(world):
     port = world.settings.smtp_port
     world.stop_relay()
     work = plan(world, 3 * DAY)
-    assert world.process.cancel_maintenance(DEFAULT_TENANT, work.id) == []
+    assert world.process.works.cancel(DEFAULT_TENANT, work.id) == []
     assert notices(world, "maintenance") == [("noc@acme.example", "stopped")]
     world.relay = start_mail_catcher(world.directory / "mail", port)
     world.pass_time(HOUR)
@@ -311,12 +311,12 @@ def test_whoever_was_not_told_of_a_work_is_not_told_that_it_is_cancelled(world):
 def test_an_announcement_that_was_on_its_way_is_followed_by_the_cancellation_once(world):
     start = world.clock.at + 3 * DAY
     work = Maintenance("work-1", "Switch upgrade", start, start + HOUR, ("vpn-0042",), "change board", world.clock.at)
-    (notice,) = world.process.plan_maintenance(DEFAULT_TENANT, work)
-    assert world.process.cancel_maintenance(DEFAULT_TENANT, work.id) == []
+    (notice,) = world.process.works.plan(DEFAULT_TENANT, work)
+    assert world.process.works.cancel(DEFAULT_TENANT, work.id) == []
     with world.application.store.transaction(DEFAULT_TENANT) as t:
         t.save_notice(replace(notice, state="sent", sent_at=world.clock.at))
     for _ in range(2):
-        world.process.judge_maintenance(DEFAULT_TENANT, work.id)
+        world.process.works.judge(DEFAULT_TENANT, work.id)
         world.run()
     assert notices(world, "maintenance_cancelled") == [("noc@acme.example", "sent")]
     assert excluded(world) == []
@@ -328,6 +328,6 @@ def test_a_work_that_has_begun_can_be_handed_in_again(world) -> None:
     world.pass_time(3 * DAY + MINUTE)
     with world.transaction() as t:
         assert t.maintenance(work.id).started_at is not None
-    world.process.plan_maintenances(DEFAULT_TENANT, [work])
+    world.process.works.plan_all(DEFAULT_TENANT, [work])
     with pytest.raises(Differs, match="is another work"):
-        world.process.plan_maintenances(DEFAULT_TENANT, [replace(work, title="Another")])
+        world.process.works.plan_all(DEFAULT_TENANT, [replace(work, title="Another")])

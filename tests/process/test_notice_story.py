@@ -63,7 +63,7 @@ def test_a_mail_of_a_provider_becomes_a_calendar_entry_and_excluded_minutes(read
     world.run()
     assert world.mails() == []
     said = Answer(True, circuits={"dxcon-00000002": []}, title="Maintenance of the cloud link")
-    assert world.process.answer_notice(DEFAULT_TENANT, window.id, said, "Ada") == "taken"
+    assert world.process.works.answer_notice(DEFAULT_TENANT, window.id, said, "Ada") == "taken"
     world.run()
 
     # The customer has it in their calendar.

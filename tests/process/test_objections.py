@@ -22,11 +22,11 @@ def announcement(world, kind: str = "maintenance", to: str = "noc@acme.example")
 
 def object_(world, wish=None, reason: str = "stocktaking", to: str = "noc@acme.example", kind: str = "maintenance"):
     notice = announcement(world, kind, to)
-    return world.process.object_to_work(DEFAULT_TENANT, notice.id, wish, reason)
+    return world.process.works.object_to(DEFAULT_TENANT, notice.id, wish, reason)
 
 
 def standing(world, kind: str = "maintenance") -> str:
-    return world.process.asked_of_work(DEFAULT_TENANT, announcement(world, kind).id).standing
+    return world.process.works.asked(DEFAULT_TENANT, announcement(world, kind).id).standing
 
 
 def kept(world) -> list[Objection]:
@@ -35,7 +35,7 @@ def kept(world) -> list[Objection]:
 
 
 def answer(world, objection: Objection, window=None, words: str = "", by: str = "Ada") -> Objection:
-    answered = world.process.answer_objection(DEFAULT_TENANT, objection.id, window, words, by)
+    answered = world.process.works.answer_objection(DEFAULT_TENANT, objection.id, window, words, by)
     world.run()
     return answered
 
@@ -242,7 +242,7 @@ def test_an_announcement_that_does_not_hold_any_more_cannot_be_answered(world):
     assert standing(world) == "open"
     object_(world)
     assert [one.state for one in kept(world)] == ["open"]
-    world.process.cancel_maintenance(DEFAULT_TENANT, back.id)
+    world.process.works.cancel(DEFAULT_TENANT, back.id)
     assert standing(world) == "cancelled"
     assert [one.state for one in kept(world)] == ["lapsed"]
 
@@ -274,8 +274,8 @@ def test_a_work_of_several_windows_keeps_their_distances(world):
 
 def test_other_windows_are_offered_that_are_good_for_the_customer(world):
     work = plan(world, 4 * DAY)
-    asked = world.process.asked_of_work(DEFAULT_TENANT, announcement(world).id)
-    offered = world.process.other_windows(DEFAULT_TENANT, asked)
+    asked = world.process.works.asked(DEFAULT_TENANT, announcement(world).id)
+    offered = world.process.works.other_windows(DEFAULT_TENANT, asked)
     assert len(offered) == 5
     assert all(start >= world.clock.at + 2 * DAY and end - start == HOUR for start, end in offered)
     assert all(end <= work.start or start >= work.end for start, end in offered)

@@ -55,7 +55,7 @@ def test_a_case_is_told_from_its_beginning_to_its_end(world):
         world.deliver(*GOOD)
     assert types(world) == ["case.opened", "case.worsened", "case.restored"]
     world.answer(solved=False)
-    world.process.ask_again(DEFAULT_TENANT, world.case().id, "operator")
+    world.process.cases.ask_again(DEFAULT_TENANT, world.case().id, "operator")
     world.answer(solved=True)
     no = ["case.answered", "case.reopened", "case.escalated"]
     assert types(world)[3:] == [*no, "case.restored", "case.answered", "case.closed"]
@@ -92,8 +92,8 @@ def test_a_planned_work_is_told_and_its_cancellation(world):
     start = world.clock.at + 5 * DAY
     work = Maintenance("M-1", "new line card", start, start + HOUR, ("switch-1",), "CAB", world.clock.at)
     for _ in range(2):
-        world.process.plan_maintenance(DEFAULT_TENANT, work)
-    world.process.cancel_maintenance(DEFAULT_TENANT, "M-1")
+        world.process.works.plan(DEFAULT_TENANT, work)
+    world.process.works.cancel(DEFAULT_TENANT, "M-1")
     assert types(world) == ["maintenance.announced", "maintenance.cancelled"]
     assert [event.data["state"] for event in told(world)] == ["planned", "cancelled"]
     assert told(world)[0].data["start"] == format_instant(start)

@@ -35,7 +35,7 @@ def told(world, make_world) -> dict[str, OutgoingEvent]:
     first_day = world.clock.at
     start = first_day + 5 * DAY
     work = Maintenance("CHG-4711", "Replace a line card", start, start + HOUR, ("switch-1",), "change board", first_day)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.deliver(*GOOD * 10, *BAD * 4)  # in danger
     world.deliver(*BAD * 4)  # broken
     _deliver_until(world, "restored", GOOD)
@@ -46,7 +46,7 @@ def told(world, make_world) -> dict[str, OutgoingEvent]:
     world.deliver(*BAD * 9)  # violated on the second day too
     world.pass_time(2 * HOUR)  # what the first day came to is final
     world.deliver(*GOOD * 9)
-    world.process.ask_again(DEFAULT_TENANT, world.case().id, "operator")
+    world.process.cases.ask_again(DEFAULT_TENANT, world.case().id, "operator")
     world.answer(solved=True)
     world.pass_time(first_day + 2 * DAY - world.clock.at)
     world.deliver(*BAD * 8)
@@ -57,12 +57,12 @@ def told(world, make_world) -> dict[str, OutgoingEvent]:
     world.take(*(Measurement("vpn-0042", "reachable", slot, 1.0, known_at=world.clock.at) for slot in slots))
     world.run()  # nor on the first day
     running = replace(work, id="CHG-4712", start=world.clock.at - HOUR, end=world.clock.at, services=("vpn-0043",))
-    world.process.plan_maintenance(DEFAULT_TENANT, running)
+    world.process.works.plan(DEFAULT_TENANT, running)
     for turn in ("started", "overrun", "over"):
-        world.process.say_of_maintenance(DEFAULT_TENANT, running.id, turn, running.end - (turn == "started"))
+        world.process.works.say(DEFAULT_TENANT, running.id, turn, running.end - (turn == "started"))
     _object(world)
-    world.process.change_maintenance(DEFAULT_TENANT, replace(work, end=start + 2 * HOUR))
-    world.process.cancel_maintenance(DEFAULT_TENANT, "CHG-4711")
+    world.process.works.change(DEFAULT_TENANT, replace(work, end=start + 2 * HOUR))
+    world.process.works.cancel(DEFAULT_TENANT, "CHG-4711")
     _claim(world, first_day + DAY)
     with world.transaction() as t:
         return of_problems | {event.type: event for event in reversed(t.outgoing_events(0, 1000))}
@@ -73,9 +73,9 @@ def _object(world) -> None:
         notice = next(n for n in t.notices(maintenance_id="CHG-4711") if n.role == "customer.noc")
         work = t.maintenance("CHG-4711")
     wish = work.start + DAY, work.end + DAY
-    said = world.process.object_to_work(DEFAULT_TENANT, notice.id, wish, "We close our books that night.")
+    said = world.process.works.object_to(DEFAULT_TENANT, notice.id, wish, "We close our books that night.")
     words = "The engineer is here on that night only."
-    world.process.answer_objection(DEFAULT_TENANT, said.id, None, words, "Ada")
+    world.process.works.answer_objection(DEFAULT_TENANT, said.id, None, words, "Ada")
 
 
 def _problems(world) -> dict[str, OutgoingEvent]:
@@ -90,14 +90,16 @@ def _problems(world) -> dict[str, OutgoingEvent]:
     case = world.cases()[0]
     candidates = [{"resource": "switch-2", "score": 0.9, "reasons": ["b-1: reachable went from 100 % to 0 %"]}]
     text = {"measurements": {"sound": True, "text": "The measurements look sound."}}
-    world.process.take_findings(DEFAULT_TENANT, case, {**text, "cause_candidates": candidates})
+    world.process.cases.take_findings(DEFAULT_TENANT, case, {**text, "cause_candidates": candidates})
     for bad in (*[()] * 6, ("a-1",), *[()] * 6):
         world.minute(*bad)
     for case in world.cases():
-        world.process.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
+        world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
     world.minute()
     case = world.cases()[0]
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "not for our branch office")
+    world.process.cases.answer(
+        DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "not for our branch office"
+    )
     with world.transaction() as t:
         events = [event for event in reversed(t.outgoing_events(0, 1000)) if event.type.startswith(f"{PREFIX}problem.")]
         return {event.type: event for event in events}

@@ -15,7 +15,7 @@ def test_the_outlook_of_a_case_rests_on_its_own_past(world):
     world.deliver(*GOOD * 30, *BAD * 4)
     case = world.case()
     assert case.kind == "degradation"
-    found = world.process.outlook(DEFAULT_TENANT, case)
+    found = world.process.cases.outlook(DEFAULT_TENANT, case)
     assert found.outages == 2  # that of the day before is another
     assert found.good == 1438 + 30
     assert found.bad.low >= 4
@@ -23,7 +23,7 @@ def test_the_outlook_of_a_case_rests_on_its_own_past(world):
     assert found.credit[2] is not None
 
     world.deliver(*BAD * 8)
-    broken = world.process.outlook(DEFAULT_TENANT, world.case())
+    broken = world.process.cases.outlook(DEFAULT_TENANT, world.case())
     assert broken.chance == 1
     assert broken.bad.low >= 12
 
@@ -31,7 +31,7 @@ def test_the_outlook_of_a_case_rests_on_its_own_past(world):
 def test_of_an_ended_case_nothing_is_expected(world):
     world.deliver(*GOOD * 10, *BAD * 9, *GOOD * 10)
     case = world.case()
-    assert world.process.outlook(DEFAULT_TENANT, case) is not None
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
+    assert world.process.cases.outlook(DEFAULT_TENANT, case) is not None
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "noc@acme.example", True, "")
     assert world.case().state == "closed"
-    assert world.process.outlook(DEFAULT_TENANT, world.case()) is None
+    assert world.process.cases.outlook(DEFAULT_TENANT, world.case()) is None

@@ -185,7 +185,7 @@ def test_an_amendment_of_the_past_bothers_nobody(world):
 def test_a_verdict_that_cannot_be_kept_now_is_kept_by_the_next_pulse(world, monkeypatch):
     world.deliver(*GOOD * 3)
     with monkeypatch.context() as patch:
-        patch.setattr(world.process, "_give", _fails)
+        patch.setattr("upheld.process.deciding.decide", _fails)
         world.deliver(*BAD * 8)
     assert not world.cases()
     world.run()
@@ -219,7 +219,7 @@ def test_one_tenant_that_cannot_be_assessed_does_not_hold_up_the_others(world):
 
 def test_what_came_of_a_step_is_recorded_with_the_end_of_the_step_or_not_at_all(world, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(world.process, "record_step", _fails)
+        patch.setattr(world.process.steps, "record", _fails)
         world.deliver(*BAD * 4)
     world.pass_time(HOUR)
     assert count(world, "step_done") == 1

@@ -16,6 +16,7 @@ from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
 from upheld.channels.paging import ApprisePager
+from upheld.process.acting.steps import Steps
 from upheld.readers.case_files import case_of
 from upheld.readers.faults import InputError
 from upheld.readers.playbooks import parse_playbooks
@@ -27,7 +28,7 @@ BAD, GOOD = [0.0], [1.0]
 
 def adopt(world, text: str) -> None:
     parse_playbooks(text, "playbooks.yaml")
-    world.process.adopt_playbooks(DEFAULT_TENANT, text)
+    world.process.steps.adopt_playbooks(DEFAULT_TENANT, text)
 
 
 def steps(world) -> dict[str, Action]:
@@ -40,7 +41,7 @@ def states(world) -> dict[str, str]:
 
 
 def say(world, step: str, verb: str, reason: str = "", **more) -> str:
-    return world.process.change_step(DEFAULT_TENANT, steps(world)[step].id, verb, "Ada", reason, **more)
+    return world.process.steps.change(DEFAULT_TENANT, steps(world)[step].id, verb, "Ada", reason, **more)
 
 
 def test_the_built_in_playbooks_are_what_their_text_says():
@@ -136,8 +137,8 @@ def test_a_step_is_skipped_with_a_reason_or_done_by_hand(world):
     world.run()
     assert states(world)["credit/payment"] == "done"
     assert steps(world)["credit/approval"].outcome == "agreed by telephone"
-    assert world.process.change_step(DEFAULT_TENANT, "no/such/step/1", "skip", "Ada", "x") == "unknown"
-    assert world.process.change_step("another", steps(world)["credit/told"].id, "skip", "Ada", "x") == "unknown"
+    assert world.process.steps.change(DEFAULT_TENANT, "no/such/step/1", "skip", "Ada", "x") == "unknown"
+    assert world.process.steps.change("another", steps(world)["credit/told"].id, "skip", "Ada", "x") == "unknown"
 
 
 ESCALATE = """
@@ -190,18 +191,18 @@ def test_a_ticket_is_opened_once_where_the_process_is_killed_before_that_is_reco
     system = serve(Tmf621)
     tickets_by_tmf621(world, system)
     adopt(world, ESCALATE)
-    record = type(world.process).record_step
+    record = Steps.record
     killed = []
 
     def dies(*given):
         killed.append(given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(world.process), "record_step", dies)
+    monkeypatch.setattr(Steps, "record", dies)
     with pytest.raises(KeyboardInterrupt):
         world.deliver(*BAD * 8)
     assert killed
-    monkeypatch.setattr(type(world.process), "record_step", record)
+    monkeypatch.setattr(Steps, "record", record)
     world.restart()
     world.run()
     assert states(world)["first/ticket"] == "requested", "its lease is not over"
@@ -522,7 +523,7 @@ playbooks:
 """,
     )
     world.deliver(*BAD * 8, *GOOD * 5)
-    world.process.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
+    world.process.cases.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
     world.run()
     assert world.case().state == "closed"
     with world.transaction() as t:
@@ -542,7 +543,7 @@ playbooks:
 """,
     )
     world.deliver(*BAD * 8, *GOOD * 5)
-    world.process.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
+    world.process.cases.command(DEFAULT_TENANT, world.case().id, CloseUnanswered(1))
     world.run()
     with world.transaction() as t:
         told = [(ticket.state, [note["text"] for note in ticket.notes]) for ticket in t.tickets()]

@@ -32,7 +32,7 @@ def of_problem(world, problem):
 def answered(world) -> None:
     for case in world.cases():
         if case.state == "confirming":
-            world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+            world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
     world.run()
 
 
@@ -152,7 +152,7 @@ def test_a_problem_is_examined_once_and_what_was_found_stands_for_all_its_cases(
 
     candidates = [{"resource": "switch-2", "score": 0.9, "reasons": ["it was late first"]}]
     seen = {**cases[0].findings["measurements"]}
-    hit.process.take_findings(DEFAULT_TENANT, others[0], {"measurements": seen, "cause_candidates": candidates})
+    hit.process.cases.take_findings(DEFAULT_TENANT, others[0], {"measurements": seen, "cause_candidates": candidates})
     changed = of_problem(hit, problem)[-1]
     assert changed.type == f"{PREFIX}problem.cause_changed"
     assert (changed.data["was"], changed.data["likeliest"]) == ("router", "switch-2")

@@ -93,9 +93,9 @@ def test_words_about_one_case_of_a_problem_stand_apart_from_what_is_told_of_the_
     hit.gathered()
     with hit.transaction() as t:
         cases = {case.service: case.id for case in t.cases()}
-    hit.process.command(DEFAULT_TENANT, cases["a-1"], Update("Its modem is new.", "Ada"))
+    hit.process.cases.command(DEFAULT_TENANT, cases["a-1"], Update("Its modem is new.", "Ada"))
     for service in ("a-2", "a-3"):
-        hit.process.command(DEFAULT_TENANT, cases[service], Update())
+        hit.process.cases.command(DEFAULT_TENANT, cases[service], Update())
     hit.gathered()
     told = [m for m in hit.mails("noc@acme.example") if "how far we are" in m["Subject"]]
     assert sorted("Its modem is new." in body(mail) for mail in told) == [False, True]
@@ -153,13 +153,13 @@ def test_a_problem_is_asked_about_and_answered_as_a_whole(hit) -> None:
         assert {row.facts["service"] for row in rows if row.kind == "question"} == set(SERVICES["acme"])
         rounds = {case.id: case.asked for case in t.cases() if case.customer == "acme"}
     for case_id, asked_round in rounds.items():
-        hit.process.answer(DEFAULT_TENANT, case_id, asked_round, question.contact, True, "")
+        hit.process.cases.answer(DEFAULT_TENANT, case_id, asked_round, question.contact, True, "")
     hit.run()
     assert hit.problems(only_open=True)
     with hit.transaction() as t:
         assert [ticket.state for ticket in t.tickets()] == ["open"], "of the last case there is no word yet"
         (bell,) = [case for case in t.cases() if case.customer == "bell"]
-    hit.process.answer(DEFAULT_TENANT, bell.id, bell.asked, "customer.noc/0", True, "")
+    hit.process.cases.answer(DEFAULT_TENANT, bell.id, bell.asked, "customer.noc/0", True, "")
     hit.minute()
     (problem,) = hit.problems()
     assert problem.state == "closed"
@@ -183,7 +183,7 @@ def test_the_ticket_of_a_part_is_closed_with_the_last_case_of_the_whole(hit) -> 
     with hit.transaction() as t:
         assert [ticket.state for ticket in t.tickets()] == ["open"]
     for case in hit.cases():
-        hit.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+        hit.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
     hit.run()
     with hit.transaction() as t:
         (ticket,) = t.tickets()
@@ -203,7 +203,7 @@ def test_each_no_of_a_customer_is_escalated_once_whatever_it_says_of_how_many_ca
         hit.minute()
     hit.gathered()
     before, acme = len(hit.mails()), confirming(hit, "acme")
-    hit.process.answer_together(DEFAULT_TENANT, acme[:3], "customer.noc/0", False, "still slow")
+    hit.process.cases.answer_together(DEFAULT_TENANT, acme[:3], "customer.noc/0", False, "still slow")
     hit.run()
     hit.gathered()
     (problem,) = hit.problems()
@@ -217,10 +217,10 @@ def test_each_no_of_a_customer_is_escalated_once_whatever_it_says_of_how_many_ca
     assert sorted(told) == [("account-manager", 3), ("customer.noc", 3)]
 
     ((bell, asked),) = confirming(hit, "bell")  # alone: asked, and answering, as one of no problem
-    hit.process.answer(DEFAULT_TENANT, bell.id, asked, "customer.noc/0", False, "")
+    hit.process.cases.answer(DEFAULT_TENANT, bell.id, asked, "customer.noc/0", False, "")
     hit.run()
-    hit.process.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
-    hit.process.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
+    hit.process.cases.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
+    hit.process.cases.answer_together(DEFAULT_TENANT, acme[3:], "customer.noc/0", False, "")
     hit.run()
     assert [ticket.detail["description"].split("\n")[0] for ticket in escalations(hit)[1:]] == [
         "bell says that b-1 is not good again",

@@ -13,15 +13,15 @@ def test_a_second_window_in_a_month_counts_until_the_first_is_cancelled(world):
     adopt(world, PORTFOLIO.replace("lead_time: 2d,", "lead_time: 2d, per_month: 1, emergency: {lead_time: 1d},"))
     first = plan(world, 3 * DAY)
     second = replace(first, id="work-2", start=first.start + DAY, end=first.end + DAY)
-    world.process.plan_maintenance(DEFAULT_TENANT, second)
+    world.process.works.plan(DEFAULT_TENANT, second)
     urgent = replace(second, id="work-3", emergency=True, start=first.start + 2 * DAY, end=first.end + 2 * DAY)
-    world.process.plan_maintenance(DEFAULT_TENANT, urgent)
+    world.process.works.plan(DEFAULT_TENANT, urgent)
     world.run()
     assert windows_excluded(world) == [(first.start, first.end), (urgent.start, urgent.end)]
     with world.transaction() as t:
         (refused,) = t.announcements("work-2")
     assert refused.reason == "the agreement allows 1 window a month, and others have taken them"
-    world.process.cancel_maintenance(DEFAULT_TENANT, first.id)
+    world.process.works.cancel(DEFAULT_TENANT, first.id)
     world.run()
     world.pass_time(second.start - world.clock.at)
     assert windows_excluded(world) == [(second.start, second.end), (urgent.start, urgent.end)]

@@ -26,7 +26,7 @@ def end_all(world, cause: str = "", done: str = "", of: str = "") -> None:
     for _ in range(7):
         world.minute()
     if of:
-        world.process.command(DEFAULT_TENANT, one_of(world, of, is_open=True).id, Resolve(cause, done, "ada"))
+        world.process.cases.command(DEFAULT_TENANT, one_of(world, of, is_open=True).id, Resolve(cause, done, "ada"))
     world.pass_time(4 * DAY)
     world.run()
 
@@ -34,7 +34,7 @@ def end_all(world, cause: str = "", done: str = "", of: str = "") -> None:
 def told(world, case) -> dict:
     with world.transaction() as t:
         whole = t.case(case.id)
-    return related.to_document(world.process.related_to(DEFAULT_TENANT, whole))
+    return related.to_document(world.process.cases.related_to(DEFAULT_TENANT, whole))
 
 
 def test_an_ended_case_of_the_same_promise_says_what_solved_it(hit) -> None:
@@ -74,6 +74,6 @@ def test_the_report_has_the_earlier_cases(hit) -> None:
     hit.minute("a-1")
     end_all(hit, "a worn fibre", "spliced", of="a-1")
     hit.minute("a-1")
-    report = hit.process.incident_report(DEFAULT_TENANT, one_of(hit, "a-1", is_open=True).id)
+    report = hit.process.cases.incident_report(DEFAULT_TENANT, one_of(hit, "a-1", is_open=True).id)
     assert "## Earlier cases like it" in report
     assert "It was: a worn fibre. Done: spliced." in report

@@ -58,7 +58,7 @@ def test_a_case_that_closes_without_a_word_owes_one_within_two_working_days(aski
 
 def test_a_case_of_which_it_is_known_what_it_was_owes_nothing(asking) -> None:
     asking.deliver(1, *[0] * 9)
-    assert asking.process.resolve(DEFAULT_TENANT, asking.case().id, RESOLVE) == "taken"
+    assert asking.process.cases.resolve(DEFAULT_TENANT, asking.case().id, RESOLVE) == "taken"
     asking.deliver(*[1] * 6)
     asking.answer(True)
     asking.run()
@@ -79,18 +79,18 @@ def test_it_is_warned_of_before_and_the_manager_is_told_once_it_is_missed(asking
     assert one.clock.standing(asking.clock.at) == "missed"
     asking.pass_time(10 * DAY)
     assert len(asked(asking, "own-noc@carrier.example")) == 2
-    found = asking.process.performance(DEFAULT_TENANT, case.opened_at, asking.clock.at)
+    found = asking.process.cases.performance(DEFAULT_TENANT, case.opened_at, asking.clock.at)
     assert found.resolved == Kept(missed=1)
 
 
 def test_what_is_put_down_is_owed_no_more(asking) -> None:
     case = closed(asking)
-    assert asking.process.resolve(DEFAULT_TENANT, case.id, RESOLVE) == "taken"
+    assert asking.process.cases.resolve(DEFAULT_TENANT, case.id, RESOLVE) == "taken"
     assert owed(asking) == []
     asking.pass_time(3 * DAY)
     assert len(asked(asking, "own-noc@carrier.example")) == 1
     assert asked(asking, "boss@carrier.example") == []
-    found = asking.process.performance(DEFAULT_TENANT, case.opened_at, asking.clock.at)
+    found = asking.process.cases.performance(DEFAULT_TENANT, case.opened_at, asking.clock.at)
     assert found.resolved == Kept(kept=1)
 
 
@@ -168,7 +168,7 @@ def hit(world):
 def confirm(world, *services: str) -> None:
     for case in world.cases():
         if case.service in services:
-            world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+            world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
     world.run()
 
 
@@ -186,8 +186,8 @@ def test_what_a_problem_was_its_cases_were_also_one_that_closes_later(hit) -> No
     (problem,) = hit.problems()
     confirm(hit, "a-1", "a-2")
     (odd,) = [case for case in hit.cases() if case.service == "a-2"]
-    assert hit.process.resolve_problem(DEFAULT_TENANT, problem.id, RESOLVE) == "taken"
-    hit.process.resolve(DEFAULT_TENANT, odd.id, Resolve("its own card too", "", "Bob"))
+    assert hit.process.cases.resolve_problem(DEFAULT_TENANT, problem.id, RESOLVE) == "taken"
+    hit.process.cases.resolve(DEFAULT_TENANT, odd.id, Resolve("its own card too", "", "Bob"))
     hit.run()
     confirm(hit, *EVERY)
     assert owed(hit) == []
@@ -197,17 +197,19 @@ def test_what_a_problem_was_its_cases_were_also_one_that_closes_later(hit) -> No
         ("a broken card", "replaced", problem.id)
     }
     hit.minute()
-    assert hit.process.resolve_problem(DEFAULT_TENANT, problem.id, Resolve("a fibre", "spliced", "Ada")) == "taken"
+    assert (
+        hit.process.cases.resolve_problem(DEFAULT_TENANT, problem.id, Resolve("a fibre", "spliced", "Ada")) == "taken"
+    )
     hit.run()
     assert {case.resolution["cause"] for case in hit.cases()} == {"a fibre", "its own card too"}
-    assert hit.process.resolve_problem(DEFAULT_TENANT, "P-0", RESOLVE) == "unknown"
+    assert hit.process.cases.resolve_problem(DEFAULT_TENANT, "P-0", RESOLVE) == "unknown"
 
 
 def test_the_first_word_on_one_of_its_cases_is_that_of_the_problem(hit) -> None:
     (problem,) = hit.problems()
     confirm(hit, *EVERY)
     (case,) = [case for case in hit.cases() if case.service == "b-1"]
-    assert hit.process.resolve(DEFAULT_TENANT, case.id, RESOLVE) == "taken"
+    assert hit.process.cases.resolve(DEFAULT_TENANT, case.id, RESOLVE) == "taken"
     hit.run()
     assert owed(hit) == []
     assert {case.resolution["cause"] for case in hit.cases()} == {"a broken card"}
@@ -228,7 +230,7 @@ def test_what_is_owed_of_a_part_is_owed_of_the_problem_that_takes_it_over(world)
     (after,) = owed(world)
     assert before.subject != after.subject == problem.id
     assert after.due == before.due
-    assert world.process.resolve_problem(DEFAULT_TENANT, before.subject, RESOLVE) == "too_late"
-    assert world.process.resolve_problem(DEFAULT_TENANT, problem.id, RESOLVE) == "taken"
+    assert world.process.cases.resolve_problem(DEFAULT_TENANT, before.subject, RESOLVE) == "too_late"
+    assert world.process.cases.resolve_problem(DEFAULT_TENANT, problem.id, RESOLVE) == "taken"
     world.run()
     assert {case.resolution.get("cause") for case in world.cases()} == {"a broken card"}

@@ -120,7 +120,7 @@ class House:
         with self.store.transaction(DEFAULT_TENANT, writing=False) as t:
             cases = t.cases(OPEN_STATES)
         for case in cases:
-            self.process.command(DEFAULT_TENANT, case.id, Withdraw("settled with the customer"))
+            self.process.cases.command(DEFAULT_TENANT, case.id, Withdraw("settled with the customer"))
 
     def oldest(self) -> int:
         """The time of the oldest measurement that is left."""

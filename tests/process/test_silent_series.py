@@ -75,7 +75,7 @@ def test_it_stands_beside_a_case_of_the_promise_and_neither_touches_the_other(wa
 def test_the_operator_is_not_asked_to_ask_the_customer_about_it(watched):
     world = watched
     world.deliver(*GOOD, *NOTHING * 12)
-    assert world.process.ask_again(DEFAULT_TENANT, world.case().id, "Ada") == "too_late"
+    assert world.process.cases.ask_again(DEFAULT_TENANT, world.case().id, "Ada") == "too_late"
     assert world.case().state == "acting"
 
 

@@ -69,7 +69,7 @@ def test_an_analysis_that_fails_keeps_no_case_from_opening(world, monkeypatch):
     def fails(*_args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("upheld.process.assessing.pulse.findings", fails)
+    monkeypatch.setattr("upheld.process.casework.opening.findings", fails)
     world.deliver(*GOOD * 10, *BAD * 8)
     assert world.case().kind == "violation"
     assert {name: found for name, found in world.case().findings.items() if name != "measurements"} == {

@@ -47,7 +47,7 @@ def month(world):
         "CHG-1", "line card", FIRST_DAY + 5 * DAY, FIRST_DAY + 5 * DAY + HOUR, ("switch-1",), "CAB", FIRST_DAY
     )
     world.run()
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.deliver(*BAD * 10, *GOOD * 8)
     world.answer(solved=True)
     return world

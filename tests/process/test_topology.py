@@ -129,17 +129,17 @@ def announced(world) -> list[str]:
 
 def test_planned_work_on_a_redundant_line_is_announced_to_those_alone_whom_it_hits(carrier) -> None:
     adopt(carrier, PAIR + "\n  - {of: b-1, on: [line-1]}")
-    carrier.process.plan_maintenance(DEFAULT_TENANT, work(carrier, "line-1"))
+    carrier.process.works.plan(DEFAULT_TENANT, work(carrier, "line-1"))
     assert announced(carrier) == ["noc@bell.example"]
     carrier.run()
-    carrier.process.judge_maintenance(DEFAULT_TENANT, "work-1")
+    carrier.process.works.judge(DEFAULT_TENANT, "work-1")
     with carrier.transaction() as t:
         assert {e.service for e in t.exclusions()} == {"b-1"}
 
 
 def test_whom_a_new_topology_lets_a_planned_work_hit_is_told_then(carrier) -> None:
     adopt(carrier, PAIR)
-    carrier.process.plan_maintenance(DEFAULT_TENANT, work(carrier, "line-1"))
+    carrier.process.works.plan(DEFAULT_TENANT, work(carrier, "line-1"))
     assert announced(carrier) == []
     begins = format_instant(carrier.clock.at + 3 * DAY + HOUR)
     gone = f"resources:\n  - {{id: line-2, valid: {{to: {begins}}}}}\n"

@@ -65,7 +65,7 @@ def test_works_under_one_id_are_told_apart(world, desk):
         world.process.adopt_portfolio(tenant, source, parse_portfolio(source, "portfolio.yaml"))
         start = world.clock.at + 3 * DAY
         work = Maintenance("work-1", "Upgrade", start, start + HOUR, ("vpn-0042",), "change board", world.clock.at)
-        world.process.plan_maintenance(tenant, work)
+        world.process.works.plan(tenant, work)
     world.run()
     mails = world.mails("noc@acme.example")
     assert len(mails) == len({m["Message-ID"] for m in mails}) == len({m["References"] for m in mails}) == 2

@@ -34,7 +34,7 @@ def work(start: int, *touched: str, length: int = HOUR, name: str = "") -> Maint
 
 
 def preview(world: World, planned: Maintenance) -> dict[str, Any]:
-    return preview_document(world.process.preview_maintenance(DEFAULT_TENANT, planned), 10)
+    return preview_document(world.process.works.preview(DEFAULT_TENANT, planned), 10)
 
 
 def promise(found: dict[str, Any], service: str = "vpn-0042") -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_announced_too_late_the_window_would_count(world: World) -> None:
 def test_a_late_work_is_proposed_at_night_and_in_time(world: World) -> None:
     start = START + DAY + 12 * HOUR  # noon in Berlin
     wanted = Wanted(HOUR, world.clock.at, world.clock.at + 10 * DAY)
-    found = preview_document(world.process.preview_maintenance(DEFAULT_TENANT, work(start), wanted), 10)["better"]
+    found = preview_document(world.process.works.preview(DEFAULT_TENANT, work(start), wanted), 10)["better"]
     assert found["asked"]["late"] == found["asked"]["off_hours"] == 1
     assert len(found["slots"]) == 5
     for slot in found["slots"]:
@@ -105,10 +105,10 @@ def test_a_quota_that_another_work_has_used_up_counts(world: World) -> None:
     adopt(world, PORTFOLIO.replace("lead_time: 2d,", "lead_time: 2d, per_month: 1,"))
     evening = START + 5 * DAY + 20 * HOUR
     assert not [one for one in kinds(preview(world, work(evening))) if one == "not_excluded"]
-    world.process.plan_maintenance(DEFAULT_TENANT, work(evening, name="first"))
+    world.process.works.plan(DEFAULT_TENANT, work(evening, name="first"))
     world.run()
     wanted = Wanted(HOUR, world.clock.at, world.clock.at + 40 * DAY)
-    found = world.process.preview_maintenance(DEFAULT_TENANT, work(evening + 3 * DAY), wanted)
+    found = world.process.works.preview(DEFAULT_TENANT, work(evening + 3 * DAY), wanted)
     (affected,) = found.agreements
     assert not affected.announcement.earned
     assert "month" in affected.announcement.reason
@@ -138,7 +138,7 @@ def test_a_freeze_that_ends_before_it_begins_is_refused() -> None:
 
 def test_two_works_of_one_night_are_warned_of(world: World) -> None:
     evening = START + 5 * DAY + 20 * HOUR
-    world.process.plan_maintenance(DEFAULT_TENANT, work(evening, "vpn-0043", name="first"))
+    world.process.works.plan(DEFAULT_TENANT, work(evening, "vpn-0043", name="first"))
     (warning,) = preview(world, work(evening + 8 * HOUR))["warnings"]  # 04:00 of the same night
     assert (warning["kind"], warning["work"], warning["customers"]) == ("same_night", "first", ["acme"])
     assert kinds(preview(world, work(evening + 18 * HOUR))) == []
@@ -157,7 +157,7 @@ def test_the_second_path_is_warned_of_together_with_another_work_and_with_what_i
     assert pair["members"] == ["line-a", "line-b"]
     assert pair["dependents"] == ["vpn-0042"]
 
-    world.process.plan_maintenance(DEFAULT_TENANT, work(start + 30 * MINUTE, "line-b", name="other"))
+    world.process.works.plan(DEFAULT_TENANT, work(start + 30 * MINUTE, "line-b", name="other"))
     (pair,) = preview(world, work(start, "line-a"))["warnings"]
     assert (pair["kind"], pair["work"]) == ("both_paths", "other")
     assert kinds(preview(world, work(start - HOUR, "line-a"))) == []  # over as the other begins

@@ -253,16 +253,16 @@ class Days:
         for one in owed:
             if self.owners.random() < 0.008:
                 self.happened.resolved += 1
-                resolve = self.process.resolve_problem if one.is_of_problem else self.process.resolve
+                resolve = self.process.cases.resolve_problem if one.is_of_problem else self.process.cases.resolve
                 resolve(DEFAULT_TENANT, one.subject, Resolve("a card", "replaced", "ada"))
         for case in cases:
             if case.state == "confirming" and (case.id, case.asked) not in self._answered:
                 self._answered.add((case.id, case.asked))
                 self._make_up_minds(case)
             elif case.reopened_at is not None and case.state in ("reopened", "acting") and self.people.random() < 0.02:
-                self.process.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
+                self.process.cases.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
             elif self.people.random() < 0.005:
-                self.process.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "ada"))
+                self.process.cases.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "ada"))
 
         self._say()
 
@@ -283,7 +283,7 @@ class Days:
         """Says what it is time to say. Who is cut off by a kill says it again: it is on record already, or not yet."""
         for one in [one for one in self._to_say if one[0] <= self.clock.at]:
             said = one[1]
-            came = self.process.answer(
+            came = self.process.cases.answer(
                 DEFAULT_TENANT, said.case, said.asked, said.contact, said.solved, "as it is for us", 4
             )
             self._to_say.remove(one)
@@ -311,6 +311,6 @@ class Days:
             with self.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
                 rejected = [case for case in t.open_cases() if case.reopened_at is not None]
             for case in rejected:
-                self.process.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
+                self.process.cases.command(DEFAULT_TENANT, case.id, AskAgain("ada"))
         self.clock.at += 2 * HOUR
         self._work()

@@ -225,7 +225,7 @@ class World:
     def plan(self, tenant: str, work_id: str, title: str, days: int, services: tuple[str, ...]) -> None:
         start = parse_instant("2026-06-01T22:00:00Z") + (days - 1) * 24 * HOUR
         work = Maintenance(work_id, title, start, start + 2 * HOUR, services, "Change board", self.clock.at)
-        self.process.plan_maintenance(tenant, work)
+        self.process.works.plan(tenant, work)
 
     # -- looking
 

@@ -113,7 +113,7 @@ def test_a_refresh_brings_news_and_keeps_focus_and_scroll(browser: "sync_api.Bro
         case = world.case()
         assert page.get_by_role("link", name=case.id).count() == 1
         assert page.get_by_role("cell", name=f"{case.id} closed").count() == 0
-        world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+        world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
         visit.refresh()
         page.get_by_role("cell", name=f"{case.id} closed").wait_for()
         assert page.evaluate("document.activeElement.textContent") == "riverbank-web"
@@ -345,7 +345,7 @@ def test_a_page_whose_session_has_ended_leads_to_sign_in_by_itself(visit: Visit)
 
 
 def test_a_step_is_decided_by_its_link(browser: "sync_api.Browser", world: World) -> None:
-    world.process.adopt_playbooks(DEFAULT_TENANT, ASKING)
+    world.process.steps.adopt_playbooks(DEFAULT_TENANT, ASKING)
     world.pass_minutes(6, vpn_0042=0.0)  # the line breaks again
     action = step(world, "approval")
     with listening(world) as address:

@@ -173,8 +173,8 @@ def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
 def test_an_older_link_points_to_the_newer_one(world: World) -> None:
     case = world.case()
     path = world.confirm_path(case)
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
-    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.process.cases.ask_again(DEFAULT_TENANT, case.id, "operator")
     before = world.everything()
     for answer in (world.stranger().get(path), world.stranger().post(path, data={"solved": "yes"})):
         assert "link in our newest mail" in text_of(answer.text)
@@ -184,9 +184,9 @@ def test_an_older_link_points_to_the_newer_one(world: World) -> None:
 def test_what_an_operator_said_is_not_told_as_measured(world: World) -> None:
     case = world.case()
     assert "By our measurements it is good again" in text_of(world.stranger().get(world.confirm_path(case)).text)
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
     world.clock.at += HOUR
-    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    world.process.cases.ask_again(DEFAULT_TENANT, case.id, "operator")
     words = text_of(world.stranger().get(world.confirm_path(world.case())).text)
     assert "We consider the problem solved now" in words
     assert "Considered solved since 1 June 2026, 09:25 CEST" in words

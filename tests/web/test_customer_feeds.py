@@ -20,7 +20,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 def announce(world: World, name: str, days: int) -> Maintenance:
     start = world.clock.at + days * DAY
     work = Maintenance(name, "Line card", start, start + HOUR, ("agg-switch-3",), "Ada", world.clock.at)
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     return work
 
@@ -33,7 +33,7 @@ def test_the_calendar_has_every_work_as_it_was_told_last(world: World) -> None:
     announce(world, "MW-A", 20)
     cancelled = announce(world, "MW-B", 30)
     world.clock.at += HOUR
-    world.process.cancel_maintenance(DEFAULT_TENANT, cancelled.id)
+    world.process.works.cancel(DEFAULT_TENANT, cancelled.id)
     world.run()
     answer = world.stranger().get(path_of(world, "maintenance.ics"))
     assert answer.headers["content-type"].startswith("text/calendar")

@@ -21,7 +21,7 @@ def planned(world: World) -> World:
     work = Maintenance(
         "M/1", "Exchange of a card", start, start + 2 * HOUR, ("agg-switch-3",), "CAB", world.clock.at, "Slot 4."
     )
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     return world
 
@@ -180,7 +180,7 @@ def test_a_program_objects_by_the_link_and_is_answered_in_json(planned: World) -
     assert said["wish"] == {"start": "2026-06-19T23:00:00Z", "end": "2026-06-20T01:00:00Z"}
     assert (said["state"], said["overdue"], "answered_by" in said) == ("open", False, False)
     assert client.post(path[:-2] + "xx", headers=JSON).status_code == 404
-    planned.process.cancel_maintenance(DEFAULT_TENANT, "M/1")
+    planned.process.works.cancel(DEFAULT_TENANT, "M/1")
     late = client.post(path, data=own, headers=JSON)
     assert late.status_code == 409
     assert late.json() == {"error": "the window can no longer be objected to", "standing": "cancelled"}
@@ -206,7 +206,7 @@ def test_a_link_that_is_forged_anothers_or_of_another_purpose_is_none(planned: W
 def test_a_link_that_does_not_hold_any_more_says_so_and_takes_nothing(planned: World) -> None:
     client, path, work = planned.stranger(), path_of(planned), work_of(planned)
     moved = {"start": work.start + DAY, "end": work.end + DAY}
-    planned.process.change_maintenance(DEFAULT_TENANT, Maintenance(**{**fields_of(work), **moved}))
+    planned.process.works.change(DEFAULT_TENANT, Maintenance(**{**fields_of(work), **moved}))
     planned.run()
     assert "This work has changed" in text_of(client.get(path).text)
     newest = path_of(planned, "maintenance_changed")

@@ -148,7 +148,7 @@ def test_what_was_measured_around_a_case_can_be_looked_at_again(world: World) ->
 
 def test_a_case_after_a_no_can_be_put_to_the_customer_again(world: World) -> None:
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
     client = world.operator()
     html = client.get(f"/cases/{case.id}").text
     assert "Reopened by the customer" in html
@@ -161,7 +161,7 @@ def test_a_case_after_a_no_can_be_put_to_the_customer_again(world: World) -> Non
 
 def test_an_ended_case_says_how_it_ended(world: World) -> None:
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
     client = world.operator()
     assert "The customer confirmed the solution" in text_of(client.get("/cases").text)
     words = text_of(client.get(f"/cases/{case.id}").text)
@@ -206,9 +206,9 @@ def test_a_question_is_put_again_only_after_a_no(world: World) -> None:
 
 def test_a_case_keeps_the_marks_of_earlier_rounds(world: World) -> None:
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "")
     world.clock.at += 5 * MINUTE
-    world.process.ask_again(DEFAULT_TENANT, case.id, "operator")
+    world.process.cases.ask_again(DEFAULT_TENANT, case.id, "operator")
     html = world.operator().get(f"/cases/{case.id}").text
     found = re.search(r'id="chart-data">(.*?)</script>', html)
     assert found is not None
@@ -223,7 +223,7 @@ def test_a_case_keeps_the_marks_of_earlier_rounds(world: World) -> None:
 
 def test_the_overview_leads_to_the_case_that_has_ended(world: World) -> None:
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
     words = text_of(world.operator().get("/").text)
     assert f"277 % 14 min of 5 min 2 s 1 Jun 2026 {case.id} closed" in words
     assert "Met vpn-0042 latency 21.5 p95 at most 40 no budget 1 Jun 2026 none" in words
@@ -239,7 +239,7 @@ def test_a_case_of_a_window_that_has_moved_on_shows_what_was_last_told(world: Wo
     world.pass_minutes(8)
     case = world.case("hidden-line", RIVAL)
     assert "rolling" in case.periods
-    world.process.answer(RIVAL, case.id, case.asked, "customer.noc/1", True, "")
+    world.process.cases.answer(RIVAL, case.id, case.asked, "customer.noc/1", True, "")
     world.pass_minutes(180)
     assert world.case("hidden-line", RIVAL).state == "closed"
     html = world.operator(world.rival_key).get(f"/cases/{case.id}").text
@@ -348,7 +348,7 @@ def test_nothing_is_decided_while_the_announcement_is_on_its_way(world: World) -
 
 
 def test_a_cancelled_work_says_that_its_minutes_count(world: World) -> None:
-    world.process.cancel_maintenance(DEFAULT_TENANT, "MW-LATER")
+    world.process.works.cancel(DEFAULT_TENANT, "MW-LATER")
     words = text_of(world.operator().get("/maintenance").text).split("Past and cancelled")[1]
     assert words.count("Cancelled: its minutes count") == 2
     assert "Does not count" not in words
@@ -715,7 +715,7 @@ def test_static_gives_its_own_files_only(morning: World, name: str) -> None:
 def test_the_post_incident_report_is_a_page_with_a_download(world: World) -> None:
     case = world.case()
     said = "<b>bold</b> [x](javascript:alert(1)) | being replaced"
-    assert world.process.command(DEFAULT_TENANT, case.id, Resolve(said, "", "ann")) == "taken"
+    assert world.process.cases.command(DEFAULT_TENANT, case.id, Resolve(said, "", "ann")) == "taken"
     client = world.operator()
     html = client.get(f"/cases/{case.id}/report").text
     assert "<h1>Post-incident report (draft): vpn-0042, availability</h1>" in html
@@ -732,7 +732,7 @@ def test_the_post_incident_report_is_a_page_with_a_download(world: World) -> Non
 
 def test_after_a_no_the_next_step_is_to_solve_it_and_not_the_credit(world: World) -> None:
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", False, "Still slow")
     with world.store.transaction(DEFAULT_TENANT) as t:
         data = {"action": f"{case.id}/credit/propose/1", "do": "propose_credit"}
         t.schedule(AgendaEntry(f"{ACT}/{case.id}/credit", ACT, world.clock.at - MINUTE, data))

@@ -40,8 +40,8 @@ def bodies(mail: Message) -> list[str]:
 def told_how_far_it_is(world: World) -> Notice:
     """Tells the customer of an open case how far it is; the newest notice of it."""
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", False, "")
-    world.process.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "Ada"))
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", False, "")
+    world.process.cases.command(DEFAULT_TENANT, case.id, Update("A card is being replaced.", "Ada"))
     world.run()
     return next(n for n in notices(world) if n.kind == "update" and n.role == "customer.noc")
 
@@ -106,7 +106,7 @@ def test_a_mail_program_stops_such_notices_by_one_click(world: World) -> None:
     url = "".join(mail["List-Unsubscribe"].split()).strip("<>")
     world.stranger().post(url.removeprefix("http://testserver"), data={"List-Unsubscribe": "One-Click"})
     world.clock.at += MINUTE
-    world.process.command(DEFAULT_TENANT, world.case().id, Update("It is nearly done.", "Ada"))
+    world.process.cases.command(DEFAULT_TENANT, world.case().id, Update("It is nearly done.", "Ada"))
     world.run()
     stopped = next(n for n in notices(world) if n.kind == "update" and n.role == "customer.noc")
     assert stopped.state == "stopped"

@@ -16,7 +16,7 @@ from upheld.cases.problems import Cause, new_problem
 def closed(world: World) -> World:
     """The customer says that the morning's line is good again, and nobody has said what it was."""
     case = world.case()
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
     world.run()
     return world
 
@@ -71,8 +71,8 @@ def test_a_problem_is_asked_for_all_of_its_cases(world: World) -> None:
     with world.store.transaction(DEFAULT_TENANT) as t:
         t.save_problem(problem)
     case = world.case()
-    world.process.command(DEFAULT_TENANT, case.id, Join(problem.id))
-    world.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
+    world.process.cases.command(DEFAULT_TENANT, case.id, Join(problem.id))
+    world.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/1", True, "")
     world.run()
     client, address = world.operator(), f"/problems/{problem.id}"
     assert f"{problem.id} agg-switch-3 several" in text_of(client.get("/cases").text)

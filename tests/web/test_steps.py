@@ -20,7 +20,7 @@ playbooks:
 @pytest.fixture
 def asked(world: World) -> World:
     """The morning's line breaks again, and an approval is asked for."""
-    world.process.adopt_playbooks(DEFAULT_TENANT, ASKING)
+    world.process.steps.adopt_playbooks(DEFAULT_TENANT, ASKING)
     world.pass_minutes(6, vpn_0042=0.0)
     assert step(world, "approval").state == "waiting"
     return world

@@ -93,7 +93,7 @@ def router(application: Application) -> APIRouter:
                 "notices": [notice_document(notice) for notice in notices],
             }
         now, current = application.clock.now(), application.process.in_force(caller.tenant)
-        expected = application.process.outlook(caller.tenant, case)
+        expected = application.process.cases.outlook(caller.tenant, case)
         parties = None if current is None else current.parties(case.agreement, now)
         until = answering.reopens_until(current, case, now)
         running = [] if parties is None else clocks(case, parties.agreement, asked_at(case, notices))
@@ -104,14 +104,14 @@ def router(application: Application) -> APIRouter:
             "resolution_owed": None if owed is None else owed_document(owed, now),
             "problem_findings": shared,
             "outlook": None if expected is None else to_document(expected),
-            "related": related.to_document(application.process.related_to(caller.tenant, case)),
+            "related": related.to_document(application.process.cases.related_to(caller.tenant, case)),
             **happened,
         }
 
     @routes.post("/cases/{case_id}/update", status_code=204)
     def update(caller: Asking, case_id: Name, told: UpdateInput) -> None:
         """Tells the customer how far it is; 409 where the case is not open any more, or solved."""
-        _given(application.process.command(caller.tenant, case_id, Update(told.text, caller.name)))
+        _given(application.process.cases.command(caller.tenant, case_id, Update(told.text, caller.name)))
 
     @routes.post("/cases/{case_id}/answer", status_code=204)
     def answer(caller: Asking, case_id: Name, said: AnswerInput) -> None:
@@ -122,23 +122,23 @@ def router(application: Application) -> APIRouter:
             case = t.case(case_id)
         asked = 0 if case is None else case.asked
         words = said.contact, said.solved, said.comment, said.score
-        _given(application.process.answer(caller.tenant, case_id, asked, *words, via="api", taken_by=caller.name))
+        _given(application.process.cases.answer(caller.tenant, case_id, asked, *words, via="api", taken_by=caller.name))
 
     @routes.post("/cases/{case_id}/ask", status_code=204)
     def ask(caller: Asking, case_id: Name) -> None:
         """Says that the case is solved, and asks the customer; 409 where it is not open, or is asked already."""
-        _given(application.process.ask_again(caller.tenant, case_id, caller.name))
+        _given(application.process.cases.ask_again(caller.tenant, case_id, caller.name))
 
     @routes.post("/cases/{case_id}/examine", status_code=204)
     def examine(caller: Asking, case_id: Name) -> None:
         """Looks again at what was measured around an open case, by now: its causes, and whether its measurements are
         sound. 409 where it has ended, or is about events, of which there are no series."""
-        _given(application.process.examine_again(caller.tenant, case_id))
+        _given(application.process.cases.examine_again(caller.tenant, case_id))
 
     @routes.get("/cases/{case_id}/report", response_class=PlainTextResponse)
     def report(caller: Asking, case_id: Name) -> PlainTextResponse:
         """The draft of a post-incident report, as Markdown."""
-        text = application.process.incident_report(caller.tenant, case_id)
+        text = application.process.cases.incident_report(caller.tenant, case_id)
         if text is None:
             raise Problem(404, "there is no case of that id")
         return PlainTextResponse(text, media_type="text/markdown")
@@ -148,7 +148,7 @@ def router(application: Application) -> APIRouter:
         """How well the promises of handling were kept of the cases opened and the notices recorded in [start, end):
         told in time by the kind of notice, fixed in time, told how far it is, asked, the customers' satisfaction; and
         of what cases closed then without a word of what they were, how many were given one in time."""
-        found = application.process.performance(caller.tenant, window.start, window.end)
+        found = application.process.cases.performance(caller.tenant, window.start, window.end)
         answers = sum(found.scores.values())
         mean = sum(score * count for score, count in found.scores.items()) / answers if answers else None
         return {

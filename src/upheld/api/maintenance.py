@@ -124,7 +124,7 @@ def router(application: Application) -> APIRouter:
             response.status_code = 200
         elif (fault := windows_fault(wanted.spans, work.planned_at)) is not None:
             raise field_problem(*fault)
-        notices = process.plan_maintenance(caller.tenant, work)
+        notices = process.works.plan(caller.tenant, work)
         response.headers["Location"] = f"/v1/maintenance/{work.id}"
         return {
             **record_document(known or work),
@@ -152,7 +152,7 @@ def router(application: Application) -> APIRouter:
             **planned_in(wanted.spans),
         )
         search = None if wanted.search is None else wanted.search.wanted(work.start, work.end, now)
-        return preview_document(process.preview_maintenance(caller.tenant, work, search), wanted.limit)
+        return preview_document(process.works.preview(caller.tenant, work, search), wanted.limit)
 
     @routes.get("")
     def many(caller: Asking, query: Annotated[MaintenanceQuery, Query()]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def router(application: Application) -> APIRouter:
             raise Problem(409, "the maintenance was cancelled; plan a new one")
         if (fault := change_fault(known, changed, application.clock.now())) is not None:
             raise field_problem(*fault)
-        notices = process.change_maintenance(caller.tenant, changed)
+        notices = process.works.change(caller.tenant, changed)
         work = known_work(caller.tenant, maintenance_id)
         return {
             **record_document(work),
@@ -211,7 +211,7 @@ def router(application: Application) -> APIRouter:
         known_work(caller.tenant, maintenance_id)
         at = application.clock.now() if said.at is None else said.at
         try:
-            notices = process.say_of_maintenance(caller.tenant, maintenance_id, turn, at)
+            notices = process.works.say(caller.tenant, maintenance_id, turn, at)
         except work_life.OutOfTurn as fault:
             raise Problem(409, str(fault)) from None
         work = known_work(caller.tenant, maintenance_id)
@@ -223,7 +223,7 @@ def router(application: Application) -> APIRouter:
         work = known_work(caller.tenant, maintenance_id)
         if work.state == "planned" and work.end <= application.clock.now():
             raise Problem(409, "the maintenance is over and cannot be cancelled")
-        notices = process.cancel_maintenance(caller.tenant, maintenance_id)
+        notices = process.works.cancel(caller.tenant, maintenance_id)
         return {
             "id": maintenance_id,
             "state": "cancelled",

@@ -12,8 +12,8 @@ from upheld.api.problems import Problem, field_problem, input_problem
 from upheld.app import Application
 from upheld.maintenance.notified import of_document
 from upheld.maintenance.received import NoticedWindow, ReceivedState, in_zone
-from upheld.process.process import Differs
 from upheld.process.works.intake import Answer, Unanswerable
+from upheld.process.works.works import Differs
 from upheld.readers.bodies import media_type
 from upheld.readers.faults import Fault, InputError
 from upheld.readers.provider_mails import NoParser
@@ -123,7 +123,7 @@ def router(application: Application) -> APIRouter:
         if window is None:
             raise Problem(404, "there is no question of that id")
         try:
-            came = process.answer_notice(caller.tenant, window_id, _answer(said, window), caller.name)
+            came = process.works.answer_notice(caller.tenant, window_id, _answer(said, window), caller.name)
         except Unanswerable as error:
             raise field_problem(error.field, error.message) from None
         if came != "taken":
@@ -162,7 +162,7 @@ def _planned(application: Application, tenant: str, content: bytes, name: str) -
         known = {work.id for work in t.maintenances()}
     try:
         works = read_works(text, name, nodes, known, application.clock.now())
-        application.process.plan_maintenances(tenant, works)
+        application.process.works.plan_all(tenant, works)
     except Differs as error:
         raise input_problem(InputError([Fault(name, None, "id", str(error))])) from None
     except InputError as error:

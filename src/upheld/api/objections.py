@@ -82,8 +82,8 @@ def router(application: Application) -> APIRouter:
         if is_answered_so(objection, said, window):
             return objection_document(objection, clock.now())
         try:
-            process = application.process
-            answered = process.answer_objection(caller.tenant, objection_id, window, said.answer.strip(), caller.name)
+            works = application.process.works
+            answered = works.answer_objection(caller.tenant, objection_id, window, said.answer.strip(), caller.name)
         except Refused as fault:
             raise (
                 Problem(409, fault.message) if fault.field is None else field_problem(fault.field, fault.message)

@@ -53,7 +53,7 @@ def router(application: Application) -> APIRouter:
         except InputError as error:
             raise input_problem(error) from None
         _check_channels(application, caller.tenant, playbooks)
-        version = application.process.adopt_playbooks(caller.tenant, text, caller.name)
+        version = application.process.steps.adopt_playbooks(caller.tenant, text, caller.name)
         return {"version": version, "playbooks": [playbook.id for playbook in playbooks.playbooks]}
 
     @routes.get("/playbooks")
@@ -95,7 +95,7 @@ def answer(
     application: Application, tenant: str, action_id: str, verb: Verb, by: str, reason: str, reference: str | None
 ) -> None:
     """Says it of a step. Raises Problem where there is no such step, or it cannot be said of it as it is."""
-    match application.process.change_step(tenant, action_id, verb, by, reason, reference):
+    match application.process.steps.change(tenant, action_id, verb, by, reason, reference):
         case "unknown":
             raise Problem(404, "there is no step of that id")
         case "too_late":

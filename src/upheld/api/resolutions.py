@@ -44,13 +44,13 @@ def router(application: Application) -> APIRouter:
     def of_case(caller: Asking, case_id: Name, found: ResolutionInput) -> None:
         """Keeps what a case was, and what was done; the last word holds. It is what its problem was too, where nobody
         has said that yet. 409 where the case was withdrawn."""
-        _given(process.resolve(caller.tenant, case_id, _said(found, caller.name)), "case")
+        _given(process.cases.resolve(caller.tenant, case_id, _said(found, caller.name)), "case")
 
     @routes.post("/problems/{problem_id}/resolution", status_code=204)
     def of_problem(caller: Asking, problem_id: Name, found: ResolutionInput) -> None:
         """Keeps what a problem was, and what was done; the last word holds, also for each of its cases of which nothing
         else was said. 409 where it was merged into another."""
-        _given(process.resolve_problem(caller.tenant, problem_id, _said(found, caller.name)), "problem")
+        _given(process.cases.resolve_problem(caller.tenant, problem_id, _said(found, caller.name)), "problem")
 
     return routes
 

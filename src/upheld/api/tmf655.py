@@ -15,7 +15,7 @@ from upheld.api.problems import Problem
 from upheld.api.tmf_resources import JSON, PATCHES, ManyQuery, OneQuery, listed, only, takes, unfit_problem
 from upheld.app import Application
 from upheld.maintenance.model import Maintenance
-from upheld.process.process import Differs
+from upheld.process.works.works import Differs
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.tmf655 import CANCELLED, read_change, read_created
 from upheld.readers.tmf_bodies import Unfit
@@ -49,7 +49,7 @@ def router(application: Application) -> APIRouter:
         topology = process.topology(caller.tenant)
         with _told():
             work = read_created(body[1], topology.nodes, caller.name, clock.now())
-            process.plan_maintenances(caller.tenant, [work])
+            process.works.plan_all(caller.tenant, [work])
         created = document(known_work(caller.tenant, work.id), topology)
         return JSONResponse(created, 201, headers={"Location": created["href"]})
 
@@ -67,9 +67,9 @@ def router(application: Application) -> APIRouter:
         if status in (CANCELLED, "completed"):
             raise Problem(409, f"the change request is {status} and cannot be changed")
         if wanted is None:
-            process.cancel_maintenance(caller.tenant, request_id)
+            process.works.cancel(caller.tenant, request_id)
         else:
-            process.change_maintenance(caller.tenant, wanted)
+            process.works.change(caller.tenant, wanted)
         return JSONResponse(document(known_work(caller.tenant, request_id), topology))
 
     @routes.get("/changeRequest")

@@ -154,15 +154,15 @@ class Performer:
     # -- timers ---------------------------------------------------------------------------------------------------
 
     def _remind(self, entry: AgendaEntry) -> None:
-        self._process.command(entry.tenant, entry.data["case"], Remind(entry.data["asked"]))
+        self._process.cases.command(entry.tenant, entry.data["case"], Remind(entry.data["asked"]))
         self._finish(entry)
 
     def _close_unanswered(self, entry: AgendaEntry) -> None:
-        self._process.command(entry.tenant, entry.data["case"], CloseUnanswered(entry.data["asked"]))
+        self._process.cases.command(entry.tenant, entry.data["case"], CloseUnanswered(entry.data["asked"]))
         self._finish(entry)
 
     def _send_update(self, entry: AgendaEntry) -> None:
-        self._process.command(
+        self._process.cases.command(
             entry.tenant, entry.data["case"], Update(since=entry.data["since"], due=entry.data["due"])
         )
         self._finish(entry)
@@ -177,11 +177,11 @@ class Performer:
         return None
 
     def _run_clock(self, entry: AgendaEntry) -> None:
-        self._process.run_clock(entry.tenant, entry)
+        self._process.cases.run_clock(entry.tenant, entry)
         self._recorder.entry_performed(entry.kind, "done")
 
     def _examine(self, entry: AgendaEntry) -> None:
-        self._process.examine(entry.tenant, entry.data["start"], entry.data["end"])
+        self._process.cases.examine(entry.tenant, entry.data["start"], entry.data["end"])
         self._finish(entry)
 
     def _tell_joined(self, entry: AgendaEntry) -> None:
@@ -191,33 +191,33 @@ class Performer:
         self._recorder.entry_performed(entry.kind, "done")
 
     def _find_overdue(self, entry: AgendaEntry) -> None:
-        self._process.find_overdue(entry.tenant, entry.data["action"])
+        self._process.steps.find_overdue(entry.tenant, entry.data["action"])
         self._finish(entry)
 
     def _judge_maintenance(self, entry: AgendaEntry) -> None:
-        self._process.judge_maintenance(entry.tenant, entry.data["maintenance"])
+        self._process.works.judge(entry.tenant, entry.data["maintenance"])
         self._finish(entry)
 
     def _remind_of_maintenance(self, entry: AgendaEntry) -> None:
         of = entry.data
-        self._process.remind_of_maintenance(entry.tenant, of["maintenance"], of["agreement"], of["sequence"])
+        self._process.works.remind(entry.tenant, of["maintenance"], of["agreement"], of["sequence"])
         self._finish(entry)
 
     def _follow_maintenance(self, entry: AgendaEntry) -> None:
         of = entry.data
-        self._process.follow_maintenance(entry.tenant, of["maintenance"], of["turn"], of["sequence"])
+        self._process.works.follow(entry.tenant, of["maintenance"], of["turn"], of["sequence"])
         self._finish(entry)
 
     def _tell_objections(self, entry: AgendaEntry) -> None:
-        self._process.tell_objections(entry.tenant, entry.data["maintenance"])
+        self._process.works.tell_objections(entry.tenant, entry.data["maintenance"])
         self._finish(entry)
 
     def _ask_resolution(self, entry: AgendaEntry) -> None:
-        self._process.remind_of_resolution(entry.tenant, entry)
+        self._process.cases.remind_of_resolution(entry.tenant, entry)
         self._recorder.entry_performed(entry.kind, "done")
 
     def _pass_on_resolution(self, entry: AgendaEntry) -> None:
-        self._process.pass_on_resolution(entry.tenant, entry.data["problem"])
+        self._process.cases.pass_on_resolution(entry.tenant, entry.data["problem"])
         self._finish(entry)
 
     def _sum_up(self, entry: AgendaEntry) -> None:

@@ -42,11 +42,11 @@ class Noticeboard:
             windows = [] if known is None else t.noticed_in(received.id)
         if known is not None:
             return known, windows
-        return received, self._process.take_notice(tenant, received, self._read(body, provider), self._approval)
+        return received, self._process.works.take_notice(tenant, received, self._read(body, provider), self._approval)
 
     def set_aside(self, tenant: str, head: bytes, source: str, name: str, why: str) -> None:
         """Lets a notice wait for a person of which only the beginning, `head`, was read."""
-        self._process.take_notice(tenant, self._received(head, source, name), why, self._approval)
+        self._process.works.take_notice(tenant, self._received(head, source, name), why, self._approval)
 
     def close(self) -> None:
         """Ends the process that reads mails."""

@@ -46,7 +46,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if said.fault is not None:
             return _show(site, request, _facts(site, question), fault=said.fault, comment=said.comment)
         asked = question.tenant, question.case_id, question.asked, question.contact
-        taken = site.application.process.answer(*asked, said.solved == "yes", said.comment, said.score)
+        taken = site.application.process.cases.answer(*asked, said.solved == "yes", said.comment, said.score)
         return _show(site, request, _facts(site, question), thanks=taken == "taken")
 
 

@@ -68,7 +68,7 @@ def answer(site: Site, request: Request, question: ProblemQuestion, said: Said) 
         if one.standing == "open" and (said.solved == "yes" or one.case.id in said.unsolved)
     ]
     words = said.solved == "yes", said.comment, said.score
-    site.application.process.answer_together(question.tenant, meant, question.contact, *words)
+    site.application.process.cases.answer_together(question.tenant, meant, question.contact, *words)
     return show(site, request, question, said=said)
 
 

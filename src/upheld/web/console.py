@@ -138,10 +138,10 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             page = casework.page(t, site.application.log, visitor.tenant, found, portfolio, site.now())
             owed = resolving.owed_of(t, found)
         current = site.application.process.in_force(visitor.tenant)
-        outlook = site.application.process.outlook(visitor.tenant, found)
+        outlook = site.application.process.cases.outlook(visitor.tenant, found)
         objective = page.objective
         expectation = expected(outlook, page.verdict, objective, site.now()) if outlook and objective else None
-        beside = site.application.process.related_to(visitor.tenant, found)
+        beside = site.application.process.cases.related_to(visitor.tenant, found)
         return site.page(
             request,
             "case.html",
@@ -178,14 +178,16 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
             raise HTTPException(404, "There is no such case.")
         words = contact.strip(), solved == "yes", comment.strip(), score_of(score)
         by = visitor.caller.name
-        came = site.application.process.answer(visitor.tenant, case_id, found.asked, *words, via="console", taken_by=by)
+        came = site.application.process.cases.answer(
+            visitor.tenant, case_id, found.asked, *words, via="console", taken_by=by
+        )
         if came == "too_late":
             raise HTTPException(409, "Nothing is asked of this case, or it was asked again in the meantime.")
         return RedirectResponse(f"/cases/{quote(case_id)}#answers", 303)
 
     @routes.post("/cases/{case_id}/examine")
     def examine(case_id: str, visitor: Annotated[Visitor, Depends(submit)]) -> Response:
-        if site.application.process.examine_again(visitor.tenant, case_id) == "unknown":
+        if site.application.process.cases.examine_again(visitor.tenant, case_id) == "unknown":
             raise HTTPException(404, "There is no such case.")
         return RedirectResponse(f"/cases/{quote(case_id)}", 303)
 
@@ -193,7 +195,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
     def report(
         request: Request, case_id: str, visitor: Annotated[Visitor, Depends(visit)], download: bool = False
     ) -> Response:
-        text = site.application.process.incident_report(visitor.tenant, case_id)
+        text = site.application.process.cases.incident_report(visitor.tenant, case_id)
         if text is None:
             raise HTTPException(404, "There is no such case.")
         if download:
@@ -208,7 +210,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
         if found is None:
             raise HTTPException(404, "There is no such case.")
         if casework.may_ask(found):
-            site.application.process.ask_again(visitor.tenant, case_id, visitor.caller.key_id)
+            site.application.process.cases.ask_again(visitor.tenant, case_id, visitor.caller.key_id)
         return RedirectResponse(f"/cases/{case_id}", status_code=303)
 
     @routes.get("/tickets")
@@ -221,7 +223,7 @@ def _add_cases(routes: APIRouter, site: Site) -> None:
 
 def _command(site: Site, visitor: Visitor, case_id: str, command: Command) -> Response:
     """Gives a case a command and shows its page again; one that comes too late changes nothing."""
-    if site.application.process.command(visitor.tenant, case_id, command) == "unknown":
+    if site.application.process.cases.command(visitor.tenant, case_id, command) == "unknown":
         raise HTTPException(404, "There is no such case.")
     return RedirectResponse(f"/cases/{case_id}", status_code=303)
 

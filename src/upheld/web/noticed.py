@@ -112,7 +112,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         filled = Filled(window_id, values, node, frozenset(none_of_ours), accepts=step == "accept")
         try:
             said = _answer(filled, window) if step == "accept" else Answer(False, values["reason"])
-            came = process.answer_notice(visitor.tenant, window_id, said, visitor.caller.name)
+            came = process.works.answer_notice(visitor.tenant, window_id, said, visitor.caller.name)
         except Unanswerable as error:
             faults = {error.field: f"{sentence(error.message)}."}
             return show(request, visitor, replace(filled, faults=faults), 422)

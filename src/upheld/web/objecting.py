@@ -64,7 +64,9 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             return show(request, 400, found, said, {"wish": "choose one of what is offered"})
         try:
             other = _window(said, _addressee(site, found).reader.zone)
-            objection = site.application.process.object_to_work(question.tenant, question.notice, other, said["reason"])
+            objection = site.application.process.works.object_to(
+                question.tenant, question.notice, other, said["reason"]
+            )
         except Refused as fault:
             return show(request, 409 if fault.field is None else 400, found, said, {fault.field or "": fault.message})
         is_new = asked.objection != objection and wants_json(request)
@@ -91,7 +93,7 @@ def _find(site: Site, token: str) -> Found | None:
         question = site.application.links.read_work(token)
     except BadLink:
         return None
-    asked = site.application.process.asked_of_work(question.tenant, question.notice)
+    asked = site.application.process.works.asked(question.tenant, question.notice)
     return None if asked is None else (question, asked)
 
 
@@ -152,7 +154,7 @@ def _offered(site: Site, found: Found) -> list[Window]:
     question, asked = found
     if asked.standing not in ("open", "objected"):
         return []
-    return list(site.application.process.other_windows(question.tenant, asked))
+    return list(site.application.process.works.other_windows(question.tenant, asked))
 
 
 def _document(site: Site, found: Found | None, faults: Mapping[str, str]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if faults or step == "look":
             return show(request, visitor, work, objection, values, faults)
         try:
-            process.answer_objection(visitor.tenant, objection_id, window, values["words"], visitor.caller.name)
+            process.works.answer_objection(visitor.tenant, objection_id, window, values["words"], visitor.caller.name)
         except Refused as fault:
             return show(request, visitor, work, objection, values, {fault.field or "": f"{sentence(fault.message)}."})
         return RedirectResponse(f"/maintenance/{quote(maintenance_id, safe='')}/objections?done={step}", 303)
@@ -94,7 +94,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             faults = {fault[0]: f"{sentence(fault[1])}."}
         preview: Previewed | None = None
         if tried is not None and fault is None:
-            preview = previewed(process.preview_maintenance(visitor.tenant, tried))
+            preview = previewed(process.works.preview(visitor.tenant, tried))
         current = process.in_force(visitor.tenant)
         return site.page(
             request,

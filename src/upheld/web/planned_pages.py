@@ -99,7 +99,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         read = planned.read_form(filled, services, topology, site.now())
         if not isinstance(read, Maintenance):
             return show(request, visitor, read, 422)
-        site.application.process.plan_maintenance(visitor.tenant, read)
+        site.application.process.works.plan(visitor.tenant, read)
         return _done(read.id)
 
     @routes.post("/maintenance/preview")
@@ -119,7 +119,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         if not isinstance(read, Maintenance):
             return show(request, visitor, form, 200 if request.headers.get("HX-Request") else 422)
         wanted = Wanted(read.end - read.start, now, max(read.end, now) + AHEAD)
-        found = process.preview_maintenance(visitor.tenant, read, wanted)
+        found = process.works.preview(visitor.tenant, read, wanted)
         return show(request, visitor, form, preview=previewed.previewed(found))
 
     @routes.post("/maintenance/{maintenance_id:path}/say")
@@ -127,7 +127,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         maintenance_id: str, visitor: Annotated[Visitor, Depends(submit)], turn: Annotated[work_life.Turn, Form()]
     ) -> Response:
         try:
-            site.application.process.say_of_maintenance(visitor.tenant, maintenance_id, turn, site.now())
+            site.application.process.works.say(visitor.tenant, maintenance_id, turn, site.now())
         except KeyError:
             raise HTTPException(404, "There is no such planned work.") from None
         except work_life.OutOfTurn as fault:
@@ -139,7 +139,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         work = _known(site, visitor, maintenance_id)
         if work.state == "planned" and work.end <= site.now():
             raise HTTPException(409, "This work is over already, so it can no longer be cancelled.")
-        site.application.process.cancel_maintenance(visitor.tenant, maintenance_id)
+        site.application.process.works.cancel(visitor.tenant, maintenance_id)
         return _done(maintenance_id)
 
 
@@ -180,7 +180,7 @@ def _add_changing(routes: APIRouter, site: Site) -> None:
         read = planned.read_form(filled, services, topology, site.now(), work)
         if not isinstance(read, Maintenance):
             return show(request, visitor, work, read, 422)
-        site.application.process.change_maintenance(visitor.tenant, read)
+        site.application.process.works.change(visitor.tenant, read)
         return _done(maintenance_id)
 
 

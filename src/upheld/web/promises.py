@@ -168,7 +168,8 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     def performance(request: Request, visitor: Annotated[Visitor, Depends(visit)]) -> Response:
         process = site.application.process
         found = [
-            month_of(name, process.performance(visitor.tenant, start, end)) for name, start, end in months(site.now())
+            month_of(name, process.cases.performance(visitor.tenant, start, end))
+            for name, start, end in months(site.now())
         ]
         return site.page(request, "performance.html", visitor, months=found, drawn=drawn(found))
 

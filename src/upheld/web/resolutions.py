@@ -77,13 +77,13 @@ def add_pages(routes: APIRouter, site: Site) -> None:
     def of_case(
         case_id: str, visitor: Annotated[Visitor, Depends(submit)], found: Annotated[Resolve, Depends(said)]
     ) -> Response:
-        return _shown(process.resolve(visitor.tenant, case_id, found), "cases", case_id)
+        return _shown(process.cases.resolve(visitor.tenant, case_id, found), "cases", case_id)
 
     @routes.post("/problems/{problem_id}/resolution")
     def of_problem(
         problem_id: str, visitor: Annotated[Visitor, Depends(submit)], found: Annotated[Resolve, Depends(said)]
     ) -> Response:
-        return _shown(process.resolve_problem(visitor.tenant, problem_id, found), "problems", problem_id)
+        return _shown(process.cases.resolve_problem(visitor.tenant, problem_id, found), "problems", problem_id)
 
 
 def _shown(came: str, place: str, subject: str) -> Response:

@@ -41,7 +41,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if said is None or fault is not None:
             raise HTTPException(400, fault or "Please choose one of the buttons.")
         given = said, visitor.caller.name, reason.strip(), reference.strip()[:200] or None
-        if site.application.process.change_step(visitor.tenant, action_id, *given) != "taken":
+        if site.application.process.steps.change(visitor.tenant, action_id, *given) != "taken":
             raise HTTPException(409, "The step has moved on since the page was loaded: look at it again.")
         kind = "problems" if action.case_id.startswith("P-") else "cases"
         return RedirectResponse(f"/{kind}/{action.case_id}", status_code=303)
@@ -69,7 +69,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if said is None or fault is not None:
             return show(request, question, 400, fault=fault, reason=reason, by=by)
         who = f"{by.strip()[:100]}, by the link sent to {action.channel}"
-        site.application.process.change_step(question.tenant, question.action, said, who, reason.strip())
+        site.application.process.steps.change(question.tenant, question.action, said, who, reason.strip())
         return show(request, question)
 
     def show(request: Request, question: StepQuestion | None, status: int = 200, **more: Any) -> HTMLResponse:

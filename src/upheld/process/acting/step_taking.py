@@ -79,7 +79,7 @@ class StepTaker:
         if before is not None:
             return self._wait_behind(entry, action, before)
         if action.plan["wait"] is not None or action.plan["level"] is not None:
-            action = self._process.prepare_step(entry.tenant, action)
+            action = self._process.steps.prepare(entry.tenant, action)
         if action.kind in CREDIT_KINDS:
             action, final_at = self._owed(entry.tenant, action)
             if final_at is not None:
@@ -116,7 +116,7 @@ class StepTaker:
         self._record(entry, after, command)
 
     def _record(self, entry: AgendaEntry, action: Action, command: Command) -> None:
-        self._process.record_step(entry.tenant, entry.id, action, command)
+        self._process.steps.record(entry.tenant, entry.id, action, command)
         self._recorder.entry_performed(entry.kind, "done")
 
     def _noted(self, tenant: str, action: Action) -> Action:
@@ -142,7 +142,7 @@ class StepTaker:
         self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
         if again is None:
             failed = replace(action, state="failed", done_at=now)
-            return self._process.record_step(
+            return self._process.steps.record(
                 entry.tenant, entry.id, failed, StepFailed(action.id, str(fault), action.kind)
             )
         return self._put_off(entry, action, again)

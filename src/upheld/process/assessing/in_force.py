@@ -109,6 +109,13 @@ class Portfolios:
             known = self._newest[tenant] = replace(known, topology=topology)
         return known
 
+    def ground(self, t: Transaction, tenant: str) -> tuple[Portfolio | None, Topology]:
+        """What is promised, and what that runs over."""
+        current = self.newest(t, tenant)
+        if current is None:
+            return None, self._topologies.newest(t, tenant, 0, None)
+        return current.portfolio, current.topology
+
     def at(self, t: Transaction, version: int) -> InForce:
         """The one of that version."""
         adoption = t.adoption(version)

@@ -212,7 +212,7 @@ class NoticeSender:
 
     def _judge_anew(self, tenant: str, notice: Notice) -> None:
         if notice.kind in ANNOUNCING and notice.maintenance_id is not None:
-            self._process.judge_maintenance(tenant, notice.maintenance_id, notice.agreement)
+            self._process.works.judge(tenant, notice.maintenance_id, notice.agreement)
 
     def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
         with self._store.transaction(entry.tenant) as t:
