@@ -42,6 +42,7 @@ _TIME = re.compile(
 _UTC = ("UTC", "GMT", "Z")
 _BACKUP = re.compile(r"\b(?:back-?up|alternate|contingency)\b", re.IGNORECASE)
 _RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
+_ONE_DAY = re.compile(r"\bDay (\d+) of (\d+)\b", re.IGNORECASE)
 
 
 class NoParser(Exception):
@@ -230,15 +231,17 @@ def _parts(message: Message) -> Iterator[tuple[str, bytes]]:
             continue
         body = part.get_payload(decode=True)
         if isinstance(body, bytes) and body.strip():
-            yield kind, _utf8(body, part.get_content_charset()) if kind.startswith("text/") else body
+            yield kind, _recoded(kind, body, part.get_content_charset()) if kind.startswith("text/") else body
 
 
-def _utf8(body: bytes, charset: str | None) -> bytes:
-    """A text as UTF-8, which the parser takes every text for. One whose charset is wrong or unknown stays as it is."""
+def _recoded(kind: str, body: bytes, charset: str | None) -> bytes:
+    """A text as UTF-8, which the parser takes every text for, and a CSV, as Colt sends it, as UTF-16. One whose charset
+    is wrong or unknown stays as it is."""
     try:
-        return body.decode(charset or "utf-8").encode()
+        text = body.decode(charset or "utf-8").removeprefix("\ufeff")
     except (LookupError, ValueError):
         return body
+    return text.encode("utf-16" if kind == "text/csv" else "utf-8")
 
 
 def _header(message: Message, name: str) -> str:
@@ -300,6 +303,9 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
         yield f"the mail speaks of a window that is {backup[0].lower()}: is this one to be announced?"
     if (days := _RECURRING.search(text)) and int(days[1]) > 1:
         yield f"the work recurs on {int(days[1])} days: is it worked on all the time between its start and its end?"
+    if (day := _ONE_DAY.search(text)) and int(day[2]) > 1:
+        which = f"day {int(day[1])} of {int(day[2])}"
+        yield f"this is {which} of the work: is it to be announced besides the other days, and not in their place?"
 
 
 def _zones_in_doubt(notice: WorkNotice, text: str) -> Sequence[str]:
