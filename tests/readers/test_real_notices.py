@@ -39,6 +39,7 @@ def test_a_real_notice_is_read_with_its_times_circuits_and_ids(name: str, parser
     notices = read_notice((FOLDER / name).read_bytes(), parser)
     assert [as_library_writes(notice) for notice in notices] == expected.get("ours", expected["library"])
     assert ("ours" in expected) == ("why_ours_differs" in expected)
+    assert expected.get("ours") != expected["library"]
     for notice in notices:
         asked = expected.get("questions", [])
         assert len(notice.doubts) == len(asked), notice.doubts

@@ -42,6 +42,8 @@ _TIME = re.compile(
 _UTC = ("UTC", "GMT", "Z")
 _BACKUP = re.compile(r"\b(?:back-?up|alternate|contingency)\b", re.IGNORECASE)
 _RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
+_SPARE = re.compile(r"\bthis is an? (back-?up|alternate|contingency) (?:date|day|window)\b", re.IGNORECASE)
+_TRIAL = re.compile(r"\bdry[- ]run\b", re.IGNORECASE)
 _ONE_DAY = re.compile(r"\bDay (\d+) of (\d+)\b", re.IGNORECASE)
 
 
@@ -169,6 +171,7 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
     if answer["guessed"]:
         sender = mail.sender or "nobody"
         doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
+    doubts += _mail_in_doubt(mail)
     doubts += _windows_in_doubt(mail.text, len(answer["notices"]))
     if answer["read_as"] == "google" and "End Time:" not in mail.text:
         doubts.append("the mail tells no end: an hour was assumed")
@@ -297,10 +300,30 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     return replace(notice, doubts=(*doubts, *implausible(notice), *_zones_in_doubt(notice, mail.text)))
 
 
+def _mail_in_doubt(mail: Mail) -> Iterator[str]:
+    """Questions for a person where a mail's text is damaged, so that what stands beside it may be cut, or where its
+    subject calls it a trial."""
+    if any(kind in ("text/plain", "text/html") and not _legible(body) for kind, body in mail.parts):
+        yield "some characters of the mail cannot be read: are the names of its circuits whole?"
+    subject = next((body.decode() for kind, body in mail.parts if kind == _SUBJECT), "")
+    if trial := _TRIAL.search(subject):
+        yield f"the subject says {trial[0]}: is there a work to be announced?"
+
+
+def _legible(body: bytes) -> bool:
+    try:
+        body.decode()
+    except ValueError:
+        return False
+    return True
+
+
 def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
     """Questions for a person where a mail shows that its windows are not all, or not wholly, worked in."""
     if windows > 1 and (backup := _BACKUP.search(text)):
         yield f"the mail speaks of a window that is {backup[0].lower()}: is this one to be announced?"
+    elif spare := _SPARE.search(" ".join(text.split())):
+        yield f"the mail says that its window is {spare[1].lower()} for another: is it to be announced?"
     if (days := _RECURRING.search(text)) and int(days[1]) > 1:
         yield f"the work recurs on {int(days[1])} days: is it worked on all the time between its start and its end?"
     if (day := _ONE_DAY.search(text)) and int(day[2]) > 1:
