@@ -67,6 +67,14 @@ def test_another_reader_sees_the_same_windows() -> None:
     assert {(e.name, e.status) for e in read.events} == {("Geplante Wartung: Bremen-2", "CONFIRMED")}
 
 
+@pytest.mark.parametrize("text", ["Karte", 'a; b, c\\d: "e"', "Überholung der Stromversorgung in Bremen-2 " * 4])
+@pytest.mark.parametrize("provider", [PROVIDER, None], ids=["provider", "none"])
+def test_an_entry_is_as_its_library_writes_it(text: str, provider: Party | None) -> None:
+    nights, words = replace(work(), **planned_in(NIGHTS)), EntryWords(text, f"{text}\n{text}", "de")
+    written = calendar_entry(nights, AGREEMENT, provider, ("vpn-0043", text, "vpn-0042"), AT, words, told_before=4)
+    assert Calendar.from_ical(written).to_ical().decode() == written
+
+
 def test_a_window_that_there_is_no_more_is_taken_out() -> None:
     _, three = events(replace(work(), **planned_in(NIGHTS)))
     method, events_left = events(replace(work(), sequence=1, **planned_in(NIGHTS[:2])), told_before=3)

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
-from icalendar import Calendar, Event, vCalAddress, vText, vUri
-from icalendar.parser import Contentline, Contentlines
+from icalendar import Calendar, Component, Event, vCalAddress, vText, vUri
+from icalendar.parser import Contentlines
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import to_datetime
 from upheld.maintenance.model import Maintenance
 
+_TIMES = ("dtstart", "dtend", "dtstamp")
 NO_ADDRESS = "invalid:nomail"  # RFC 5546 wants an organizer; this is how calendars write one that has no address
 
 
@@ -46,40 +47,75 @@ def calendar_entry(
     spans = maintenance.spans
     gone = [spans[-1]] * (told_before - len(spans))
     cancelled = maintenance.state == "cancelled"
+    method = "CANCEL" if cancelled and len(spans) == 1 and not gone else "PUBLISH"
+    shared = [
+        _line("categories", maintenance.kind.replace("_", "-").upper()),
+        _line("description", words.description, words.language),
+        _organizer(provider),
+    ]
+    named = [
+        _line("transp", "TRANSPARENT"),
+        _line("x-maintnote-account", agreement.customer),
+        _line("x-maintnote-impact", "OUTAGE"),
+        _line("x-maintnote-maintenance-id", maintenance.id),
+        *(_line("x-maintnote-object-id", service) for service in services_hit),
+        _line("x-maintnote-provider", provider.id if provider else "provider"),
+    ]
+    lines = [*_head(method)]
+    for number, (start, end) in enumerate([*spans, *gone], 1):
+        status = "CANCELLED" if cancelled or number > len(spans) else "CONFIRMED"
+        lines += [
+            "BEGIN:VEVENT\r\n",
+            _line("summary", words.summary, words.language),
+            _line("dtstart", start),
+            _line("dtend", end),
+            _line("dtstamp", at),
+            _line("uid", entry_uid(maintenance, agreement, provider, number)),
+            _line("sequence", maintenance.sequence),
+            *shared,
+            _line("status", status),
+            *named,
+            _line("x-maintnote-status", status),
+            "END:VEVENT\r\n",
+        ]
+    return "".join([*lines, "END:VCALENDAR\r\n"])
+
+
+@lru_cache(maxsize=2)
+def _head(method: str) -> Sequence[str]:
     calendar = Calendar()
     calendar.add("prodid", "-//Upheld//Planned maintenance//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "CANCEL" if cancelled and len(spans) == 1 and not gone else "PUBLISH")
-    for number, (start, end) in enumerate([*spans, *gone], 1):
-        event = Event()
-        event.add("uid", entry_uid(maintenance, agreement, provider, number))
-        event.add("sequence", maintenance.sequence)
-        event.add("dtstamp", to_datetime(at).replace(microsecond=0))
-        event.add("dtstart", to_datetime(start).replace(microsecond=0))
-        event.add("dtend", to_datetime(end).replace(microsecond=0))
-        event.add("summary", words.summary, parameters={"LANGUAGE": words.language})
-        event.add("description", words.description, parameters={"LANGUAGE": words.language})
-        status = "CANCELLED" if cancelled or number > len(spans) else "CONFIRMED"
-        event.add("status", status)
-        event.add("transp", "TRANSPARENT")
-        event.add("categories", [maintenance.kind.replace("_", "-").upper()])
-        event.add("organizer", _organizer(provider))
-        event.add("x-maintnote-provider", vText(provider.id if provider else "provider"))
-        event.add("x-maintnote-account", vText(agreement.customer))
-        event.add("x-maintnote-maintenance-id", vText(maintenance.id))
-        for service in services_hit:
-            event.add("x-maintnote-object-id", vText(service))
-        event.add("x-maintnote-impact", vText("OUTAGE"))
-        event.add("x-maintnote-status", vText(status))
-        calendar.add_component(event)
-    return "".join(_folded(str(line)) for line in calendar.content_lines() if line)
+    calendar.add("method", method)
+    return _written(calendar)[:-1]
 
 
 @lru_cache(maxsize=1_000)
-def _folded(line: str) -> str:
-    """A line as `Contentline.to_ical` writes it. Entries of one work share most of theirs, and folding takes long."""
-    return Contentlines([Contentline(line)]).to_ical().decode()  # type: ignore[no-untyped-call, no-any-return]
+def _line(name: str, value: str | int, language: str | None = None) -> str:
+    """A property of an event, as icalendar writes it. Entries of one work share most of theirs, and writing them takes
+    longer than all else. Of times, `value` is microseconds UTC."""
+    event = Event()
+    said: object = vText(str(value)) if name.startswith("x-") else value
+    if name in _TIMES:
+        said = to_datetime(int(value)).replace(microsecond=0)
+    event.add(name, [said] if name == "categories" else said, parameters={"LANGUAGE": language} if language else {})
+    return _written(event)[1]
+
+
+@lru_cache(maxsize=100)
+def _organizer_line(address: str, name: str | None) -> str:
+    organizer = vUri(address) if name is None else vCalAddress(address)
+    if name is not None:
+        organizer.params["CN"] = vText(name)
+    event = Event()
+    event.add("organizer", organizer)
+    return _written(event)[1]
+
+
+def _written(component: Component) -> list[str]:
+    """Its lines, folded (RFC 5545, 3.1)."""
+    return [Contentlines([line]).to_ical().decode() for line in component.content_lines() if line]  # type: ignore[no-untyped-call]
 
 
 def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | None, number: int = 1) -> str:
@@ -88,10 +124,8 @@ def entry_uid(maintenance: Maintenance, agreement: Agreement, provider: Party | 
     return str(uuid5(NAMESPACE_URL, name if number == 1 else f"{name}/{number}"))
 
 
-def _organizer(provider: Party | None) -> vCalAddress | vUri:
+def _organizer(provider: Party | None) -> str:
     if provider is None:
-        return vUri(NO_ADDRESS)
+        return _organizer_line(NO_ADDRESS, None)
     addresses = [c.email for contacts in provider.contacts.values() for c in contacts if c.email]
-    organizer = vCalAddress(f"mailto:{addresses[0]}" if addresses else NO_ADDRESS)
-    organizer.params["CN"] = vText(provider.name)
-    return organizer
+    return _organizer_line(f"mailto:{addresses[0]}" if addresses else NO_ADDRESS, provider.name)
