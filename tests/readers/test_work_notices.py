@@ -251,6 +251,42 @@ def test_a_calendar_in_a_mail_goes_before_the_mail() -> None:
     assert notice.maintenance_id == "WorkOrder-31415"
 
 
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("Window: 10 Oct 2015 08:00 - 10:00 CET", "CET"),
+        ("Von 08:00 Uhr bis 10:00 Uhr MESZ", "MESZ"),
+        ("08:00 UTC+2 to 10:00 UTC+2", "UTC+2"),
+        ("8:00 AM to 10:00 AM local time", "local time"),
+        ("Start 08:00, end 10:00. All times are Europe/Berlin", "Europe/Berlin"),
+    ],
+)
+def test_local_times_that_a_calendar_has_as_utc_are_asked_about(text: str, zone: str) -> None:
+    doubts = [f"the {end} was read as {at} UTC, and the text has {at} {zone}" for end, at in WRITTEN]
+    described = changed(("SUMMARY:Maint Note Example", f"SUMMARY:Maint Note Example\nDESCRIPTION:{text}"))
+    beside = mail(text, "noc@unknown.example", calendar=CALENDAR)
+    for content in (described, beside):
+        [notice] = read_notice(content, MailParser())
+        assert list(notice.doubts) == [f"{doubt}: is it UTC?" for doubt in doubts]
+
+
+WRITTEN = (("start", "08:00"), ("end", "10:00"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Window: 08:00 - 10:00 UTC (10:00 - 12:00 CEST)",
+        "From 08:00 to 10:00",
+        "08:00 GMT+0 to 10:00 +00:00",
+        "Sent at 06:12 CEST. Start 08:00, end 10:00. All times are UTC",
+    ],
+)
+def test_times_that_a_text_has_in_utc_too_are_not_asked_about(text: str) -> None:
+    [notice] = read_notice(mail(text, "noc@unknown.example", calendar=CALENDAR), MailParser())
+    assert notice.doubts == ()
+
+
 def test_a_form_that_fits_is_taken_with_a_doubt_where_the_sender_is_unknown(parser: MailParser) -> None:
     content = (NOTICES / "aws.eml").read_bytes().replace(b"amazon.com", b"list.example")
     [notice] = read_notice(content, parser)

@@ -18,6 +18,7 @@ from icalendar.timezone import tzp
 
 from upheld.agreements.units import format_instant, to_microseconds
 from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
+from upheld.readers.written_times import zones_in_doubt
 
 _BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
 _ZONES = threading.Lock()
@@ -117,7 +118,14 @@ def _notice(event: Event, number: int, cancelled: bool) -> WorkNotice:
         uid=_text(event, "UID"),
         summary=_text(event, "SUMMARY") or "",
     )
-    return replace(notice, doubts=(*dict.fromkeys(doubts), *implausible(notice)))
+    doubts += [*implausible(notice), *zones_in_doubt(notice, _words(event))]
+    return replace(notice, doubts=tuple(dict.fromkeys(doubts)))
+
+
+def _words(event: Event) -> str:
+    """What an event says to people."""
+    found = (event.get(name, []) for name in ("SUMMARY", "DESCRIPTION", "COMMENT"))
+    return "\n".join(str(text) for some in found for text in (some if isinstance(some, list) else [some]))
 
 
 def _text(event: Event, name: str) -> str | None:

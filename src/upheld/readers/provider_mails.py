@@ -23,10 +23,10 @@ from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 
-from upheld.agreements.units import to_datetime
 from upheld.maintenance.notified import Circuit, WorkNotice, implausible
 from upheld.readers import provider_mail_parser
 from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote
+from upheld.readers.written_times import zones_in_doubt
 
 PATIENCE = 60.0
 """Seconds that the parser may take over one mail."""
@@ -34,12 +34,6 @@ PYTHON = "UPHELD_MAIL_PARSER"
 """The environment variable that names a Python with `circuit-maintenance-parser`."""
 _SECOND = 1_000_000
 _SUBJECT, _DATE = "email-header-subject", "email-header-date"
-_TIME = re.compile(
-    r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::[0-5]\d)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
-    r"\s*\(?(?P<zone>UTC|GMT|Z|BST|IST|WET|WEST|CET|CEST|MET|MEST|EET|EEST|EST|EDT|CST|CDT|MST|MDT|PST|PDT|JST|HKT|SGT"
-    r"|AEST|AEDT|ACST|AWST|NZST|NZDT|BRT|ART|MSK|TRT|SAST)?(?![A-Za-z])"
-)
-_UTC = ("UTC", "GMT", "Z")
 _BACKUP = re.compile(r"\b(?:back-?up|alternate|contingency)\b", re.IGNORECASE)
 _RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
 _SPARE = re.compile(r"\bthis is an? (back-?up|alternate|contingency) (?:date|day|window)\b", re.IGNORECASE)
@@ -163,7 +157,7 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
     mail = _mail(content)
     for calendar in mail.calendars:
         if b"X-MAINTNOTE" in calendar.upper():
-            return read_maintnote(calendar)
+            return [_beside(notice, mail.text) for notice in read_maintnote(calendar)]
     answer = parser.read(mail, provider)
     if "why" in answer:
         raise Unreadable(answer["why"])
@@ -297,7 +291,12 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     )
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
-    return replace(notice, doubts=(*doubts, *implausible(notice), *_zones_in_doubt(notice, mail.text)))
+    return replace(notice, doubts=(*doubts, *implausible(notice), *zones_in_doubt(notice, mail.text)))
+
+
+def _beside(notice: WorkNotice, text: str) -> WorkNotice:
+    """What a calendar tells, with what the mail that carries it lets doubt of it."""
+    return replace(notice, doubts=tuple(dict.fromkeys((*notice.doubts, *zones_in_doubt(notice, text)))))
 
 
 def _mail_in_doubt(mail: Mail) -> Iterator[str]:
@@ -329,26 +328,3 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
     if (day := _ONE_DAY.search(text)) and int(day[2]) > 1:
         which = f"day {int(day[1])} of {int(day[2])}"
         yield f"this is {which} of the work: is it to be announced besides the other days, and not in their place?"
-
-
-def _zones_in_doubt(notice: WorkNotice, text: str) -> Sequence[str]:
-    """A question for a person where the mail shows a window's time of day, as it was read in UTC, with the name of
-    another zone only: the provider may have meant local time."""
-    labelled: dict[tuple[int, int], set[str]] = {}
-    for match in _TIME.finditer(text):
-        labelled.setdefault(_time_of_day(match), set()).add((match["zone"] or "").upper())
-    doubts = []
-    for name, at in (("start", notice.start), ("end", notice.end)):
-        moment = to_datetime(at)
-        zones = labelled.get((moment.hour, moment.minute), set())
-        others = sorted(zone for zone in zones if zone and zone not in _UTC)
-        if others and not zones & {"", *_UTC}:
-            doubts.append(f"the {name} was read as {moment:%H:%M} UTC, and the mail has {moment:%H:%M} {others[0]}")
-    return doubts
-
-
-def _time_of_day(match: re.Match[str]) -> tuple[int, int]:
-    hour, half = int(match["hour"]), (match["half"] or "").replace(".", "").lower()
-    if half and hour <= 12:
-        hour = hour % 12 + (12 if half == "pm" else 0)
-    return hour, int(match["minute"])
