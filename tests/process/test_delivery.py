@@ -150,6 +150,16 @@ def test_an_announcement_that_came_back_has_earned_nothing(world):
     assert "it came back: 5.1.1 550 5.1.1 no such user" in decision.reason
 
 
+def test_of_an_announcement_that_could_not_be_sent_it_is_said_at_once_why_it_has_earned_nothing(world):
+    adopt(world, "{noc: [{page: acme-sms}]}")
+    announce(world)
+    (notice,) = notices(world, "maintenance")
+    assert notice.state == "failed"
+    with world.transaction() as t:
+        (decision,) = t.announcements("w-1")
+    assert decision.reason == "customer.noc was not told: there is no channel acme-sms that pages"
+
+
 def test_a_restart_in_between_sends_nothing_twice(world):
     adopt(world, "{noc: [{email: noc@acme.example, fallback: [{email: duty@acme.example}]}]}")
     world.deliver(1, *[0] * 9)

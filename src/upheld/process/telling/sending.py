@@ -208,6 +208,7 @@ class NoticeSender:
         self._recorder.entry_performed(entry.kind, "given_up" if again is None else "put_off")
         if again is None:
             self._recorder.notice_ended(notice.kind, notice.channel, "failed")
+            self._judge_anew(entry.tenant, notice)
         log.warning("notice not sent", case=notice.case_id, again=again is not None, reason=reason)
 
     def _judge_anew(self, tenant: str, notice: Notice) -> None:
