@@ -147,6 +147,7 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     "action": (lambda t: t.action("action-1"), an_action),
     "actions": (lambda t: t.actions("case-1"), lambda mark: [an_action(mark)]),
     "actions_brief": (lambda t: t.actions_brief("case-1"), lambda mark: [an_action(mark, detail={})]),
+    "tickets_of_cases": (lambda t: t.tickets_of_cases("P-1"), lambda mark: [an_action(mark, detail={})]),
     "actions_to_do": (lambda t: t.actions_to_do(), lambda mark: [a_held_step(mark)]),
     "first_held": (lambda t: t.first_held("tickets", (JUNE + 1, "")), lambda mark: a_held_step(mark)),
     "tickets": (lambda t: t.tickets(), lambda mark: [a_ticket(mark)]),

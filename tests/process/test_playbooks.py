@@ -1,6 +1,7 @@
 """Playbooks over the whole process: what begins, in which order, once whatever crashes, and what people say."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from ipaddress import IPv4Network
 
@@ -12,6 +13,7 @@ from ticket_systems import PASSWORD, SECRET, Automation, Tmf621
 from upheld.actions.model import Action
 from upheld.actions.playbook import DEFAULT, DEFAULT_TEXT
 from upheld.actions.rehearsal import rehearse, unmet
+from upheld.actions.tickets import written_to
 from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import CloseUnanswered
@@ -548,3 +550,36 @@ playbooks:
     with world.transaction() as t:
         told = [(ticket.state, [note["text"] for note in ticket.notes]) for ticket in t.tickets()]
     assert told == [("closed", ["Closed."])] * 2
+
+
+def test_with_a_case_the_ticket_of_its_escalation_is_closed_too(world):
+    world.deliver(*BAD * 8, *GOOD * 5)
+    world.process.answer(DEFAULT_TENANT, world.case().id, 1, "customer.noc/0", False, "still slow")
+    world.run()
+    world.process.ask_again(DEFAULT_TENANT, world.case().id, "ada")
+    world.run()
+    with world.transaction() as t:
+        assert [ticket.state for ticket in t.tickets()] == ["open", "open"]
+    world.process.answer(DEFAULT_TENANT, world.case().id, 2, "customer.noc/0", True, "")
+    world.run()
+    with world.transaction() as t:
+        assert [(ticket.state, len(ticket.notes)) for ticket in t.tickets()] == [("closed", 1), ("closed", 1)]
+
+
+@pytest.mark.parametrize(
+    ("state", "coming", "found"),
+    [
+        ("closed", {"state": "requested", "plan": {"due_at": 5}}, ([], True)),
+        ("closed", {"state": "requested", "plan": {"due_at": 6}}, (["T-1"], False)),  # it waits for something else
+        ("closed", {"state": "planned"}, (["T-1"], False)),
+        ("closed", {"state": "done", "reference": "T-2"}, (["T-1", "T-2"], False)),
+        ("closed", {"state": "done", "reference": "T-2", "channel": "pager"}, (["T-1"], False)),
+        (None, {"state": "requested", "plan": {"due_at": 5}}, (["T-1"], False)),
+    ],
+    ids=["about-to-open", "later", "planned", "opened", "elsewhere", "mere-words"],
+)
+def test_what_closes_tickets_waits_for_the_one_that_is_about_to_be_opened(state, coming, found):
+    ticket = Action("C/a/t/1", "C", "ticket", "done", 1, channel="tickets", reference="T-1")
+    other = replace(ticket, id="C/b/e/1", kind="escalate", requested_at=2, reference=None)
+    step = Action("C/z/c/1", "C", "update_ticket", "requested", 3, {"note": "", "state": state}, channel="tickets")
+    assert written_to(step, [ticket, replace(other, **coming)], 5) == found

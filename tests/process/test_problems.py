@@ -190,6 +190,41 @@ def test_the_ticket_of_a_part_is_closed_with_the_last_case_of_the_whole(hit) -> 
     assert (ticket.state, ticket.notes[-1]["text"]) == ("closed", "The case has ended.")
 
 
+def test_the_ticket_that_a_case_had_before_it_joined_is_told_so_and_closed_with_the_last(hit) -> None:
+    hit.minute("a-1")
+    hit.minute("a-1", "a-2", "a-3")
+    hit.gathered()
+    (problem,) = hit.problems()
+    with hit.transaction() as t:
+        of_problem, own = t.tickets()
+    assert [ticket.case_id for ticket in (of_problem, own)] == [
+        problem.id,
+        next(c.id for c in hit.cases() if c.service == "a-1"),
+    ]
+    told = (
+        f"It is part of problem {problem.id} now, whose cause is switch-1. What follows is written to {of_problem.id}."
+    )
+    assert [note["text"] for note in own.notes] == [told]
+    assert not of_problem.notes
+    for _ in range(6):
+        hit.minute()
+    hit.gathered()
+    *first, last = hit.cases()
+    for case in first:
+        hit.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+    hit.run()
+    with hit.transaction() as t:
+        assert {ticket.state for ticket in t.tickets()} == {"open"}
+    hit.process.answer(DEFAULT_TENANT, last.id, last.asked, "customer.noc/0", True, "")
+    hit.run()
+    with hit.transaction() as t:
+        tickets = {ticket.id: (ticket.state, [note["text"] for note in ticket.notes]) for ticket in t.tickets()}
+    assert tickets == {
+        own.id: ("closed", [told, "The case has ended."]),
+        of_problem.id: ("closed", ["The case has ended."]),
+    }
+
+
 def confirming(world, customer: str):
     with world.transaction() as t:
         found = [case for case in t.cases() if case.customer == customer and case.state == "confirming"]

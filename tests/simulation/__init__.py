@@ -17,6 +17,7 @@ def simulate(folder: Path, days: float, seed: int) -> tuple[Days, list[str], dic
     with lived.workers[0].store.transaction(DEFAULT_TENANT, writing=False) as t:
         counts = {"cases": len(t.cases(limit=1_000_000)), "problems": len(t.problems(limit=1_000_000))}
     came = relay.came, tickets.came
+    left_open = [key for key, state in tickets.states.items() if state not in ("resolved", "closed")]
     said = [(one.case, one.asked, one.contact, one.solved) for one in lived.said]
-    found = audit(folder / "upheld.db", lived.clock.at, *came, lived.happened.kills, said)
+    found = audit(folder / "upheld.db", lived.clock.at, *came, left_open, lived.happened.kills, said)
     return lived, found, counts | {"mails": len(relay.came), "tickets": len(tickets.came)}

@@ -23,11 +23,13 @@ def audit(
     now: int,
     mails: Mapping[str, int],
     tickets: Mapping[str, int],
+    left_open: Sequence[str],
     kills: int,
     said: Sequence[tuple[str, int, str, bool]],
 ) -> list[str]:
-    """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came. `said`: what
-    contacts have answered of a case, to which round, who, and whether it was solved."""
+    """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came; `left_open`: the
+    ids by which tickets were opened that nobody has closed. `said`: what contacts have answered of a case, to which
+    round, who, and whether it was solved."""
     with sqlite3.connect(database) as connection:
         connection.row_factory = sqlite3.Row
         tables = ("cases", "events", "verdicts", "notices", "owed", "owed_resolutions", "actions", "agenda", "problems")
@@ -41,6 +43,7 @@ def audit(
         *_resolutions(rows, now),
         *_told(rows, mails, kills),
         *_steps(rows, tickets, kills),
+        *_left_open(rows, left_open),
         *_problems(rows),
         *_waiting(rows, now),
     ]
@@ -252,6 +255,19 @@ def _steps(rows: Mapping[str, list[Row]], tickets: Mapping[str, int], kills: int
     doubled = sum(count - 1 for count in tickets.values())
     if doubled > kills:
         yield f"{doubled} tickets came again, with {kills} kills"
+
+
+def _left_open(rows: Mapping[str, list[Row]], left_open: Sequence[str]) -> Iterator[str]:
+    """A ticket is closed once its case has ended, or all cases of its problem; that of a case that became one of a
+    problem with the last of these."""
+    into = {problem["id"]: problem["merged_into"] or problem["id"] for problem in rows["problems"]}
+    home = {case["id"]: into.get(case["problem"], case["id"]) for case in rows["cases"]}
+    still = {home[case["id"]] for case in rows["cases"] if case["is_open"]}
+    subject = {f"{DEFAULT_TENANT}/{action['id']}": action["case_id"] for action in rows["actions"]}
+    for key in left_open:
+        of = subject[key]
+        if home.get(of, into.get(of, of)) not in still:
+            yield f"the ticket {key} is open, and all that it is about has ended"
 
 
 def _problems(rows: Mapping[str, list[Row]]) -> Iterator[str]:

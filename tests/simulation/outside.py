@@ -40,21 +40,23 @@ class Relay:
 
 
 class TicketSystem:
-    """A ticket system behind the signed webhook. `came` counts what it took, by the webhook's id."""
+    """A ticket system behind the signed webhook. `came` counts what it took, by the webhook's id, and `states` has each
+    ticket's, by the webhook's id that opened it."""
 
     def __init__(self) -> None:
         self.came: Counter[str] = Counter()
+        self.states: dict[str, str] = {}
         self.is_up = True
         system = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if not system.is_up:
                     self.send_error(503)
                     return
                 system.came[self.headers["webhook-id"]] += 1
-                answer = json.dumps({"id": f"INC{len(system.came):07}"}).encode()
+                answer = json.dumps({"id": system.take(self.headers["webhook-id"], sent)}).encode()
                 self.send_response(201)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -65,6 +67,15 @@ class TicketSystem:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def take(self, key: str, sent: dict[str, Any]) -> str:
+        """Opens a ticket, or takes a word on one; its number. What comes again under a key changes nothing."""
+        if "name" in sent:
+            self.states.setdefault(key, "open")
+            return f"INC{list(self.states).index(key):07}"
+        opened = list(self.states)[int(str(sent["id"]).removeprefix("INC"))]
+        self.states[opened] = sent.get("status", self.states[opened])
+        return str(sent["id"])
 
     @property
     def url(self) -> str:

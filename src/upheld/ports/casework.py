@@ -138,6 +138,10 @@ class Casework(Protocol):
     def actions_brief(self, case_id: str) -> Sequence[Action]:
         """As `actions`, without their `detail`."""
 
+    def tickets_of_cases(self, problem_id: str) -> Sequence[Action]:
+        """The steps that were to open tickets for cases of a problem, or of those merged into it, by themselves: from
+        before they were of it. Oldest first, without their `detail`."""
+
     def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
         """The steps of every case that are to be taken, or wait for an answer, oldest first."""
 

@@ -249,6 +249,9 @@ class Casework(TenantRows):
             self._steps = case_id, steps.brief(self._connection, self._tenant, case_id)
         return self._steps[1]
 
+    def tickets_of_cases(self, problem_id: str) -> Sequence[Action]:
+        return steps.tickets_of_cases(self._connection, self._tenant, problem_id)
+
     def actions_to_do(self, limit: int = 500) -> Sequence[Action]:
         return steps.to_do(self._connection, self._tenant, limit)
 

@@ -8,21 +8,31 @@ from typing import Any
 from sqlalchemy import Connection, Text, bindparam, or_, select, tuple_
 
 from upheld.actions.model import TICKET_KINDS, Action, Ticket
+from upheld.actions.tickets import OPENING
 from upheld.store.problems import with_merged
 from upheld.store.rows import from_row, put, to_row
-from upheld.store.tables import actions, tickets
+from upheld.store.tables import actions, cases, tickets
 
 _TENANT = bindparam("tenant", type_=Text)
-# Made once, because making it takes longer than executing it.
-_BRIEFLY = (
+_SUBJECT = bindparam("subject", type_=Text)
+# Made once, because making them takes longer than executing them.
+_BRIEF = (
     select(*(actions.c[f.name] for f in fields(Action) if f.name != "detail"))
-    .where(actions.c.tenant == _TENANT, with_merged(_TENANT, actions.c.case_id, bindparam("subject", type_=Text)))
+    .where(actions.c.tenant == _TENANT)
     .order_by(actions.c.requested_at, actions.c.id)
 )
+_BRIEFLY = _BRIEF.where(with_merged(_TENANT, actions.c.case_id, _SUBJECT))
+_OF_PROBLEM = select(cases.c.id).where(cases.c.tenant == _TENANT, with_merged(_TENANT, cases.c.problem, _SUBJECT))
+_TICKETS = _BRIEF.where(actions.c.kind.in_(OPENING), actions.c.case_id.in_(_OF_PROBLEM))
 
 
 def brief(connection: Connection, tenant: str, subject: str) -> Sequence[Action]:
     rows = connection.execute(_BRIEFLY, {"tenant": tenant, "subject": subject}).mappings()
+    return [Action(**row) for row in rows]
+
+
+def tickets_of_cases(connection: Connection, tenant: str, problem_id: str) -> Sequence[Action]:
+    rows = connection.execute(_TICKETS, {"tenant": tenant, "subject": problem_id}).mappings()
     return [Action(**row) for row in rows]
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from upheld.actions.model import TICKET_KINDS, Action, ActionState
 from upheld.actions.runs import CREDIT_KINDS, TICKETS, moved_on
+from upheld.actions.tickets import written_to
 from upheld.agreements.units import DAY, MINUTE, format_instant, parse_instant
 from upheld.assessment.verdict import to_document
 from upheld.cases.decide import Command, StepChanged, StepDone, StepFailed
@@ -26,8 +27,6 @@ log = structlog.get_logger()
 
 StepLink = Callable[[str, str], str]
 """(tenant, action) -> the signed link on which a step is answered."""
-_OVER = ("resolved", "closed")
-"""States to which all tickets of a case or problem are moved: also those of problems that were merged into it."""
 _NOT_FINAL = "waits for the final verdict"
 _BEHIND = "waits behind an earlier step that has not reached the ticket system"
 PAGED_AGAIN = 1
@@ -189,18 +188,15 @@ class StepTaker:
     def _update(self, tenant: str, action: Action) -> Taken:
         system = self._system(tenant, action.channel)
         with self._store.transaction(tenant, writing=False) as t:
-            tickets = [
-                one
-                for one in t.actions_brief(action.case_id)
-                if one.kind == "ticket" and one.channel == action.channel and one.requested_at <= action.requested_at
-            ]
-        opened = [one for one in tickets if one.state == "done" and one.reference is not None]
-        if action.reference is None and not opened:
-            coming = any(one.state in ("planned", "requested") for one in tickets)
+            steps = [*t.tickets_of_cases(action.case_id), *t.actions_brief(action.case_id)]
+        references, coming = written_to(action, steps, self._clock.now())
+        if not references and not coming and "ticket" in action.plan:
+            return Taken("skipped", outcome="its ticket was not opened")
+        if not references:
             raise DeliveryError("the ticket is not open yet" if coming else "there is no ticket", permanent=not coming)
-        reference = action.reference or opened[-1].reference or ""
+        reference, *others = references
         note, state = str(action.detail["note"]), action.detail["state"]
-        for other in {one.reference or "" for one in opened} - {reference} if state in _OVER else ():
+        for other in others:
             system.update(tenant, f"{action.id}/{other}", other, note, state)
         system.update(tenant, action.id, reference, note, state)
         return Taken("done", reference)

@@ -21,6 +21,7 @@ from upheld.actions.runs import (
     subject_of,
 )
 from upheld.actions.steps import Shared, detail_of
+from upheld.actions.tickets import handed_over, to_hand_over
 from upheld.agreements.model import Agreement
 from upheld.cases.decide import Command, StepChanged, StepDone, StepFailed
 from upheld.cases.model import ENDED_STATES, Case, Event
@@ -30,7 +31,6 @@ from upheld.process.assessing.in_force import InForce
 from upheld.process.telling.reactions import Parties
 
 ACT, OVERDUE = "take_step", "step_overdue"
-_ALIVE = ("planned", "requested", "done")
 _TRIGGERS = frozenset(get_args(Trigger))
 
 
@@ -154,27 +154,16 @@ def prepared(t: Transaction, action: Action, around: Around) -> Action:
     return fresh
 
 
-def carry_over(t: Transaction, problem: Problem) -> None:
-    """Tells the tickets of problems that were merged into one, which goes on with them, what they are part of now."""
-    now = problem.opened_at
-    for ticket in [one for one in t.actions(problem.id) if one.kind == "ticket" and one.state in _ALIVE]:
-        note = replace(
-            ticket,
-            id=f"{ticket.id}/merged/{problem.id}",
-            case_id=problem.id,
-            kind="update_ticket",
-            state="requested",
-            requested_at=now,
-            step="merged",
-            attempts=0,
-            done_at=None,
-            due_by=None,
-            error=None,
-            detail={"note": f"It is part of problem {problem.id} now, whose cause is {problem.named}.", "state": None},
-            plan={**ticket.plan, "after": [], "wait": None, "level": None, "unless": None, "due_at": now},
-        )
-        t.save_action(note)
-        t.schedule(AgendaEntry(entry_id(note), ACT, now, {"action": note.id, "do": note.kind}))
+def hand_over(t: Transaction, problem: Problem, now: int) -> None:
+    """Tells the tickets that go on under a problem what they are part of now, each once: those of problems that were
+    merged into it, and those that its cases had before they were of it."""
+    steps = t.actions_brief(problem.id)
+    parts = [one for one in steps if one.case_id != problem.id]
+    for ticket in to_hand_over([*parts, *t.tickets_of_cases(problem.id)]):
+        note = handed_over(ticket, problem, steps, now)
+        if t.action(note.id) is None:
+            t.save_action(note)
+            t.schedule(AgendaEntry(entry_id(note), ACT, now, {"action": note.id, "do": note.kind}))
 
 
 def entry_id(action: Action) -> str:

@@ -67,8 +67,6 @@ def _take_over(
         resolving.take_over(t, part.id, problem)
         merged = replace(part, state="merged", merged_into=problem.id, closed_at=problem.opened_at)
         t.add_outgoing([of_problem(merged, "merged", problem.opened_at)])
-    if parts:
-        stepping.carry_over(t, problem)
     for case in cases:
         alone = case.problem is None and case.service in reach.services
         if case.problem in parts or (alone and (case.kind == "no_data") == (problem.kind == "silence")):
@@ -126,10 +124,12 @@ def open_again(t: Transaction, problem: Problem, now: int) -> None:
 
 
 def tell_joined(t: Transaction, problem_id: str, now: int) -> None:
-    """Tells other systems how many cases a problem has by now."""
+    """Tells other systems how many cases a problem has by now, and the tickets that these had before what they are part
+    of."""
     problem = t.problem(problem_id)
     if problem is not None and problem.state != "merged":
         t.add_outgoing([of_problem(problem, "cases_joined", now, counted(t, problem))])
+        stepping.hand_over(t, problem, now)
 
 
 def note_examined(t: Transaction, before: Case, found: Mapping[str, Any], now: int) -> None:
