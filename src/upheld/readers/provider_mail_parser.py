@@ -10,8 +10,8 @@ Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doub
 What the library gets wrong is mended here. It takes a time with a zone that it does not know for UTC, and GMT+3 for
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
-and ones; it does not know that SummitIG writes UTC too; it looks for the account of AWS in the subject only; and it
-asks the internet where a place is.
+and ones; it does not know that SummitIG writes UTC too; a work of GTT's that is cancelled it puts into 1970; it looks
+for the account of AWS in the subject only; and it asks the internet where a place is.
 """
 
 import base64
@@ -47,6 +47,7 @@ HOURS = {
 """Zones that one thing alone is meant by. CST, IST, BST or MST may be anywhere, and are asked about."""
 DOTTED = re.compile(r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})\b")
 OFFSET = re.compile(r"\b(?:GMT|UTC)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?\b")
+CANCELLED = re.compile(r"\bon (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT) has been cancelled")
 AWS_ACCOUNT = re.compile(r"^Account Id: *(\d+)", re.MULTILINE)
 
 
@@ -61,6 +62,7 @@ def main() -> None:
     begin_with_the_month()
     find_every_circuit()
     know_summits_utc()
+    keep_when_it_was_to_begin()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -174,6 +176,27 @@ def know_summits_utc() -> None:
         return int(datetime.strptime(text, "%m/%d/%Y %I:%M %p").replace(tzinfo=UTC).timestamp())
 
     summitig._parse_summit_datetime = any_zone
+
+
+def keep_when_it_was_to_begin() -> None:
+    """Lets the reader of GTT's mails find when a work that is cancelled was to begin. What its end was to be, such a
+    mail does not say: an hour later."""
+    from circuit_maintenance_parser.parsers import gtt
+
+    read_tables = gtt.HtmlParserGTT1.parse_html
+
+    def read_start(self: Any, soup: Any) -> list[Any]:
+        found: list[Any] = read_tables(self, soup)
+        said = CANCELLED.search(" ".join(soup.get_text().split()))
+        for data in found:
+            if data.get("start") == 0:
+                data["start"] = data["end"] = None
+                if said:
+                    data["start"] = self.dt2ts(gtt.parser.parse(said[1]))
+                    data["end"] = data["start"] + 3600
+        return found
+
+    gtt.HtmlParserGTT1.parse_html = read_start
 
 
 def with_account(parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

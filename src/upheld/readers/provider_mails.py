@@ -23,6 +23,7 @@ from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 
+from upheld.agreements.units import HOUR, to_datetime
 from upheld.maintenance.notified import Circuit, WorkNotice, implausible
 from upheld.readers import provider_mail_parser
 from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote
@@ -39,6 +40,10 @@ _RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
 _SPARE = re.compile(r"\bthis is an? (back-?up|alternate|contingency) (?:date|day|window)\b", re.IGNORECASE)
 _TRIAL = re.compile(r"\bdry[- ]run\b", re.IGNORECASE)
 _ONE_DAY = re.compile(r"\bDay (\d+) of (\d+)\b", re.IGNORECASE)
+_IN_ERROR = re.compile(r"\bnotified\s+in\s+error\b|\b(?:not|no\s+longer)\s+impacted\s+by\s+this\s+\w+", re.IGNORECASE)
+_NEW_DATE = re.compile(r"\bnew rescheduled date is ((\d{1,2})/(\d{1,2})/\d{0,2}(\d{2}))\b")
+_TELLS_END = {"google": re.compile(r"\bEnd Time:"), "gtt": re.compile(r"\bEnd\b")}
+"""Where a provider tells the end; without it an hour is assumed."""
 
 
 class NoParser(Exception):
@@ -167,7 +172,8 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
         doubts.append(f"the sender, {sender}, is no provider that is known: it was read as {answer['read_as']}'s")
     doubts += _mail_in_doubt(mail)
     doubts += _windows_in_doubt(mail.text, len(answer["notices"]))
-    if answer["read_as"] == "google" and "End Time:" not in mail.text:
+    told = _TELLS_END.get(answer["read_as"])
+    if told and not told.search(mail.text):
         doubts.append("the mail tells no end: an hour was assumed")
     return [_notice(one, mail, doubts) for one in answer["notices"]]
 
@@ -291,7 +297,8 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     )
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
-    return replace(notice, doubts=(*doubts, *implausible(notice), *zones_in_doubt(notice, mail.text)))
+    said = (*zones_in_doubt(notice, mail.text), *_new_date_in_doubt(notice, mail.text))
+    return replace(notice, doubts=(*doubts, *implausible(notice), *said))
 
 
 def _beside(notice: WorkNotice, text: str) -> WorkNotice:
@@ -318,7 +325,8 @@ def _legible(body: bytes) -> bool:
 
 
 def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
-    """Questions for a person where a mail shows that its windows are not all, or not wholly, worked in."""
+    """Questions for a person where a mail shows that its windows are not all, or not wholly, worked in, or concern
+    others."""
     if windows > 1 and (backup := _BACKUP.search(text)):
         yield f"the mail speaks of a window that is {backup[0].lower()}: is this one to be announced?"
     elif spare := _SPARE.search(" ".join(text.split())):
@@ -328,3 +336,17 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
     if (day := _ONE_DAY.search(text)) and int(day[2]) > 1:
         which = f"day {int(day[1])} of {int(day[2])}"
         yield f"this is {which} of the work: is it to be announced besides the other days, and not in their place?"
+    if error := _IN_ERROR.search(text):
+        yield f"the mail says {' '.join(error[0].split())!r}: does the work touch these circuits at all?"
+
+
+def _new_date_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
+    """A question for a person where the mail names in words another new date than the one on which its window begins,
+    wherever on earth that is read."""
+    if (said := _NEW_DATE.search(text)) is None:
+        return
+    day, month, year = (int(part) for part in said.groups()[1:])
+    dates = {to_datetime(notice.start + hours * HOUR).date() for hours in (-12, 14)}
+    if not any((one.year % 100, {one.day, one.month}) == (year, {day, month}) for one in dates):
+        begins = to_datetime(notice.start).date()
+        yield f"the mail says that the new date is {said[1]}, and its window begins on {begins}"
