@@ -237,7 +237,7 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
         "| The customer was told how far it is: A card is \\| being replaced. |",
         "| The customer answered: solved |",
         "| Closed |",
-        ": kept",
+        "| Good again, within 2 hours, by ",
         "# For ourselves: to be taken out before it is sent",
         "- What it was was put down by Ada",
         "| customer.noc/0 | yes | 5 of 5 | link | closed |",
@@ -254,6 +254,61 @@ def test_the_report_tells_the_case_from_detection_to_its_end(handled) -> None:
     assert not re.search(r"\d{2}:\d{2}:\d{2}|\d\.\d{5}|step", for_customer), for_customer
     assert "default/ticket" not in for_customer
     assert handled.process.cases.incident_report(DEFAULT_TENANT, "C-0") is None
+
+
+def promises_in(world) -> list[str]:
+    """The rows about the promises of handling in the report's first part, without their deadlines."""
+    report = world.process.cases.incident_report(DEFAULT_TENANT, world.case().id)
+    part = report.split("## Whether the promises of handling were kept")[1].split("---\n\n#")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| ")]
+    return [re.sub(r", by [-0-9]+ [:0-9]+ \w+", "", row) for row in rows[1:]]
+
+
+def test_the_report_lists_every_promise_of_handling_kept_missed_and_how_long_it_took(handled) -> None:
+    source = handled.source.replace("remind_after: 1d", "asked_within: 1d, remind_after: 1d").replace(
+        "    exclusions: [planned_maintenance]\n",
+        "    exclusions: [planned_maintenance]\n    handling: {fixed_within: 2h, update_every: 1h}\n",
+    )
+    handled.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    handled.clock.ticks = 0
+    broken(handled)
+    assert promises_in(handled) == [
+        "| Told that the promise is broken, within 15 minutes | kept | less than a minute |",
+        "| Told how far it is, each time within 1 hour | not due yet | 5 minutes at the longest |",
+        "| Good again, within 2 hours | not due yet |  |",
+        "| Asked whether it is solved, within 1 day | not due yet |  |",
+    ]
+    stay_bad(handled, 125 * MINUTE)
+    handled.deliver(*[1] * 6)
+    handled.process.cases.answer(DEFAULT_TENANT, handled.case().id, 1, "customer.noc/0", False, "still slow")
+    handled.pass_time(10 * MINUTE)
+    handled.process.cases.ask_again(DEFAULT_TENANT, handled.case().id, "ada")
+    handled.run()
+    assert promises_in(handled) == [
+        "| Told that the promise is broken, within 15 minutes | kept | less than a minute |",
+        "| Told how far it is, each time within 1 hour | kept | 55 minutes at the longest |",
+        "| Good again, within 2 hours | missed | 2 hours 9 minutes |",
+        "| Good again, after the customer said no, within 2 hours | kept | 10 minutes |",
+        "| Asked whether it is solved, within 1 day | kept | 5 minutes |",
+        "| Asked whether it is solved, within 1 day | kept | less than a minute |",
+    ]
+
+
+def test_the_report_says_what_was_missed_because_nobody_could_be_told_and_what_was_not_promised(handled) -> None:
+    handled.clock.ticks = 0
+    handled.stop_relay()
+    broken(handled)
+    stay_bad(handled, 75 * MINUTE)
+    handled.start_relay()
+    handled.pass_time(HOUR)
+    rows = promises_in(handled)
+    assert rows[0].startswith("| Told that the promise is broken, within 15 minutes | missed | ")
+    assert re.fullmatch(
+        r"\| Told how far it is, each time within 1 hour \| missed \| [12] hours? .*at the longest \|", rows[1]
+    )
+    assert rows[3] == "| Asked whether it is solved | not promised |  |"
+    handled.adopt(handled.source)
+    assert [row.split(" | ")[1] for row in promises_in(handled)][1:] == ["not promised"] * 3
 
 
 def test_the_report_of_a_case_tells_of_every_period_that_it_is_about(handled) -> None:

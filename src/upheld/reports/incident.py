@@ -6,7 +6,7 @@ Markdown (CommonMark, with tables).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -17,12 +17,12 @@ from upheld.agreements.model import Agreement
 from upheld.agreements.parties import Party
 from upheld.agreements.units import MINUTE, SECOND, parse_instant, to_datetime
 from upheld.analysis.clues import likeliest, named
-from upheld.cases.clocks import clocks
 from upheld.cases.earlier import Earlier
 from upheld.cases.model import Case, Event
 from upheld.notices.facts import verdict_facts
 from upheld.notices.formats import Reader, duration, money, one_line
 from upheld.notices.model import Notice
+from upheld.reports.kept_promises import Held, promises_kept
 
 _HAPPENED = {
     "opened": "Detected, and taken up",
@@ -49,6 +49,23 @@ _STEP = {
     "issue_credit": "credit",
     "escalate": "escalation",
 }
+_PROMISE = {
+    "told": "Told what has happened",
+    "degradation": "Told that the promise is at risk",
+    "violation": "Told that the promise is broken",
+    "restoration": "Told that it is good again",
+    "updated": "Told how far it is",
+    "fixed": "Good again",
+    "asked": "Asked whether it is solved",
+}
+_STANDING = {
+    "kept": "kept",
+    "missed": "missed",
+    "runs": "not due yet",
+    "not promised": "not promised",
+    "not sent": "nobody was told",
+    "taken back": "the case ended before it was due",
+}
 _OUTCOME = {"confirmed": "confirmed by the customer", "unanswered": "the customer did not answer"}
 _OWN = "For ourselves: to be taken out before it is sent"
 
@@ -68,12 +85,13 @@ def report(
     those of the periods that the case is about, the earliest first."""
     zone = customer.time_zone if customer is not None else agreement.time_zone if agreement else ZoneInfo("UTC")
     reader = Reader("en", zone)
-    parts = [
+    kept = [] if agreement is None else promises_kept(case, events, notices, agreement, now)
+    parts: list[Iterable[str]] = [
         _head(case, customer, zone),
         _impact(verdicts, agreement, reader),
         _why(case),
         _timeline(events, zone),
-        _kept(case, agreement, zone, now),
+        () if agreement is None else _kept(kept, agreement, reader),
         _own(case, zone, now),
         _candidates(case, zone),
         _measurements(case, zone),
@@ -195,14 +213,34 @@ def _detail(event: Event) -> str:
     return answer + (f": {_text(said)}" if said else "")
 
 
-def _kept(case: Case, agreement: Agreement | None, zone: ZoneInfo, now: int) -> Iterator[str]:
-    running = [] if agreement is None else [clock for clock in clocks(case, agreement) if clock.name == "fixed"]
-    if running:
-        yield "## Whether the promises of handling were kept"
-        yield ""
-    for clock in running:
-        yield f"- Good again by {_when(clock.due, zone)}: {clock.standing(now)}"
-        yield ""
+def _kept(held: Sequence[Held], agreement: Agreement, reader: Reader) -> Iterator[str]:
+    yield "## Whether the promises of handling were kept"
+    yield ""
+    yield "| promise | kept | how long it took |"
+    yield "|---|---|---|"
+    for one in held:
+        yield f"| {_said_of(one, agreement, reader)} | {_STANDING[one.standing]} | {_took(one, reader)} |"
+    yield ""
+
+
+def _said_of(held: Held, agreement: Agreement, reader: Reader) -> str:
+    """The promise in words: `Good again within 2 hours, by 2026-06-01 16:03 CEST`."""
+    what = _PROMISE[held.kind or held.what] + (", after the customer said no" if held.after_no else "")
+    if held.within is None:
+        return what
+    within = duration(held.within, reader)
+    if held.what == "updated":
+        return f"{what}, each time within {within}"
+    in_hours = " of service hours" if held.what == "fixed" and agreement.service_hours is not None else ""
+    by = "" if held.due is None else f", by {_when(held.due, reader.zone)}"
+    return f"{what}, within {within}{in_hours}{by}"
+
+
+def _took(held: Held, reader: Reader) -> str:
+    if held.took is None:
+        return ""
+    words = duration(held.took // MINUTE * MINUTE, reader) if held.took >= MINUTE else "less than a minute"
+    return f"{words} at the longest" if held.what == "updated" else words
 
 
 # -- for ourselves --------------------------------------------------------------------------------------------------
