@@ -10,9 +10,9 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.hours import ServiceHours
+from upheld.agreements.intervals import Interval
 from upheld.agreements.units import DAY, MINUTE, local_midnight, to_datetime, to_microseconds
 
-Interval = tuple[int, int]
 LOOK_AHEAD = 32 * DAY
 SATURDAY = 5
 """By so much at a time service hours are looked for: every region has some in it."""

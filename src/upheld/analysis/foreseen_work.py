@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from upheld.agreements.calendars import Interval
+from upheld.agreements.intervals import Interval
 from upheld.agreements.model import Agreement
 from upheld.agreements.terms import Term
 from upheld.analysis.likely_cost import Likely, drawn, likely, within_caps

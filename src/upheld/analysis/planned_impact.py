@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from upheld.agreements.intervals import overlap
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.units import HOUR, to_datetime
 from upheld.analysis.topology import Standing, Topology
 from upheld.maintenance.model import Maintenance, Window
-from upheld.maintenance.window import overlap
 
 MORNING = 12 * HOUR
 """A night goes from noon to noon."""

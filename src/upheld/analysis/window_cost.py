@@ -16,8 +16,8 @@ from math import lcm
 
 import numpy as np
 
-from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Availability
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.assessment.credit import Earned, credits
 from upheld.assessment.exact import Flags, Numbers

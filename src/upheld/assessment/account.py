@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from upheld.agreements.indicators import Aggregate, Availability
+from upheld.agreements.intervals import union
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
 from upheld.assessment import budget, figures
@@ -109,7 +110,7 @@ class CalendarAccount:
         if last > timeline.last:
             dirty.update(self._periods_of(np.array([timeline.last, last - 1])))
             ranges.append((timeline.last, last))
-        for first, behind in _merged(ranges):
+        for first, behind in union(ranges):
             dirty.update(self._periods_of(timeline.rewrite(first, behind)))
         decided = self.term.valid_to is not None and last * width >= self.term.valid_to
         if decided:  # nothing follows that could decide it
@@ -246,14 +247,14 @@ class RollingAccount:
         last = _last_slot(self.term, as_of)
         if last > timeline.last:
             ranges.append((timeline.last, last))
-        for first, behind in _merged(ranges):
+        for first, behind in union(ranges):
             granted = grants(self.term, exclusions, first * width, behind * width)
             timeline.exclude(first, behind, granted)
         if touched is not None:
             slots = touched // width
             slots = slots[(slots >= timeline.first) & (slots < timeline.last)]
             ranges += [(int(slots[0]), int(slots[-1]) + 1)] if len(slots) else []
-        for first, behind in _merged(ranges):
+        for first, behind in union(ranges):
             timeline.rewrite(first, behind)
             self._known = min(self._known, first)  # a window that ended before cannot know of it
         self.wake_at = self._next_change(as_of)
@@ -346,17 +347,6 @@ def _last_slot(term: Term, as_of: int) -> int:
 
 def _clear_after(term: Term) -> int:
     return 1 if term.warning is None else term.warning.clear_after
-
-
-def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Half-open ranges in order, those that touch joined."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], last)
-        else:
-            merged.append((first, last))
-    return merged
 
 
 def _first_end(number: Numbers, flags: Flags, term: Term) -> int | None:

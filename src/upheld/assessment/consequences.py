@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from upheld.agreements.calendars import Interval, calendar_periods, later_by, months_before
+from upheld.agreements.calendars import calendar_periods, later_by, months_before
+from upheld.agreements.intervals import Interval
 from upheld.agreements.objectives import Chronic
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, to_datetime

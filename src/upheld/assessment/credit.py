@@ -7,8 +7,9 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from upheld.agreements.calendars import Interval, calendar_periods
+from upheld.agreements.calendars import calendar_periods
 from upheld.agreements.credits import credit_share, to_minor_unit
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Charging, Term
 from upheld.agreements.units import DAY
 from upheld.assessment.verdict import Credit

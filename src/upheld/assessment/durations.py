@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Commitments
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, MINUTE
 from upheld.assessment.account import NEVER, Draft, Exclusions

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from upheld.agreements.calendars import Interval
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, END_OF_TIME
 from upheld.assessment.account import Account, Draft, open_account

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from upheld.agreements.calendars import Interval, outside_hours
+from upheld.agreements.calendars import outside_hours
+from upheld.agreements.intervals import Interval, minus, overlap, union
 from upheld.agreements.terms import Term
 from upheld.assessment.verdict import Evidence
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
@@ -60,7 +61,7 @@ def _decided(term: Term, exclusions: Iterable[Exclusion], services: Sequence[str
 
 def _covered(evidence: Iterable[Evidence], slot: int) -> tuple[Interval, ...]:
     """The whole slots inside the union of all that is granted."""
-    return tuple(_whole_slots(_union((e.start, e.end) for e in evidence if e.kind == "excluded"), slot))
+    return tuple(_whole_slots(union((e.start, e.end) for e in evidence if e.kind == "excluded"), slot))
 
 
 def _told(evidence: Sequence[Evidence], covered: Sequence[Interval]) -> set[Evidence]:
@@ -68,8 +69,8 @@ def _told(evidence: Sequence[Evidence], covered: Sequence[Interval]) -> set[Evid
     granted = [e for e in evidence if e.kind == "excluded"]
     told = {e for e in evidence if e.kind != "excluded"}
     for reason in {e.reason for e in granted}:
-        asked = _union((e.start, e.end) for e in granted if e.reason == reason)
-        inside, outside = _cut(asked, covered)
+        asked = union((e.start, e.end) for e in granted if e.reason == reason)
+        inside, outside = overlap(asked, covered), minus(asked, covered)
         told |= {Evidence(s, e, "excluded", reason) for s, e in inside}
         told |= {Evidence(s, e, "not_excluded", f"{reason}: {PART_OF_A_SLOT}") for s, e in outside}
     return told
@@ -88,33 +89,3 @@ def _whole_slots(intervals: Sequence[Interval], slot: int) -> list[Interval]:
     """The slots that lie wholly inside one of these intervals (disjoint and apart from each other)."""
     inner = ((-(-start // slot) * slot, end // slot * slot) for start, end in intervals)
     return [(start, end) for start, end in inner if start < end]
-
-
-def _cut(intervals: Sequence[Interval], by: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
-    """What of `intervals` lies inside `by`, and what outside of it (both in order and disjoint)."""
-    inside: list[Interval] = []
-    outside: list[Interval] = []
-    position = 0
-    for start, end in intervals:
-        while position < len(by) and by[position][1] <= start:
-            position += 1
-        cursor, at = start, position
-        while at < len(by) and by[at][0] < end:
-            begins, ends = max(by[at][0], start), min(by[at][1], end)
-            if cursor < begins:
-                outside.append((cursor, begins))
-            inside.append((begins, ends))
-            cursor, at = ends, at + 1
-        if cursor < end:
-            outside.append((cursor, end))
-    return inside, outside
-
-
-def _union(intervals: Iterable[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from upheld.agreements.calendars import Interval
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY, HOUR
 from upheld.assessment import courses, kernels, marking

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
 
-from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Aggregate, Availability, Commitments, Ratio
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.agreements.units import Bound, format_share
 from upheld.assessment.grants import Grants

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from upheld.agreements.calendars import Interval
 from upheld.agreements.indicators import Availability, MissingPolicy, Ratio
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.assessment.columns import BAD as BAD
 from upheld.assessment.columns import EXCLUDED as EXCLUDED

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from upheld.agreements.calendars import Interval
+from upheld.agreements.intervals import Interval, minus, union
 from upheld.assessment.verdict import Verdict
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 
@@ -185,7 +185,7 @@ def _exclusions(before: Verdict, after: Verdict, until: int | None) -> list[Caus
     found: list[Cause] = []
     for reason in reasons:
         old, new = (_told(v, before, until, "excluded", reason) for v in (before, after))
-        granted, revoked = _minus(new, old), _minus(old, new)
+        granted, revoked = minus(new, old), minus(old, new)
         found += [Cause("exclusion_granted", reason, tuple(granted))] if granted else []
         found += [Cause("exclusion_revoked", reason, tuple(revoked))] if revoked else []
     return found
@@ -197,43 +197,17 @@ def _came_late(before: Verdict, after: Verdict, until: int | None, *, events: bo
     if events:
         return after.good + after.bad > before.good + before.bad
     now = _told(after, before, until, "missing") + _told(after, before, until, "excluded")
-    return bool(_minus(_told(before, before, until, "missing"), _union(now)))
+    return bool(minus(_told(before, before, until, "missing"), union(now)))
 
 
-def _told(verdict: Verdict, other: Verdict, until: int | None, kind: str, reason: str | None = None) -> list[Interval]:
+def _told(
+    verdict: Verdict, other: Verdict, until: int | None, kind: str, reason: str | None = None
+) -> tuple[Interval, ...]:
     """What the evidence tells of a kind (and a reason), in the time that the verdict shares with the other."""
     start = max(verdict.period_start, other.period_start)
     end = max(verdict.period_end, other.period_end) if until is None else until
-    return _union(
+    return union(
         (max(e.start, start), min(e.end, end))
         for e in verdict.evidence
         if e.kind == kind and reason in (None, e.reason) and e.start < end and e.end > start
     )
-
-
-def _union(intervals: Iterable[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for start, end in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _minus(intervals: Sequence[Interval], taken: Sequence[Interval]) -> list[Interval]:
-    """What of `intervals` is in none of `taken`; both in order and disjoint."""
-    left: list[Interval] = []
-    position = 0
-    for start, end in intervals:
-        while position < len(taken) and taken[position][1] <= start:
-            position += 1
-        cursor, at = start, position
-        while at < len(taken) and taken[at][0] < end:
-            if cursor < taken[at][0]:
-                left.append((cursor, taken[at][0]))
-            cursor = max(cursor, taken[at][1])
-            at += 1
-        if cursor < end:
-            left.append((cursor, end))
-    return left

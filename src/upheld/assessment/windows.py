@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from upheld.agreements.calendars import Interval, calendar_periods
+from upheld.agreements.calendars import calendar_periods
+from upheld.agreements.intervals import Interval
 from upheld.agreements.terms import Term
 from upheld.assessment.verdict import Evidence
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from upheld.agreements.intervals import Interval
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
 from upheld.agreements.units import DAY, MINUTE, local_midnight, to_datetime, to_microseconds
@@ -22,8 +23,6 @@ EARLIER_BEFORE, QUIET = 430 * MINUTE, 60 * MINUTE
 CALM = 10 * MINUTE
 """What is left of the month after the outage at least, in which the service is restored."""
 SWITCH_AFTER, SWITCH_LENGTH = 150 * MINUTE, 4 * MINUTE
-
-Interval = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

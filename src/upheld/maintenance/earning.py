@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from upheld.agreements.intervals import minus, overlap, union
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import WorkTerms
 from upheld.agreements.units import DAY, to_datetime
 from upheld.maintenance.model import Announcement, Maintenance, Window
-from upheld.maintenance.window import joined, overlap, without
 from upheld.maintenance.wording import duration_words, instant_words
 
 NAMED_AT_MOST = 8
@@ -67,7 +67,7 @@ def earned(
     allowed = _within_quota(maintenance, terms, agreement.time_zone, taken)
     judged = {s: _judged(maintenance, terms, agreement.time_zone, s, contacts, told, allowed) for s in services_hit}
     parts = tuple((service, *window) for service, (windows, _) in judged.items() for window in windows)
-    whole = all(windows == joined(maintenance.spans) for windows, _ in judged.values())
+    whole = all(windows == union(maintenance.spans) for windows, _ in judged.values())
     reason = _together({service: reason for service, (_, reason) in judged.items()})
     return Announcement(
         maintenance.id,
@@ -99,7 +99,7 @@ def _judged(
         return (), "the agreement has no terms for announcing planned maintenance (notices.maintenance)"
     if not promise.to:
         return (), "the agreement names nobody to announce planned maintenance to"
-    parts = [_Part(start, end, 0) for start, end in joined(maintenance.spans)]
+    parts = [_Part(start, end, 0) for start, end in union(maintenance.spans)]
     for role in promise.to:
         if not contacts.get(role):
             return (), f"{role} was not told: nobody is known under it"
@@ -109,7 +109,7 @@ def _judged(
             parts = [one for part in parts for one in _cut(part, since, not_told)]
     parts = list(_alike_together(parts))
     in_time = [p for p in parts if p.since is not None and p.since <= promise.latest(p.start, zone)]
-    won = overlap(joined((p.start, p.end) for p in in_time), allowed)
+    won = overlap(union((p.start, p.end) for p in in_time), allowed)
     reasons = [_reason(part, promise, allowed) for part in parts]
     if len(set(reasons)) == 1:
         return won, reasons[0]
@@ -133,8 +133,8 @@ def _told_since(service: str, told: Sequence[Told]) -> list[_Part]:
             if p.since is not None
         ]
         others: list[_Part] = known if sequence == last else []
-        rest = [_Part(*window, p.since) for p in others for window in without([(p.start, p.end)], windows)]
-        new = [_Part(start, end, at) for start, end in without(windows, before)]
+        rest = [_Part(*window, p.since) for p in others for window in minus([(p.start, p.end)], windows)]
+        new = [_Part(start, end, at) for start, end in minus(windows, before)]
         known, last = [*kept, *rest, *new], sequence
     return known
 
@@ -148,7 +148,7 @@ def _cut(part: _Part, known: Sequence[_Part], not_told: str) -> Iterator[_Part]:
     for one in known:
         for start, end in overlap(span, [(one.start, one.end)]):
             yield _Part(start, end, max(part.since, one.since or 0))
-    for start, end in without(span, [(one.start, one.end) for one in known]):
+    for start, end in minus(span, [(one.start, one.end) for one in known]):
         yield _Part(start, end, None, not_told)
 
 
@@ -170,7 +170,7 @@ def _within_quota(
     maintenance: Maintenance, terms: WorkTerms | None, zone: ZoneInfo, taken: Sequence[int]
 ) -> tuple[Window, ...]:
     """The windows that a quota per month leaves room for, the first ones first."""
-    windows = joined(maintenance.spans)
+    windows = union(maintenance.spans)
     if terms is None or terms.per_month is None:
         return windows
     used = Counter(_month(start, zone) for start in taken)

@@ -1,4 +1,4 @@
-"""Which windows a planned work can have, one check for all who plan; and what windows have in common.
+"""Which windows a planned work can have, one check for all who plan.
 
 A window is [start, end) in microseconds UTC. Where there are several, they are in order and apart."""
 
@@ -76,29 +76,3 @@ def change_fault(known: Maintenance, wanted: Maintenance, now: int) -> tuple[Pla
     if wanted.spans != known.spans:
         return windows_fault(wanted.spans, now)
     return None
-
-
-def joined(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """What the windows cover together."""
-    found: list[Window] = []
-    for start, end in sorted(windows):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        elif start < end:
-            found.append((start, end))
-    return tuple(found)
-
-
-def overlap(some: Sequence[Window], others: Sequence[Window]) -> tuple[Window, ...]:
-    """What lies in a window of both."""
-    pairs = ((max(a, c), min(b, d)) for a, b in some for c, d in others)
-    return tuple(sorted((start, end) for start, end in pairs if start < end))
-
-
-def without(some: Sequence[Window], others: Sequence[Window]) -> tuple[Window, ...]:
-    """What lies in a window of `some` and in none of `others`."""
-    left = list(some)
-    for start, end in others:
-        cut = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b))]
-        left = [(a, b) for a, b in cut if a < b]
-    return tuple(sorted(left))

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from upheld.agreements.calendars import Interval, calendar_periods
+from upheld.agreements.calendars import calendar_periods
 from upheld.agreements.indicators import Availability, Commitments, Ratio
+from upheld.agreements.intervals import Interval
 from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
 from upheld.agreements.parties import Party

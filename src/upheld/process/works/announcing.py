@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from upheld.agreements.intervals import minus
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import GRACE, Maintenance
-from upheld.maintenance.window import without
 from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
 from upheld.notices.planning import WorkLink, maintenance_promised_by, plan_maintenance_notices
 from upheld.notices.stages import stop_reason
@@ -332,7 +332,7 @@ def _reminder(work: Maintenance, agreement: Agreement, at: int) -> AgendaEntry:
 
 def _judge_at_each_start(t: Transaction, work: Maintenance, now: int, before: Maintenance | None = None) -> None:
     """What was earned is decided for good once a window begins, or what was added to one."""
-    for start, _ in without(work.spans, () if before is None else before.spans):
+    for start, _ in minus(work.spans, () if before is None else before.spans):
         name = f"{JUDGE}/{work.id}/{work.sequence}/{start}"
         t.schedule(AgendaEntry(name, JUDGE, max(start, now), {"maintenance": work.id}))
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from upheld.agreements.intervals import minus, overlap, union
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.parties import Party
 from upheld.analysis.topology import Topology
@@ -10,7 +11,6 @@ from upheld.maintenance.earning import earned
 from upheld.maintenance.exclusion import exclusions
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Announcement, Maintenance, Window
-from upheld.maintenance.window import joined, overlap, without
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 from upheld.notices.planning import contacts_of, told
@@ -38,7 +38,7 @@ def decide(
     for decision, services in _decisions(t, work, portfolio, topology, before, now, agreement):
         last = before.get(decision.agreement)
         settled = last.settled if last is not None else ()
-        undecided = without(work.worked, settled)
+        undecided = minus(work.worked, settled)
         kept = _kept(last, work.worked, services, now)
         fresh = within(decision.parts, undecided)
         if last is not None and not undecided and kept == last.parts and (kept or decision.parts):
@@ -47,10 +47,10 @@ def decide(
         begun = [window for window in undecided if window[0] <= now]
         decision = replace(
             decision,
-            earned=bool(services) and all(_of(parts, service) == joined(work.worked) for service in services),
+            earned=bool(services) and all(_of(parts, service) == union(work.worked) for service in services),
             services=tuple(dict.fromkeys(service for service, *_ in parts)),
             parts=parts,
-            settled=joined((*settled, *begun)),
+            settled=union((*settled, *begun)),
         )
         _grant(t, work, decision, standing.get(decision.agreement, {}), now)
         decided.append(decision)
@@ -63,7 +63,7 @@ def settle(t: Transaction, work: Maintenance, now: int) -> None:
     begun = [window for window in work.worked if window[0] <= now]
     if begun:
         decided = t.announcements(work.id)
-        t.save_announcements([replace(one, settled=joined((*one.settled, *begun))) for one in decided])
+        t.save_announcements([replace(one, settled=union((*one.settled, *begun))) for one in decided])
 
 
 def take_back(t: Transaction, work: Maintenance, reason: str, now: int) -> None:
@@ -149,7 +149,7 @@ def _in_order(parts: Parts) -> Parts:
 
 
 def _of(parts: Parts, service: str) -> tuple[Window, ...]:
-    return joined((start, end) for name, start, end in parts if name == service)
+    return union((start, end) for name, start, end in parts if name == service)
 
 
 def _grant(t: Transaction, work: Maintenance, decision: Announcement, standing: Collection[str], now: int) -> None:

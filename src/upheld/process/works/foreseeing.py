@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from upheld.agreements.intervals import overlap
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term
 from upheld.agreements.units import DAY
@@ -21,7 +22,6 @@ from upheld.cases.model import State
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Announcement, Maintenance, Window
-from upheld.maintenance.window import overlap
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.ports import AlarmFilter, Transaction
 from upheld.process.assessing.in_force import InForce

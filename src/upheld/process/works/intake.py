@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from upheld.agreements.intervals import overlap
 from upheld.agreements.model import Portfolio
 from upheld.agreements.units import format_instant
 from upheld.analysis.topology import Topology
@@ -32,7 +33,6 @@ from upheld.maintenance.received import (
     turned_at,
     unmatched,
 )
-from upheld.maintenance.window import overlap
 from upheld.notices.facts import SUPPLIERS_WORK
 from upheld.notices.planning import WorkLink
 from upheld.ports import Transaction
