@@ -28,7 +28,7 @@ def test_a_notice_waits_for_a_person_and_is_planned_by_the_answer(north: TestCli
     body = _calendar("lumen", "vpn-1", NOW)
     taken = post(north, body)
     assert post(north, body, "again.ics") == taken
-    (window,) = taken["windows"]
+    (window,) = taken["works"]
     assert (window["state"], window["asks_for"], window["questions"]) == ("waiting", "plan", [])
     assert window["circuits"] == [{"circuit_id": "vpn-1", "impact": "OUTAGE", "nodes": ["vpn-1"]}]
     assert north.get("/v1/maintenance").json()["maintenance"] == []
@@ -42,16 +42,42 @@ def test_a_notice_waits_for_a_person_and_is_planned_by_the_answer(north: TestCli
     assert work["emergency"]
     assert north.post(f"/v1/maintenance/questions/{window['id']}", json={"accept": True}).status_code == 409
     assert north.get("/v1/maintenance/questions").json() == {"questions": []}
-    assert north.get("/v1/maintenance/notices", params={"state": "taken"}).json()["windows"] == [answered.json()]
+    assert north.get("/v1/maintenance/notices", params={"state": "taken"}).json()["works"] == [answered.json()]
 
 
 def test_times_that_were_local_are_read_again_in_their_zone(north: TestClient) -> None:
-    (window,) = post(north, _calendar("lumen", "vpn-1", NOW))["windows"]
+    (window,) = post(north, _calendar("lumen", "vpn-1", NOW))["works"]
     path = f"/v1/maintenance/questions/{window['id']}"
     both = {"accept": True, "zone": "Asia/Tokyo", "start": format_instant(NOW + DAY)}
     assert "zone: start says already" in north.post(path, json=both).json()["detail"]
     answered = north.post(path, json={"accept": True, "zone": "Asia/Tokyo"}).json()
     assert answered["corrected"]["start"] == format_instant(NOW + 15 * HOUR)
+
+
+def test_a_work_of_several_windows_is_answered_as_one(north: TestClient) -> None:
+    nights = [_calendar("lumen", "vpn-1", NOW + n * DAY).decode() for n in range(3)]
+    events = [night[night.index("BEGIN:VEVENT") : night.index("END:VCALENDAR")] for night in nights]
+    body = "".join([nights[0].partition("BEGIN:VEVENT")[0], *events, "END:VCALENDAR\r\n"])
+    (work,) = post(north, body.encode())["works"]
+    path = f"/v1/maintenance/questions/{work['id']}"
+    told = [{"start": one["start"], "end": one["end"]} for one in work["understood"]["windows"]]
+    assert (len(told), work["windows"]) == (3, told)
+    one_of_them = north.post(path, json={"accept": True, "windows": told[:1]})
+    assert "windows: are 1, and the notice tells of 3: say of each" in one_of_them.json()["detail"]
+    answered = north.post(path, json={"accept": True, "windows": [told[0], None, told[2]]}).json()
+    assert (answered["windows"], answered["corrected"]["windows"]) == ([told[0], None, told[2]],) * 2
+    planned = north.get(f"/v1/maintenance/{answered['maintenance']}").json()
+    assert planned["windows"] == [told[0], told[2]]
+
+
+def test_local_times_of_several_windows_are_read_again_in_their_zone(north: TestClient) -> None:
+    nights = [_calendar("lumen", "vpn-1", NOW + n * DAY).decode() for n in range(2)]
+    events = [night[night.index("BEGIN:VEVENT") : night.index("END:VCALENDAR")] for night in nights]
+    body = "".join([nights[0].partition("BEGIN:VEVENT")[0], *events, "END:VCALENDAR\r\n"])
+    (work,) = post(north, body.encode())["works"]
+    path = f"/v1/maintenance/questions/{work['id']}"
+    answered = north.post(path, json={"accept": True, "zone": "Asia/Tokyo"}).json()
+    assert [one["start"] for one in answered["windows"]] == [format_instant(NOW + h * HOUR) for h in (15, 39)]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +93,7 @@ def test_times_that_were_local_are_read_again_in_their_zone(north: TestClient) -
     ],
 )
 def test_an_answer_that_does_not_do_is_told_by_its_field(north: TestClient, said: dict[str, Any], detail: str) -> None:
-    (window,) = post(north, _calendar("lumen", "vpn-1", NOW))["windows"]
+    (window,) = post(north, _calendar("lumen", "vpn-1", NOW))["works"]
     answer = north.post(f"/v1/maintenance/questions/{window['id']}", json=said)
     assert answer.status_code == 422
     assert detail in answer.text
@@ -76,11 +102,11 @@ def test_an_answer_that_does_not_do_is_told_by_its_field(north: TestClient, said
 
 def test_a_tenant_cannot_answer_for_another(north: TestClient, south: TestClient) -> None:
     taken = post(north, _calendar("lumen", "vpn-1", NOW))
-    path = f"/v1/maintenance/questions/{taken['windows'][0]['id']}"
+    path = f"/v1/maintenance/questions/{taken['works'][0]['id']}"
     assert south.post(path, json={"accept": False, "reason": "no"}).status_code == 404
     assert south.get(f"/v1/maintenance/notices/{taken['id']}").status_code == 404
     assert south.get(f"/v1/maintenance/notices/{taken['id']}/body").status_code == 404
-    assert north.get("/v1/maintenance/questions").json()["questions"] == taken["windows"]
+    assert north.get("/v1/maintenance/questions").json()["questions"] == taken["works"]
 
 
 def test_without_the_parser_a_mail_is_not_taken_and_can_be_sent_again(
@@ -91,7 +117,7 @@ def test_without_the_parser_a_mail_is_not_taken_and_can_be_sent_again(
     mail = {"content": b"From: a@b.example\n\nhello", "headers": {"Content-Type": "message/rfc822"}}
     answer = north.post("/v1/maintenance/notices", **mail)
     assert (answer.status_code, "/nowhere/python" in answer.json()["detail"]) == (503, True)
-    assert north.get("/v1/maintenance/notices").json() == {"windows": []}
+    assert north.get("/v1/maintenance/notices").json() == {"works": []}
 
 
 def test_a_body_of_another_type_is_refused(north: TestClient) -> None:

@@ -12,7 +12,7 @@ from upheld.cases.problems import Problem
 from upheld.cases.resolutions import OwedResolution
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.objection import Objection
-from upheld.maintenance.received import NoticedWindow, Received
+from upheld.maintenance.received import NoticedWork, Received
 from upheld.measurements.collection import CollectionJob
 from upheld.measurements.dead_letters import DeadLetter
 from upheld.measurements.events import ServiceEvent
@@ -313,8 +313,8 @@ def a_received(mark: str = "", **changes: object) -> Received:
     return replace(received, **changes)  # type: ignore[arg-type]
 
 
-def a_noticed_window(mark: str = "", **changes: object) -> NoticedWindow:
-    window = NoticedWindow(
+def a_noticed_work(mark: str = "", **changes: object) -> NoticedWork:
+    window = NoticedWork(
         "N-1-1",
         "N-1",
         1,
@@ -325,7 +325,8 @@ def a_noticed_window(mark: str = "", **changes: object) -> NoticedWindow:
         1,
         "waiting",
         "plan",
-        {"uid": None, "status": f"CONFIRMED{mark}"},
+        ({"uid": None, "status": f"CONFIRMED{mark}"},),
+        ({"said": {"uid": None}, "window": None},),
         ({"circuit_id": "ABC", "impact": "OUTAGE", "nodes": None},),
         (f"who is ABC{mark}?",),
         "work-1",

@@ -19,7 +19,7 @@ from store_records import (
     a_hub,
     a_maintenance,
     a_notice,
-    a_noticed_window,
+    a_noticed_work,
     a_problem,
     a_received,
     a_sender,
@@ -210,11 +210,11 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
     ),
     "received": (lambda t: t.received("N-1"), a_received),
     "received_brief": (lambda t: list(t.received_brief(["N-1"]).values()), lambda mark: [a_received(mark, body=b"")]),
-    "noticed": (lambda t: t.noticed("N-1-1"), a_noticed_window),
-    "noticed_in": (lambda t: t.noticed_in("N-1"), lambda mark: [a_noticed_window(mark)]),
-    "noticed_of": (lambda t: t.noticed_of(("lumen", "42", "CHG-1")), lambda mark: [a_noticed_window(mark)]),
-    "noticed_about": (lambda t: t.noticed_about("work-1"), lambda mark: [a_noticed_window(mark)]),
-    "noticed_windows": (lambda t: t.noticed_windows("waiting"), lambda mark: [a_noticed_window(mark)]),
+    "noticed": (lambda t: t.noticed("N-1-1"), a_noticed_work),
+    "noticed_in": (lambda t: t.noticed_in("N-1"), lambda mark: [a_noticed_work(mark)]),
+    "noticed_of": (lambda t: t.noticed_of(("lumen", "42", "CHG-1")), lambda mark: [a_noticed_work(mark)]),
+    "noticed_about": (lambda t: t.noticed_about("work-1"), lambda mark: [a_noticed_work(mark)]),
+    "noticed_works": (lambda t: t.noticed_works("waiting"), lambda mark: [a_noticed_work(mark)]),
     "count_waiting_notices": (lambda t: t.count_waiting_notices(), lambda mark: 1),
     "said_circuits": (lambda t: t.said_circuits("lumen"), lambda mark: {"abc": (f"fibre{mark}",)}),
     "change": (lambda t: t.change("change-1"), lambda mark: a_change(mark)),
@@ -282,7 +282,7 @@ def fill(t: Transaction, mark: str) -> None:
     job = t.save_collection_job(a_collection_job(mark))
     t.save_source_file(replace(a_source_file(), source=job.source, state="taken"))
     t.add_received(a_received(mark))
-    t.save_noticed(a_noticed_window(mark))
+    t.save_noticed(a_noticed_work(mark))
     t.save_circuit("lumen", "abc", [f"fibre{mark}"], JUNE, "Ada")
     t.schedule(an_entry(mark))
     t.schedule(an_entry(mark, id="send/case-1/1"))
@@ -407,8 +407,8 @@ def touch_everything(t: Transaction) -> None:
     t.save_announcements([an_announcement("-touched")])
     t.save_objection(an_objection("-touched"))
     t.lapse_objections("work-1")
-    assert t.change_noticed(a_noticed_window("-touched"))
-    t.save_noticed(a_noticed_window("-touched"))
+    assert t.change_noticed(a_noticed_work("-touched"))
+    t.save_noticed(a_noticed_work("-touched"))
     t.save_circuit("lumen", "abc", ["touched"], JUNE, "Bob")
     t.revoke_exclusion("exclusion-1", JUNE)
     t.add_service_events([a_service_event("-touched")])

@@ -38,6 +38,7 @@ from fuzz.valid import (
     requests_2,
     table,
 )
+from upheld.maintenance.merging import laid_over
 from upheld.maintenance.received import cleaned, key_of, questions, step_of
 from upheld.readers import tmf628, tmf655
 from upheld.readers.alertmanager import read_webhook
@@ -45,7 +46,7 @@ from upheld.readers.bodies import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, read_b
 from upheld.readers.body_faults import MalformedBody
 from upheld.readers.events import read_event_lines
 from upheld.readers.faults import InputError
-from upheld.readers.maintnote import Unreadable, events_apart, read_maintnote
+from upheld.readers.maintnote import Unreadable, read_maintnote, works_apart
 from upheld.readers.mapping import parse_mapping
 from upheld.readers.otlp import OtlpDecoder, from_json
 from upheld.readers.portfolio import parse_portfolio
@@ -194,7 +195,8 @@ def _asked_for(body: bytes) -> object:
     found = [cleaned(notice) for notice in read_maintnote(body)]
     for notice in found:
         assert all(part.isprintable() for part in key_of(notice)), "it can be kept"
-        list(questions(notice, (), None, step_of(notice, (), None, NOW), NOW))
+        merged = laid_over([notice], ())
+        list(questions([notice], merged, (), None, step_of(merged.words, (), None, NOW), NOW))
     return found
 
 
@@ -225,7 +227,7 @@ def targets() -> Mapping[str, Target]:
         "mapping": _of([MAPPING], _text(parse_mapping), 4),
         "agreements": _of([AGREEMENTS], _text(parse_portfolio), 2),
         "calendar": _of([CALENDAR], _asked_for, 2),
-        "calendar-feed": _of([CALENDAR], events_apart, 2),
+        "calendar-feed": _of([CALENDAR], works_apart, 2),
         "works": _of([WORKS], _text(lambda text, name: read_works(text, name, {"a", "b"}, (), NOW)), 2),
         "change-request": _of([CHANGE_REQUEST], lambda body: tmf655.read_created(body, {"a"}, "me", NOW), 2),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from upheld.agreements.units import DAY, HOUR, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
-from upheld.maintenance.received import NoticedWindow
+from upheld.maintenance.received import NoticedWork
 from upheld.process.works.intake import Answer
 from upheld.readers.topology import parse_topology
 
@@ -33,6 +33,7 @@ def event(
     uid: str = "u1",
     impact: str = "OUTAGE",
     provider: str = "lumen",
+    work: str = "CHG-1",
 ) -> str:
     """One window of work as MAINTNOTE writes it."""
     lines = [
@@ -43,7 +44,7 @@ def event(
         *([f"SEQUENCE:{sequence}"] if sequence is not None else []),
         f"X-MAINTNOTE-PROVIDER:{provider}",
         "X-MAINTNOTE-ACCOUNT:42",
-        "X-MAINTNOTE-MAINTENANCE-ID:CHG-1",
+        f"X-MAINTNOTE-MAINTENANCE-ID:{work}",
         *(f"X-MAINTNOTE-OBJECT-ID:{circuit}" for circuit in circuits),
         f"X-MAINTNOTE-IMPACT:{impact}",
         f"X-MAINTNOTE-STATUS:{status}",
@@ -68,18 +69,18 @@ class Desk:
         topology = parse_topology(TOPOLOGY, "yaml", "topology.yaml")
         world.process.adopt_topology(DEFAULT_TENANT, topology)
 
-    def take(self, *events: str, body: bytes | None = None) -> Sequence[NoticedWindow]:
+    def take(self, *events: str, body: bytes | None = None) -> Sequence[NoticedWork]:
         body = calendar(*events) if body is None else body
         found = self.world.application.noticeboard.take(DEFAULT_TENANT, body, "test")[1]
         self.world.run()
         return found
 
-    def answer(self, window: NoticedWindow, said: Answer) -> str:
+    def answer(self, window: NoticedWork, said: Answer) -> str:
         came = self.world.process.works.answer_notice(DEFAULT_TENANT, window.id, said, "Ada")
         self.world.run()
         return came
 
-    def window(self, window_id: str) -> NoticedWindow:
+    def window(self, window_id: str) -> NoticedWork:
         with self.world.transaction() as t:
             return t.noticed(window_id)
 

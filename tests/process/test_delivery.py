@@ -301,7 +301,7 @@ def test_a_report_in_a_mailbox_is_taken_and_no_notice_of_work(world, tmp_path):
     world.run()
     assert [n.state for n in notices(world, "violation") if n.address == "duty@acme.example"] == ["sent"]
     with world.transaction() as t:
-        assert t.noticed_windows() == []
+        assert t.noticed_works() == []
 
 
 def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_happened(world):

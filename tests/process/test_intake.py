@@ -90,7 +90,7 @@ def test_a_work_begins_and_is_over_by_the_suppliers_word(desk) -> None:
     (window,) = desk.take(event(START, "ABC/123", sequence=4, status="COMPLETED", stamp=over))
     assert (window.state, window.step) == ("taken", "note")
     with desk.world.transaction() as t:
-        said = [window.said["status"] for window in t.noticed_about(desk.planned()[0].id)]
+        said = [window.told[0].status for window in t.noticed_about(desk.planned()[0].id)]
     assert said == ["CONFIRMED", "IN-PROCESS", "COMPLETED", "COMPLETED"]
 
 
@@ -155,7 +155,7 @@ def test_a_running_work_that_takes_longer_is_extended(desk) -> None:
     assert window.questions == ("start: the work has begun: its start stays as it was",)
 
 
-def test_each_window_of_a_notice_is_a_work_and_follows_its_own_words(desk) -> None:
+def test_windows_that_take_down_something_else_are_works_of_their_own(desk) -> None:
     two = event(START, "ABC/123", uid="a"), event(START + DAY, "1001", uid="b")
     first, second = desk.take(*two)
     assert (first.part, second.part) == (1, 2)
@@ -163,14 +163,6 @@ def test_each_window_of_a_notice_is_a_work_and_follows_its_own_words(desk) -> No
     (gone,) = desk.take(event(START, "ABC/123", uid="a", sequence=2, status="CANCELLED"))
     assert (gone.part, gone.state) == (1, "taken")
     assert desk.spans() == [(START + DAY, START + DAY + 2 * HOUR, ("fibre-8",))]
-
-
-def test_a_notice_that_leaves_out_a_window_is_asked_about(desk) -> None:
-    desk.take(event(START, "ABC/123", uid="a"), event(START + DAY, "ABC/123", uid="b"))
-    (window,) = desk.take(event(START + 2 * DAY, "ABC/123", uid="c", sequence=2))
-    assert window.state == "waiting"
-    assert window.questions == ("earlier notices told of 2 windows of this work, and this one of 1: which is it?",)
-    assert len(desk.spans()) == 2
 
 
 @pytest.mark.parametrize(("impact", "works"), [("OUTAGE", 1), ("DEGRADED", 1), ("REDUCED-REDUNDANCY", 0)])
@@ -276,7 +268,7 @@ def test_a_circuit_whose_resource_is_gone_is_asked_about_again(desk) -> None:
 
 def test_what_is_not_understood_waits_and_can_be_planned_by_hand(desk) -> None:
     (window,) = desk.take(body=b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
-    assert (window.state, window.said) == ("waiting", {})
+    assert (window.state, window.said) == ("waiting", ())
     assert window.questions == ("it was not understood: the calendar has no VEVENT",)
     with pytest.raises(Unanswerable, match="start: and end are missing"):
         desk.answer(window, Answer(True))

@@ -96,7 +96,7 @@ def noticer(desk: Desk, source, files: WebFiles | None = None) -> Noticer:
 
 def windows(desk: Desk) -> list[tuple[str, str]]:
     with desk.world.transaction() as t:
-        return [(window.state, window.step) for window in reversed(t.noticed_windows())]
+        return [(window.state, window.step) for window in reversed(t.noticed_works())]
 
 
 def test_new_mails_are_taken_once_and_marked_as_seen(desk, box: Mailbox) -> None:
@@ -112,7 +112,7 @@ def test_new_mails_are_taken_once_and_marked_as_seen(desk, box: Mailbox) -> None
     assert windows(desk) == [("taken", "plan"), ("taken", "change")]
     assert looking.standing.messages == 2
     with desk.world.transaction() as t:
-        (received,) = t.received_brief([t.noticed_windows()[0].received]).values()
+        (received,) = t.received_brief([t.noticed_works()[0].received]).values()
         whole = t.received(received.id)
     assert (received.source, received.sender) == (f"{box.source.kind} noc", "noc@lumen.example")
     assert whole.body == mail(2, "RE-SCHEDULED")
@@ -154,7 +154,7 @@ def test_a_mail_that_is_too_large_is_asked_about_and_holds_up_nothing(desk, box:
     assert box.seen() == {"1.a": True, "2.b": True}
     assert windows(desk) == [("waiting", "plan"), ("taken", "plan")]
     with desk.world.transaction() as t:
-        (waiting,) = t.noticed_windows("waiting")
+        (waiting,) = t.noticed_works("waiting")
     assert "of which only the beginning was read" in waiting.questions[0]
 
 
@@ -227,6 +227,19 @@ def test_a_calendar_is_asked_for_what_is_newer_and_only_events_that_changed_are_
     assert windows(desk) == [("taken", "plan"), ("taken", "plan"), ("taken", "change")]
     noticer(desk, feed(server), open_files()).look()  # after a restart nothing is known of what was taken
     assert [start for start, *_ in desk.spans()] == [START + DAY, START + 2 * DAY]
+
+
+def test_events_of_one_work_in_a_calendar_are_one_notice(desk, server) -> None:
+    first, second = event(START, "ABC/123", uid="a"), event(START + DAY, "ABC/123", uid="b")
+    for body in (calendar(first, second), calendar(first, second, event(START + 3 * DAY, "ABC/123", uid="c"))):
+        server.answers["/work.ics"] = answer(200, {"content-length": str(len(body))}, body)
+        noticer(desk, feed(server), open_files()).look()
+    assert windows(desk) == [("taken", "plan"), ("taken", "change")]
+    assert [len(work.spans) for work in desk.planned()] == [3]
+    body = calendar(second)  # what stands there no more is not cancelled
+    server.answers["/work.ics"] = answer(200, {"content-length": str(len(body))}, body)
+    noticer(desk, feed(server), open_files()).look()
+    assert [len(work.spans) for work in desk.planned()] == [3]
 
 
 def test_a_calendar_at_a_private_address_is_not_fetched(desk, server) -> None:

@@ -51,8 +51,8 @@ def test_a_mail_of_a_provider_becomes_a_calendar_entry_and_excluded_minutes(read
     Noticer(source, world.application.noticeboard, WebFiles(MAX_BYTES), threading.Event()).look()
     assert [file.name for file in (tmp_path / "cur").iterdir()] == ["1760000000.M1.mx:2,S"]
     with world.transaction() as t:
-        (window,) = t.noticed_windows("waiting")
-    assert (window.provider, window.said["start"], window.said["end"]) == (
+        (window,) = t.noticed_works("waiting")
+    assert (window.provider, window.said[0]["start"], window.said[0]["end"]) == (
         "aws",
         "2026-10-20T08:00:00Z",
         "2026-10-20T14:00:00Z",

@@ -6,25 +6,25 @@ from typing import Any
 from a_morning import DEFAULT_TENANT, World, csrf, text_of
 
 from upheld.maintenance.model import Maintenance
-from upheld.maintenance.received import NoticedWindow
+from upheld.maintenance.received import NoticedWork
 
 PAGE = "/maintenance/notices"
 
 
-def waiting(world: World) -> NoticedWindow:
+def waiting(world: World) -> NoticedWork:
     with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
-        (window,) = t.noticed_windows("waiting")
+        (window,) = t.noticed_works("waiting")
     return window
 
 
-def works(world: World, window: NoticedWindow) -> list[Maintenance]:
+def works(world: World, window: NoticedWork) -> list[Maintenance]:
     with world.store.transaction(DEFAULT_TENANT, writing=False) as t:
         after = t.noticed(window.id)
         assert after is not None
         return [work for work in t.maintenances() if work.id == after.work]
 
 
-def answer(world: World, window: NoticedWindow, **fields: Any) -> Any:
+def answer(world: World, window: NoticedWork, **fields: Any) -> Any:
     client = world.operator()
     token = csrf(client.get(PAGE).text)
     as_shown = {"start": "2026-06-18T21:00", "end": "2026-06-18T23:00", "zone": "UTC", "node": ["vpn-0042", ""]}
@@ -61,6 +61,26 @@ def test_another_zone_reads_the_same_times_in_it(world: World) -> None:
     assert answer(world, window, none_of_ours=["1"], zone="Europe/Berlin").status_code == 200
     (work,) = works(world, window)
     assert work.start == 1_781_816_400_000_000 - 2 * 3_600_000_000
+
+
+def test_a_work_of_several_windows_is_one_question_and_one_of_them_may_be_left_out(world: World) -> None:
+    nights = [
+        f"BEGIN:VEVENT\r\nUID:{day}\r\nDTSTART:202606{day}T210000Z\r\nDTEND:202606{day}T230000Z\r\n"
+        "X-MAINTNOTE-PROVIDER:level\r\nX-MAINTNOTE-MAINTENANCE-ID:CHG-9\r\nX-MAINTNOTE-OBJECT-ID:vpn-0042\r\n"
+        "X-MAINTNOTE-STATUS:CONFIRMED\r\nEND:VEVENT\r\n"
+        for day in (20, 21, 22)
+    ]
+    body = "".join(["BEGIN:VCALENDAR\r\n", *nights, "END:VCALENDAR\r\n"])
+    _, (noticed,) = world.application.noticeboard.take(DEFAULT_TENANT, body.encode(), "test")
+    shown = world.operator().get(PAGE).text
+    assert all(f"Start of window {n}" in shown for n in (1, 2, 3))
+    rows = {"start": ["2026-06-20T21:00", "", "2026-06-22T22:00"], "end": ["2026-06-20T23:00", "", "2026-06-22T23:00"]}
+    half = {"start": rows["start"], "end": ["2026-06-20T23:00", "2026-06-21T23:00", "2026-06-22T23:00"]}
+    assert "Window 2: give both of its times, or none." in answer(world, noticed, node=["vpn-0042"], **half).text
+    assert answer(world, noticed, node=["vpn-0042"], **rows).status_code == 200
+    (work,) = works(world, noticed)
+    first, hour = 1_781_989_200_000_000, 3_600_000_000
+    assert work.spans == ((first, first + 2 * hour), (first + 49 * hour, first + 50 * hour))
 
 
 def test_a_notice_is_refused_with_a_reason(world: World) -> None:

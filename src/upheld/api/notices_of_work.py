@@ -8,17 +8,18 @@ from pydantic import Field, WithJsonSchema
 
 from upheld.agreements.fields import Zone
 from upheld.api.inputs import Asking, Input, Instant, Name, RawBody, Text, body_text, check_media_type, json_body
+from upheld.api.inputs import Window as WindowInput
 from upheld.api.problems import Problem, field_problem, input_problem
 from upheld.app import Application
-from upheld.maintenance.notified import of_document
-from upheld.maintenance.received import NoticedWindow, ReceivedState, in_zone
+from upheld.maintenance.model import Window
+from upheld.maintenance.received import MOST_WINDOWS, NoticedWork, ReceivedState, in_zone
 from upheld.process.works.intake import Answer, Unanswerable
 from upheld.process.works.works import Differs
 from upheld.readers.bodies import media_type
 from upheld.readers.faults import Fault, InputError
 from upheld.readers.provider_mails import NoParser
 from upheld.readers.work_files import read_works
-from upheld.reports.received import received_document, window_document
+from upheld.reports.received import noticed_document, received_document
 from upheld.reports.records import record_document
 from upheld.taking_in.noticeboard import TooLarge
 
@@ -41,14 +42,16 @@ class NoticesQuery(Input):
 
 
 class AnswerInput(Input):
-    """Whether to follow a notice, with what is to be read otherwise. `zone` says that its times were local ones of that
-    zone, and were taken for UTC. `circuits` says what each of the supplier's circuits is: nothing, where it is none of
-    ours. A notice that is not followed has a `reason`."""
+    """Whether to follow a notice, with what is to be read otherwise. `start` and `end` are those of a notice of one
+    window; `windows` has one for each that the notice tells of, in its order, null where it is not worked in. `zone`
+    says that its times were local ones of that zone, and were taken for UTC. `circuits` says what each of the
+    supplier's circuits is: nothing, where it is none of ours. A notice that is not followed has a `reason`."""
 
     accept: bool
     reason: Annotated[Text, Field(max_length=2000)] = ""
     start: Instant | None = None
     end: Instant | None = None
+    windows: Annotated[tuple[WindowInput | None, ...], Field(max_length=MOST_WINDOWS)] = ()
     zone: Annotated[Zone, WithJsonSchema({"type": "string"})] | None = None
     circuits: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=1000, default_factory=dict)]
     services: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
@@ -71,7 +74,7 @@ def router(application: Application) -> APIRouter:
         if media_type(kind) == WORKS:
             return {"maintenance": _planned(application, caller.tenant, content, query.name or "works.csv")}
         try:
-            received, windows = application.noticeboard.take(
+            received, works = application.noticeboard.take(
                 caller.tenant, content, f"API, {caller.name}", query.name, query.provider
             )
         except TooLarge as error:
@@ -79,24 +82,24 @@ def router(application: Application) -> APIRouter:
         except NoParser as error:
             raise Problem(503, str(error), headers={"Retry-After": "60"}) from None
         response.headers["Location"] = f"/v1/maintenance/notices/{received.id}"
-        return received_document(received, windows)
+        return received_document(received, works)
 
     @routes.get("/notices")
     def many(caller: Asking, query: Annotated[NoticesQuery, Query()]) -> dict[str, Any]:
-        """What was received, window by window, newest first; those that wait, oldest first."""
+        """What was received, work by work, newest first; those that wait, oldest first."""
         with store.transaction(caller.tenant, writing=False) as t:
-            found = t.noticed_windows(query.state, query.limit)
-        return {"windows": [window_document(window) for window in found]}
+            found = t.noticed_works(query.state, query.limit)
+        return {"works": [noticed_document(noticed) for noticed in found]}
 
     @routes.get("/notices/{received_id}")
     def one(caller: Asking, received_id: Name) -> dict[str, Any]:
-        """A notice with its windows, and what became of each."""
+        """A notice with the works that it tells of, and what became of each."""
         with store.transaction(caller.tenant, writing=False) as t:
             received = t.received_brief([received_id]).get(received_id)
-            windows = t.noticed_in(received_id)
+            works = t.noticed_in(received_id)
         if received is None:
             raise Problem(404, "there is no notice of that id")
-        return received_document(received, windows)
+        return received_document(received, works)
 
     @routes.get("/notices/{received_id}/body")
     def body(caller: Asking, received_id: Name) -> Response:
@@ -112,47 +115,63 @@ def router(application: Application) -> APIRouter:
     def questions(caller: Asking) -> dict[str, Any]:
         """What waits for a person, oldest first."""
         with store.transaction(caller.tenant, writing=False) as t:
-            return {"questions": [window_document(window) for window in t.noticed_windows("waiting")]}
+            return {"questions": [noticed_document(noticed) for noticed in t.noticed_works("waiting")]}
 
-    @routes.post("/questions/{window_id}", dependencies=[Depends(json_body)])
-    def answer(caller: Asking, window_id: Name, said: AnswerInput) -> dict[str, Any]:
+    @routes.post("/questions/{question_id}", dependencies=[Depends(json_body)])
+    def answer(caller: Asking, question_id: Name, said: AnswerInput) -> dict[str, Any]:
         """Answers: what is accepted is planned, moved or cancelled, and whom it hits is told; who has answered is
         kept. One that waits no more is 409."""
         with store.transaction(caller.tenant, writing=False) as t:
-            window = t.noticed(window_id)
-        if window is None:
+            noticed = t.noticed(question_id)
+        if noticed is None:
             raise Problem(404, "there is no question of that id")
         try:
-            came = process.works.answer_notice(caller.tenant, window_id, _answer(said, window), caller.name)
+            came = process.works.answer_notice(caller.tenant, question_id, _answer(said, noticed), caller.name)
         except Unanswerable as error:
             raise field_problem(error.field, error.message) from None
         if came != "taken":
             raise Problem(409, "this was answered already, or a newer notice has come")
         with store.transaction(caller.tenant, writing=False) as t:
-            after = t.noticed(window_id)
+            after = t.noticed(question_id)
         assert after is not None, "it was answered"
-        return window_document(after)
+        return noticed_document(after)
 
     return routes
 
 
-def _answer(said: AnswerInput, window: NoticedWindow) -> Answer:
-    start, end = said.start, said.end
+def _answer(said: AnswerInput, noticed: NoticedWork) -> Answer:
+    windows = tuple(None if one is None else (one.start, one.end) for one in said.windows)
+    given = (said.start, "start"), (said.end, "end"), (windows or None, "windows")
     if said.zone is not None:
-        start, end = _in_zone(window, said.zone, start), _in_zone(window, said.zone, end, "end")
-    return Answer(said.accept, said.reason, start, end, said.circuits, said.services, said.title, said.emergency)
+        if also := next((name for value, name in given if value is not None), None):
+            raise field_problem("zone", f"{also} says already when it is: give one of both")
+        windows = _in_zone(noticed, said.zone)
+    start, end = (windows[0] or (None, None)) if len(windows) == len(noticed.said) == 1 else (said.start, said.end)
+    return Answer(
+        said.accept,
+        said.reason,
+        start,
+        end,
+        windows if len(noticed.said) > 1 else (),
+        said.circuits,
+        said.services,
+        said.title,
+        said.emergency,
+    )
 
 
-def _in_zone(window: NoticedWindow, zone: ZoneInfo, given: int | None, name: str = "start") -> int | None:
-    if given is not None:
-        raise field_problem("zone", f"{name} says already when it is: give one of both")
-    if not window.said:
+def _in_zone(noticed: NoticedWork, zone: ZoneInfo) -> tuple[Window, ...]:
+    """The windows that a notice tells of, whose times were local ones of a zone."""
+    if not noticed.said:
         raise field_problem("zone", "no time was read that could be of another zone: give start and end")
-    notice = of_document(window.said)
-    meant = in_zone(notice.start if name == "start" else notice.end, zone)
-    if meant is None:
-        raise field_problem("zone", f"a clock change skips the {name}, or lets it happen twice: give it in UTC")
-    return meant
+    found = []
+    for notice in noticed.told:
+        start, end = in_zone(notice.start, zone), in_zone(notice.end, zone)
+        if start is None or end is None:
+            what = "start" if start is None else "end"
+            raise field_problem("zone", f"a clock change skips the {what}, or lets it happen twice: give it in UTC")
+        found.append((start, end))
+    return tuple(found)
 
 
 def _planned(application: Application, tenant: str, content: bytes, name: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from upheld.readers.provider_mails import MailParser
 
 EXAMPLE = "Example:  upheld maintenance read notice.eml calendar.ics"
+NO_WINDOW = "none"
 ANSWER_EXAMPLE = "Example:  upheld maintenance answer N-0F3A-1 --accept --circuit ABC/123=fibre-7"
 
 
@@ -97,21 +98,21 @@ def take(
         answer = ask("POST", url, key, "/v1/maintenance/notices", **sent)
         for work in answer.get("maintenance", ()):
             typer.echo(f"{path}: {work['id']} is planned, {when(work)}")
-        for window in answer.get("windows", ()):
-            typer.echo(f"{path}: {_line_of(window)}")
-            waits = waits or window["state"] == "waiting"
+        for work in answer.get("works", ()):
+            typer.echo(f"{path}: {_line_of(work)}")
+            waits = waits or work["state"] == "waiting"
     raise typer.Exit(NOT_ALL_MET if waits else ALL_MET)
 
 
 def questions(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List the notices of planned work that wait for a person, and what is asked of each."""
-    for window in ask("GET", url, key, "/v1/maintenance/questions")["questions"]:
-        typer.echo(_line_of(window))
-        for circuit in window["circuits"]:
+    for work in ask("GET", url, key, "/v1/maintenance/questions")["questions"]:
+        typer.echo(_line_of(work))
+        for circuit in work["circuits"]:
             nodes = circuit["nodes"]
             known = "is not known" if nodes is None else f"is {', '.join(nodes)}" if nodes else "is none of ours"
             typer.echo(f"  {circuit['circuit_id']} ({circuit['impact']}) {known}")
-        for question in window["questions"] or ["shall it be followed?"]:
+        for question in work["questions"] or ["shall it be followed?"]:
             typer.echo(f"  ? {question}")
 
 
@@ -120,8 +121,13 @@ def answer(
     key: ServerKey,
     accept: Annotated[bool, typer.Option("--accept", help="Follow the notice.")] = False,
     refuse: Annotated[str | None, typer.Option(help="Do not follow the notice, and why.", metavar="REASON")] = None,
-    start: Annotated[str | None, typer.Option(help="The start that is meant, RFC 3339 with its zone.")] = None,
-    end: Annotated[str | None, typer.Option(help="The end that is meant, RFC 3339 with its zone.")] = None,
+    start: Annotated[
+        list[str] | None,
+        typer.Option(help="The start that is meant, RFC 3339 with its zone; of several windows one each, in order."),
+    ] = None,
+    end: Annotated[
+        list[str] | None, typer.Option(help="The end that is meant, likewise; `none` where a window is none.")
+    ] = None,
     zone: Annotated[
         str | None, typer.Option(help="Its times were local ones of this zone, such as Europe/Berlin, and not UTC.")
     ] = None,
@@ -146,8 +152,7 @@ def answer(
             raise typer.BadParameter(f"write CIRCUIT=resource; it is {one!r}", param_hint="--circuit")
         circuits.setdefault(name, []).extend([node] if node else [])
     said = {
-        "start": start,
-        "end": end,
+        **_meant(start or [], end or []),
         "zone": zone,
         "reason": refuse,
         "title": title,
@@ -159,6 +164,18 @@ def answer(
     typer.echo(_line_of(after))
 
 
+def _meant(starts: list[str], ends: list[str]) -> dict[str, Any]:
+    """The windows that are meant, as the API takes them: one start, one end, or one of each for every window."""
+    if len(starts) < 2 and len(ends) < 2:
+        return {"start": next(iter(starts), None), "end": next(iter(ends), None)}
+    if len(starts) != len(ends):
+        refuse_input(f"--start is given {len(starts)} times, and --end {len(ends)}: each window has one of both")
+    pairs = zip(starts, ends, strict=True)
+    return {
+        "windows": [None if NO_WINDOW in pair else dict(zip(("start", "end"), pair, strict=True)) for pair in pairs]
+    }
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -166,12 +183,10 @@ def _content(path: Path) -> bytes:
         refuse_input(f"{path}: {error.strerror}")
 
 
-def _line_of(window: dict[str, Any]) -> str:
-    """What became of one window of a notice."""
-    said = window["understood"]
-    what = (
-        f"{said['provider']} {said['maintenance_id']}, {said['start']} to {said['end']}" if said else "not understood"
-    )
-    work = f", work {window['maintenance']}" if window["maintenance"] else ""
-    why = f" ({window['reason']})" if window["reason"] else ""
-    return f"{window['id']}  {window['state']}  {window['asks_for']}  {what}{work}{why}"
+def _line_of(work: dict[str, Any]) -> str:
+    """What became of one work that a notice tells of."""
+    said = work["understood"]
+    what = f"{said['provider']} {said['maintenance_id']}, {when(said)}" if said else "not understood"
+    planned = f", work {work['maintenance']}" if work["maintenance"] else ""
+    why = f" ({work['reason']})" if work["reason"] else ""
+    return f"{work['id']}  {work['state']}  {work['asks_for']}  {what}{planned}{why}"

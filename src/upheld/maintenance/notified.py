@@ -44,6 +44,11 @@ class WorkNotice:
     doubts: tuple[str, ...] = ()
 
 
+def same_circuit(circuit_id: str) -> str:
+    """A circuit's name as names are compared."""
+    return " ".join(circuit_id.split()).casefold()
+
+
 def implausible(notice: WorkNotice) -> list[str]:
     """What of a notice a person ought to look at before anyone is told of the work."""
     doubts = []

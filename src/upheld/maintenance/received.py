@@ -1,5 +1,5 @@
-"""Providers' notices as they were received: which window of which work each tells of, which is the newest word of it,
-what is to be done, and what a person has to be asked first. Pure; instants in microseconds UTC."""
+"""Providers' notices as they were received: which work each tells of, what is to be done, and what a person has to be
+asked first. Pure; instants in microseconds UTC."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,21 +8,19 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.units import to_datetime, to_microseconds
-from upheld.maintenance.model import Maintenance
-from upheld.maintenance.notified import Circuit, WorkNotice, to_document
-from upheld.maintenance.window import change_fault, window_fault
+from upheld.maintenance.merging import HITTING, Merged, Word, spans_of, words_of
+from upheld.maintenance.model import Maintenance, Window
+from upheld.maintenance.notified import Circuit, WorkNotice, of_document, same_circuit
+from upheld.maintenance.window import Place, change_fault, planned_in, windows_fault
+from upheld.maintenance.wording import instant_words
 
 ReceivedState = Literal["taken", "waiting", "refused", "superseded"]
 Step = Literal["plan", "change", "cancel", "start", "end", "note"]
-Age = Literal["newer", "older", "same", "unclear"]
 Key = tuple[str, str, str]
-"""(provider, account, the provider's id of the work): whose windows are numbered together."""
+"""(provider, account, the provider's id of the work): whose works are numbered together."""
 
-HITTING = ("OUTAGE", "DEGRADED")
-"""The impacts by which a service is touched: what only loses redundancy goes on, and its minutes count."""
 MOST_WINDOWS, MOST_CIRCUITS, LONGEST = 200, 10_000, 500
 """More windows, circuits or characters of a text than these are no notice of work that anyone would write."""
-_NOT_COMPARED = ("doubts", "organizer", "uid", "summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticedWindow:
-    """One window that a received notice tells of, the `part`-th of its work, or, with an empty `said`, a notice that
-    was not understood. `circuits` are each with its `impact` and its `nodes`, what it is in the topology: None where
-    nobody knows. `step` is what it asks for, `work` the planned work that it is about; `answer` what a person has
-    corrected. `place` is the order in which they came."""
+class NoticedWork:
+    """One work that a received notice tells of, the `part`-th of those that its provider has under one id, or, where
+    nothing is `said`, a notice that was not understood. `said` has its windows, as the notice tells them, and `words`
+    the newest word of each window of the work, this notice followed (`merging.Word`). `circuits` are each with its
+    `impact` and its `nodes`, what it is in the topology: None where nobody knows. `step` is what the notice asks for,
+    `work` the planned work that it is about; `answer` what a person has corrected. `place` is the order in which they
+    came."""
 
     id: str
     received: str
@@ -56,7 +56,8 @@ class NoticedWindow:
     part: int
     state: ReceivedState
     step: Step
-    said: Mapping[str, Any]
+    said: tuple[Mapping[str, Any], ...]
+    words: tuple[Mapping[str, Any], ...] = ()
     circuits: tuple[Mapping[str, Any], ...] = ()
     questions: tuple[str, ...] = ()
     work: str | None = None
@@ -64,6 +65,16 @@ class NoticedWindow:
     decided_by: str | None = None
     reason: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[WorkNotice, ...]:
+        """The windows as the notice tells them."""
+        return tuple(of_document(one) for one in self.said)
+
+    @property
+    def newest(self) -> tuple[Word, ...]:
+        """The newest word of each window of the work."""
+        return words_of(self.words)
 
 
 def cleaned(notice: WorkNotice) -> WorkNotice:
@@ -86,48 +97,8 @@ def _line(text: str) -> str:
 
 
 def key_of(notice: WorkNotice) -> Key:
-    """Whose windows are numbered together. Providers are not consistent in how they write their names."""
+    """Whose works are numbered together. Providers are not consistent in how they write their names."""
     return notice.provider.strip().casefold(), (notice.account or "").strip(), notice.maintenance_id.strip()
-
-
-def same_circuit(circuit_id: str) -> str:
-    """A circuit's name as names are compared."""
-    return " ".join(circuit_id.split()).casefold()
-
-
-def parts_of(notices: Sequence[WorkNotice], known: Mapping[str, int]) -> list[int]:
-    """Which windows of a work the windows of one notice are: by their UID where that is `known` (UID -> part), else in
-    the order in which they begin."""
-    uids = [notice.uid for notice in notices]
-    found = [known.get(uid) if uid is not None and uids.count(uid) == 1 else None for uid in uids]
-    taken = {part for part in found if part is not None}
-    if len(taken) < sum(part is not None for part in found):
-        found, taken = [None] * len(notices), set()
-    left = (number for number in range(1, len(notices) + len(taken) + 1) if number not in taken)
-    for index in sorted(range(len(notices)), key=lambda n: (notices[n].start, notices[n].end)):
-        if found[index] is None:
-            found[index] = next(left)
-    return [part for part in found if part is not None]
-
-
-def age_of(notice: WorkNotice, known: WorkNotice) -> Age:
-    """How a notice stands to what is known of the same window: by its sequence, else by when it was made. One without
-    either is as new as it is received. Unclear where the two contradict each other, or both are the same and it says
-    something else."""
-    ours, theirs = to_document(notice), to_document(known)
-    if all(ours[name] == theirs[name] for name in ours if name not in _NOT_COMPARED):
-        return "same"
-    later, made_later = _order(notice.sequence, known.sequence), _order(notice.stamp, known.stamp)
-    if later is None and made_later is None:
-        return "newer"
-    if later and made_later and later != made_later:
-        return "unclear"
-    order = later or made_later
-    return "unclear" if not order else "newer" if order > 0 else "older"
-
-
-def _order(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else (one > other) - (one < other)
 
 
 # -- what is to be done ---------------------------------------------------------------------------------------------
@@ -144,7 +115,8 @@ def unmatched(circuits: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def matched(circuits: Sequence[Circuit], nodes: Mapping[str, Collection[str]]) -> tuple[Mapping[str, Any], ...]:
-    """Circuits with what they are; `nodes` goes by `same_circuit`."""
+    """Circuits, each once, with what they are; `nodes` goes by `same_circuit`."""
+    circuits = tuple(dict.fromkeys(circuits))
     found = ((one, nodes.get(same_circuit(one.circuit_id))) for one in circuits)
     return tuple(
         {"circuit_id": one.circuit_id, "impact": one.impact, "nodes": None if some is None else sorted(some)}
@@ -152,16 +124,18 @@ def matched(circuits: Sequence[Circuit], nodes: Mapping[str, Collection[str]]) -
     )
 
 
-def step_of(notice: WorkNotice, circuits: Sequence[Mapping[str, Any]], work: Maintenance | None, now: int) -> Step:
-    """What a notice asks for, where `work` is what is planned for its window (None or cancelled: nothing). Who names no
-    circuits at all means those of before. That a work is over may be said of one whose window is over too, as long as
-    nobody knows it."""
-    stands = work is not None and work.state == "planned" and work.end > now
-    if notice.status == "COMPLETED" and work is not None and work.state == "planned" and work.ended_at is None:
-        return "end"
-    if notice.status == "CANCELLED":
+def step_of(words: Sequence[Word], circuits: Sequence[Mapping[str, Any]], work: Maintenance | None, now: int) -> Step:
+    """What is to be done so that a work is as its `words` say, where `work` is what is planned for it (None or
+    cancelled: nothing). Who names no circuits at all means those of before. That a work is over may be said of one
+    whose last window is over too, as long as nobody knows it."""
+    is_planned = work is not None and work.state == "planned"
+    stands = work is not None and is_planned and work.end > now
+    spans = spans_of(words)
+    if not spans:
         return "cancel" if stands else "note"
-    if notice.status == "COMPLETED" or (work is not None and work.state == "planned" and not stands):
+    if is_completed(words):
+        return "end" if work is not None and is_planned and work.ended_at is None else "note"
+    if is_planned and not stands:
         return "note"
     hits = touched(circuits)
     hitting = not circuits or any(one["impact"] in HITTING and one["nodes"] != [] for one in circuits)
@@ -169,10 +143,15 @@ def step_of(notice: WorkNotice, circuits: Sequence[Mapping[str, Any]], work: Mai
         return "plan" if hitting else "note"
     if not hitting:
         return "cancel"
-    moved = (notice.start, notice.end) != (work.start, work.end)
-    if moved or (circuits and set(hits) != set(work.services)):
+    if spans != work.spans or (circuits and set(hits) != set(work.services)):
         return "change"
-    return "start" if notice.status == "IN-PROCESS" and work.started_at is None else "note"
+    has_begun = any(word.said.status == "IN-PROCESS" for word in words if word.window is not None)
+    return "start" if has_begun and work.started_at is None else "note"
+
+
+def is_completed(words: Sequence[Word]) -> bool:
+    """Whether every window of a work is said to be over."""
+    return all(word.said.status == "COMPLETED" for word in words if word.window is not None)
 
 
 def turned_at(notice: WorkNotice, work: Maintenance, heard: int) -> int:
@@ -181,13 +160,15 @@ def turned_at(notice: WorkNotice, work: Maintenance, heard: int) -> int:
     planned tells when it was; one that is over later was over at its end, unless it is known to have run over."""
     is_dated = notice.stamp is not None and work.start <= notice.stamp <= heard
     said = notice.stamp if is_dated and notice.stamp is not None else heard
-    if notice.status == "IN-PROCESS" or work.overrun_at is not None or said < work.start:
+    last = work.spans[-1][0]
+    if notice.status == "IN-PROCESS" or work.overrun_at is not None or said < last:
         return said
-    return min(said, work.end, notice.end if notice.end > work.start else work.end)
+    return min(said, work.end, notice.end if notice.end > last else work.end)
 
 
 def questions(
-    notice: WorkNotice,
+    told: Sequence[WorkNotice],
+    merged: Merged,
     circuits: Sequence[Mapping[str, Any]],
     work: Maintenance | None,
     step: Step,
@@ -195,33 +176,46 @@ def questions(
 ) -> Iterator[str]:
     """What a person has to say before a notice is followed. Where nothing is to be done but to keep it, doubts of its
     times ask for nothing."""
-    over = notice.status in ("CANCELLED", "COMPLETED")
+    off = all(notice.status == "CANCELLED" for notice in told)
+    over = off or all(notice.status == "COMPLETED" for notice in told)
     names = [] if over else unmatched(circuits)
     if names:
         yield f"nothing in the topology is known by the supplier's name {', '.join(names[:8])}{_more(names, 8)}"
     if step in ("note", "start", "end"):
         return
+    if merged.strays:
+        yield "the window that is cancelled is not the one that is planned"
+    if off and merged.left_out:
+        others = _times(merged.left_out)
+        yield f"of the windows of this work it cancels {len(told)}: are the others ({others}) worked in?"
     if step == "cancel":
         assert work is not None, "there is something to cancel"
-        if not over:
+        if spans_of(merged.words):
             yield "nothing that was planned loses its service any more: is the work off for the customers?"
-        elif (notice.start, notice.end) != (work.start, work.end):
-            yield "the window that is cancelled is not the one that is planned"
         return
-    yield from notice.doubts
-    if notice.status == "TENTATIVE":
+    if not off:
+        yield from dict.fromkeys(doubt for notice in told for doubt in notice.doubts)
+    if merged.dropped and merged.left_out:
+        yield f"earlier notices told of windows that this one leaves out: are they off ({_times(merged.left_out)})?"
+    if any(notice.status == "TENTATIVE" for notice in told):
         yield "the provider has not confirmed it yet"
-    if notice.status == "NO-CHANGE" and step == "plan":
+    if step == "plan" and any(notice.status == "NO-CHANGE" for notice in told):
         yield "the notice does not say whether the work is confirmed, and none is known before it"
-    if (fault := span_fault(notice.start, notice.end, work if step == "change" else None, now)) is not None:
+    if (fault := spans_fault(spans_of(merged.words), work if step == "change" else None, now)) is not None:
         yield f"{fault[0]}: {fault[1]}"
 
 
-def span_fault(start: int, end: int, work: Maintenance | None, now: int) -> tuple[str, str] | None:
-    """What is wrong with [start, end) as the window of a new work, or of `work` where that is changed, by its field."""
+def spans_fault(spans: Sequence[Window], work: Maintenance | None, now: int) -> tuple[Place, str] | None:
+    """What is wrong with these as the windows of a new work, or of `work` where that is changed, by its field."""
     if work is None:
-        return window_fault(start, end, now)
-    return change_fault(work, replace(work, start=start, end=end, windows=()), now)
+        return windows_fault(spans, now)
+    return change_fault(work, replace(work, **planned_in(spans)), now)
+
+
+def _times(words: Sequence[Word]) -> str:
+    spans = spans_of(words)
+    shown = ", ".join(f"{instant_words(start)} to {instant_words(end)}" for start, end in spans[:4])
+    return shown + _more([str(span) for span in spans], 4)
 
 
 def _more(names: Sequence[str], shown: int) -> str:

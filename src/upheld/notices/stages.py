@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from upheld.agreements.units import HOUR, SECOND
+from upheld.agreements.units import HOUR, SECOND, parse_instant
 from upheld.assessment.verdict import Verdict
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case
@@ -113,7 +113,7 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
         return "its work is not known"
     if notice.kind in ("maintenance_over", "maintenance_overrun"):
         return "the work was cancelled" if maintenance.state == "cancelled" else None
-    if now >= maintenance.end:
+    if now >= maintenance.end and not _calls_off(notice, now):
         return "the window is over"
     sequence = _data(notice, "maintenance").get("sequence")
     if maintenance.state == "cancelled":
@@ -123,6 +123,12 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
     if sequence is not None and sequence < maintenance.sequence:
         return "the work was planned anew, which is announced instead"
     return None
+
+
+def _calls_off(notice: Notice, now: int) -> bool:
+    """Whether a notice tells of a change by which windows to come are none any more."""
+    last = _data(notice, "was").get("end")
+    return notice.kind == "maintenance_changed" and last is not None and now < parse_instant(last)
 
 
 def _restated(notice: Notice, verdicts: Mapping[Key, Verdict], now: int) -> str | None:

@@ -6,7 +6,7 @@ from typing import Protocol
 from upheld.analysis.model import Change
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.objection import Objection, Objections, ObjectionState
-from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
+from upheld.maintenance.received import Key, NoticedWork, Received, ReceivedState
 from upheld.measurements.events import ServiceEvent
 from upheld.measurements.exclusions import Exclusion
 from upheld.ports.records import (
@@ -104,26 +104,26 @@ class Works(Protocol):
     def received_brief(self, ids: Collection[str]) -> Mapping[str, Received]:
         """Those of these ids, without their bodies."""
 
-    def save_noticed(self, window: NoticedWindow) -> None:
+    def save_noticed(self, noticed: NoticedWork) -> None:
         """Adds it, or replaces the row of the same id."""
 
-    def noticed(self, window_id: str) -> NoticedWindow | None: ...
-    def noticed_in(self, received_id: str) -> Sequence[NoticedWindow]:
-        """The windows that a notice tells of, in its order."""
+    def noticed(self, noticed_id: str) -> NoticedWork | None: ...
+    def noticed_in(self, received_id: str) -> Sequence[NoticedWork]:
+        """The works that a notice tells of, in its order."""
 
-    def noticed_of(self, key: Key) -> Sequence[NoticedWindow]:
+    def noticed_of(self, key: Key) -> Sequence[NoticedWork]:
         """All that was ever received of a provider's work, in the order in which it came."""
 
-    def noticed_about(self, work: str) -> Sequence[NoticedWindow]:
+    def noticed_about(self, work: str) -> Sequence[NoticedWork]:
         """All that was received of a planned work, in the order in which it came."""
 
-    def noticed_windows(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWindow]:
+    def noticed_works(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWork]:
         """Newest first; those that wait, oldest first."""
 
     def count_waiting_notices(self) -> int:
-        """How many windows of notices wait for a person."""
+        """How many works that notices tell of wait for a person."""
 
-    def change_noticed(self, window: NoticedWindow) -> bool:
+    def change_noticed(self, noticed: NoticedWork) -> bool:
         """Replaces the row of one that waits; False, and nothing changes, where it waits no more."""
 
     def save_circuit(self, provider: str, circuit: str, nodes: Sequence[str], at: int, by: str) -> None:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -53,10 +53,11 @@ def read_maintnote(content: bytes) -> list[WorkNotice]:
         return [_notice(event, number, cancelled) for number, (event, cancelled) in enumerate(events, 1)]
 
 
-def events_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:
-    """Each event of a calendar as a calendar of its own, with all that stands around the events, as (UID, what tells
-    two states of it apart, calendar). Feeds are made anew each time that they are asked for: when that was, DTSTAMP
-    says, tells no states apart. Raises Unreadable."""
+def works_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:
+    """Each work of a calendar, all its events, as a calendar of its own, with what stands around the events, as (name,
+    what tells two states of it apart, calendar). Events are of one work by MAINTNOTE's ids; one without them is by
+    itself. Feeds are made anew each time that they are asked for: when that was, DTSTAMP says, tells no states apart.
+    Raises Unreadable."""
     lines = _plain(content).removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
     if not is_calendar(content):
         raise Unreadable("not an iCalendar")
@@ -74,13 +75,21 @@ def events_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:
         else:
             (after if events else before).append(line)
         inside = inside and word != b"END:VEVENT"
-    found = []
+    works: dict[tuple[bytes, ...], list[bytes]] = {}
     for number, event in enumerate(events, 1):
-        uid = next((line.partition(b":")[2].strip() for line in event if line.upper().startswith(b"UID")), b"")
-        same = b"".join(line for line in event if not line.upper().startswith(b"DTSTAMP"))
-        name = uid.decode("utf-8", errors="replace") or f"event {number}"
-        found.append((name, same, b"".join([*before, *event, *after])))
+        told = [_first(event, b"X-MAINTNOTE-" + part) for part in (b"MAINTENANCE-ID", b"PROVIDER", b"ACCOUNT")]
+        alone = (_first(event, b"UID") or f"event {number}".encode(),)
+        works.setdefault(tuple(told) if told[0] else alone, []).extend(event)
+    found = []
+    for (name, *_), work in works.items():
+        same = b"".join(line for line in work if not line.upper().startswith(b"DTSTAMP"))
+        found.append((name.decode("utf-8", errors="replace"), same, b"".join([*before, *work, *after])))
     return found
+
+
+def _first(event: Sequence[bytes], name: bytes) -> bytes:
+    """What the first property of this name says, as far as it stands on its first line."""
+    return next((line.partition(b":")[2].strip() for line in event if line.upper().startswith(name)), b"")
 
 
 def _cancels(calendar: Any) -> bool:

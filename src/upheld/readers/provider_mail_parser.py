@@ -10,11 +10,13 @@ Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doub
 What the library gets wrong is mended here. It takes a time with a zone that it does not know for UTC, and GMT+3 for
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
-and ones; it does not know that SummitIG writes UTC too; a work of GTT's that is cancelled it puts into 1970; it looks
-for the account of AWS in the subject only; and it asks the internet where a place is.
+and ones; it does not know that SummitIG writes UTC too; it gives later windows of a work by Telxius another number, and
+makes one window of all of BSO's; a work of GTT's that is cancelled it puts into 1970; it looks for the account of AWS
+in the subject only; and it asks the internet where a place is.
 """
 
 import base64
+import itertools
 import json
 import logging
 import re
@@ -63,6 +65,8 @@ def main() -> None:
     find_every_circuit()
     know_summits_utc()
     keep_when_it_was_to_begin()
+    leave_telxius_its_number()
+    tell_bsos_timeslots_apart()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -197,6 +201,42 @@ def keep_when_it_was_to_begin() -> None:
         return found
 
     gtt.HtmlParserGTT1.parse_html = read_start
+
+
+def leave_telxius_its_number() -> None:
+    """Lets all windows of a mail by Telxius have the work's own number, which the library changes of later ones."""
+    from circuit_maintenance_parser.parsers import telxius
+
+    parse = telxius.HtmlParserTelxius1.parse_html
+
+    def one_number(self: Any, soup: Any) -> list[dict[str, Any]]:
+        found = parse(self, soup)
+        return [{**one, "maintenance_id": found[0].get("maintenance_id")} for one in found]
+
+    telxius.HtmlParserTelxius1.parse_html = one_number
+
+
+def tell_bsos_timeslots_apart() -> None:
+    """Lets each timeslot of a mail by BSO be a window, where the library makes one of all, with what lies between."""
+    from circuit_maintenance_parser.parsers import bso
+    from dateutil import parser as dates
+
+    parse = bso.HtmlParserBSO1.parse_html
+
+    def each_timeslot(self: Any, soup: Any) -> list[dict[str, Any]]:
+        (whole,) = parse(self, soup)
+        texts = [" ".join(span.text.split()) for span in soup.find_all("span")]
+        said: dict[str, list[int]] = {"start": [], "end": []}
+        for label, text in itertools.pairwise(texts):
+            for name, times in said.items():
+                if f"Timeslot {name} time" in label:
+                    times.append(self.dt2ts(dates.parse(text)))
+        if not said["start"] or len(said["start"]) != len(said["end"]):
+            return [whole]
+        slots = sorted(set(zip(said["start"], said["end"], strict=True)))
+        return [{**whole, "start": start, "end": end} for start, end in slots]
+
+    bso.HtmlParserBSO1.parse_html = each_timeslot
 
 
 def with_account(parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ import structlog
 from upheld.agreements.units import SECOND
 from upheld.channels.public_addresses import AnyNetwork
 from upheld.readers.delivery_reports import DeliveryReport, NoReport, read_delivery_report
-from upheld.readers.maintnote import Unreadable, events_apart
+from upheld.readers.maintnote import Unreadable, works_apart
 from upheld.readers.provider_mails import NoParser
 from upheld.sources.consuming import Standing, told
 from upheld.sources.mailboxes import new_mails
@@ -41,7 +41,7 @@ class Noticer:
         self._heard = heard
         self._tag: str | None = None
         self._known: dict[str, bytes] = {}
-        """Of each event of a calendar, by its UID, what was taken of it last."""
+        """Of each work of a calendar, by its name, what was taken of it last."""
         self.standing = Standing(source.id, source.tenant, source.kind)
 
     def run(self) -> None:
@@ -99,12 +99,12 @@ class Noticer:
         if newer is None:
             return
         body, tag = newer
-        for uid, same, event in events_apart(body):
+        for name, same, work in works_apart(body):
             if self._stopping.is_set():
                 return
-            if self._known.get(uid) != same:
-                self._take(event, uid)
-                self._known[uid] = same
+            if self._known.get(name) != same:
+                self._take(work, name)
+                self._known[name] = same
                 self.standing.messages += 1
         self._tag = tag
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import func, select, update
 
-from upheld.maintenance.received import Key, NoticedWindow, Received, ReceivedState
+from upheld.maintenance.received import Key, NoticedWork, Received, ReceivedState
 from upheld.store import log, tables
 from upheld.store.rows import to_row
 from upheld.store.tenant_rows import TenantRows
@@ -31,41 +31,41 @@ class ReceivedNotices(TenantRows):
             row["id"]: Received(**{name: row[name] for name in row if name != "tenant"}, body=_UNREAD) for row in rows
         }
 
-    def save_noticed(self, window: NoticedWindow) -> None:
-        self._put(tables.noticed_windows, to_row(window))
+    def save_noticed(self, noticed: NoticedWork) -> None:
+        self._put(tables.noticed_works, to_row(noticed))
 
-    def noticed(self, window_id: str) -> NoticedWindow | None:
-        return self._find(NoticedWindow, tables.noticed_windows, tables.noticed_windows.c.id == window_id)
+    def noticed(self, noticed_id: str) -> NoticedWork | None:
+        return self._find(NoticedWork, tables.noticed_works, tables.noticed_works.c.id == noticed_id)
 
-    def noticed_in(self, received_id: str) -> Sequence[NoticedWindow]:
-        t = tables.noticed_windows.c
-        known = self._list(NoticedWindow, tables.noticed_windows, t.id.startswith(f"{received_id}-", autoescape=True))
-        return sorted(known, key=lambda window: int(window.id.rpartition("-")[2]))
+    def noticed_in(self, received_id: str) -> Sequence[NoticedWork]:
+        t = tables.noticed_works.c
+        known = self._list(NoticedWork, tables.noticed_works, t.id.startswith(f"{received_id}-", autoescape=True))
+        return sorted(known, key=lambda noticed: int(noticed.id.rpartition("-")[2]))
 
-    def noticed_of(self, key: Key) -> Sequence[NoticedWindow]:
-        t = tables.noticed_windows.c
+    def noticed_of(self, key: Key) -> Sequence[NoticedWork]:
+        t = tables.noticed_works.c
         ours = (t.provider == key[0]) & (t.account == key[1]) & (t.maintenance_id == key[2])
-        return self._list(NoticedWindow, tables.noticed_windows, ours, by=[t.place, t.id])
+        return self._list(NoticedWork, tables.noticed_works, ours, by=[t.place, t.id])
 
-    def noticed_about(self, work: str) -> Sequence[NoticedWindow]:
-        t = tables.noticed_windows.c
-        return self._list(NoticedWindow, tables.noticed_windows, t.work == work, by=[t.place, t.id])
+    def noticed_about(self, work: str) -> Sequence[NoticedWork]:
+        t = tables.noticed_works.c
+        return self._list(NoticedWork, tables.noticed_works, t.work == work, by=[t.place, t.id])
 
-    def noticed_windows(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWindow]:
-        t = tables.noticed_windows.c
+    def noticed_works(self, state: ReceivedState | None = None, limit: int = 500) -> Sequence[NoticedWork]:
+        t = tables.noticed_works.c
         wanted = [] if state is None else [t.state == state]
         by = [t.place, t.id] if state == "waiting" else [t.place.desc(), t.id]
-        return self._list(NoticedWindow, tables.noticed_windows, *wanted, by=by, limit=limit)
+        return self._list(NoticedWork, tables.noticed_works, *wanted, by=by, limit=limit)
 
     def count_waiting_notices(self) -> int:
-        t = tables.noticed_windows
+        t = tables.noticed_works
         waiting = select(func.count()).select_from(t).where(self._where(t, t.c.state == "waiting"))
         return self._connection.execute(waiting).scalar_one()
 
-    def change_noticed(self, window: NoticedWindow) -> bool:
-        t = tables.noticed_windows
-        here = self._where(t, t.c.id == window.id, t.c.state == "waiting")
-        return self._connection.execute(update(t).where(here).values(to_row(window))).rowcount == 1
+    def change_noticed(self, noticed: NoticedWork) -> bool:
+        t = tables.noticed_works
+        here = self._where(t, t.c.id == noticed.id, t.c.state == "waiting")
+        return self._connection.execute(update(t).where(here).values(to_row(noticed))).rowcount == 1
 
     def save_circuit(self, provider: str, circuit: str, nodes: Sequence[str], at: int, by: str) -> None:
         row = {"provider": provider, "circuit": circuit, "nodes": list(nodes), "said_at": at, "said_by": by}

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from upheld.maintenance.notified import WorkNotice
-from upheld.maintenance.received import NoticedWindow, Received, cleaned
+from upheld.maintenance.received import NoticedWork, Received, cleaned
 from upheld.ports import Clock, Store
 from upheld.process.process import Process
 from upheld.process.works.intake import Approval
@@ -30,7 +30,7 @@ class Noticeboard:
 
     def take(
         self, tenant: str, body: bytes, source: str, name: str = "", provider: str | None = None
-    ) -> tuple[Received, Sequence[NoticedWindow]]:
+    ) -> tuple[Received, Sequence[NoticedWork]]:
         """Takes in a notice that came by `source`, where it is called `name`, and returns it with its windows: once it
         returns, it is on disk. One that cannot be understood waits for a person. The same again changes nothing.
         Raises NoParser and TooLarge, and then nothing is taken."""

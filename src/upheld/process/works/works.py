@@ -11,7 +11,7 @@ from upheld.analysis.work_preview import Preview
 from upheld.maintenance.model import Maintenance, Window, is_same_plan
 from upheld.maintenance.notified import WorkNotice
 from upheld.maintenance.objection import Objection
-from upheld.maintenance.received import NoticedWindow, Received
+from upheld.maintenance.received import NoticedWork, Received
 from upheld.notices.model import Notice
 from upheld.notices.planning import WorkLink
 from upheld.ports import Clock, Store, Transaction
@@ -147,10 +147,10 @@ class Works:
 
     def take_notice(
         self, tenant: str, received: Received, read: Sequence[WorkNotice] | str, approval: intake.Approval
-    ) -> Sequence[NoticedWindow]:
+    ) -> Sequence[NoticedWork]:
         """Takes in what was read of a provider's notice of work, or why nothing was. The same again changes nothing."""
 
-        def take(t: Transaction) -> Sequence[NoticedWindow]:
+        def take(t: Transaction) -> Sequence[NoticedWork]:
             ground = intake.Ground(*self._portfolios.ground(t, tenant), self._work_link(tenant))
             return intake.take(t, received, read, ground, approval, self._clock.now())
 

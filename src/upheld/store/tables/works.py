@@ -89,7 +89,7 @@ objections = Table(
     Index("objections_by_work", "tenant", "maintenance_id", "at"),
 )
 
-# Notices of planned work as they were received, and what each of their windows is about.
+# Notices of planned work as they were received, and what each of the works that they tell of is.
 received_notices = Table(
     "received_notices",
     metadata,
@@ -104,8 +104,8 @@ received_notices = Table(
     PrimaryKeyConstraint("tenant", "id"),
 )
 
-noticed_windows = Table(
-    "noticed_windows",
+noticed_works = Table(
+    "noticed_works",
     metadata,
     column("tenant", Text),
     column("id", Text),
@@ -119,6 +119,7 @@ noticed_windows = Table(
     column("state", Text),
     column("step", Text),
     column("said", DOCUMENT),
+    column("words", DOCUMENT),
     column("circuits", DOCUMENT),
     column("questions", DOCUMENT),
     column("work", Text, optional=True),
@@ -127,11 +128,11 @@ noticed_windows = Table(
     column("reason", Text),
     column("answer", DOCUMENT),
     PrimaryKeyConstraint("tenant", "id"),
-    Index("noticed_windows_by_work", "tenant", "provider", "account", "maintenance_id", "place"),
-    Index("noticed_windows_by_place", "tenant", "place"),
-    Index("noticed_windows_of_work", "tenant", "work", "place"),
+    Index("noticed_works_by_key", "tenant", "provider", "account", "maintenance_id", "place"),
+    Index("noticed_works_by_place", "tenant", "place"),
+    Index("noticed_works_of_work", "tenant", "work", "place"),
     Index(
-        "noticed_windows_waiting",
+        "noticed_works_waiting",
         "tenant",
         "place",
         sqlite_where=text("state = 'waiting'"),

@@ -618,7 +618,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="received_notices_pk"),
     )
     op.create_table(
-        "noticed_windows",
+        "noticed_works",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("received", sa.Text(), nullable=False),
@@ -631,6 +631,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("said", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("words", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("circuits", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("questions", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("work", sa.Text(), nullable=True),
@@ -638,19 +639,19 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("answer", sa.JSON(none_as_null=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "id", name="noticed_windows_pk"),
+        sa.PrimaryKeyConstraint("tenant", "id", name="noticed_works_pk"),
     )
     op.create_index(
-        "noticed_windows_by_work",
-        "noticed_windows",
+        "noticed_works_by_key",
+        "noticed_works",
         ["tenant", "provider", "account", "maintenance_id", "place"],
         unique=False,
     )
-    op.create_index("noticed_windows_by_place", "noticed_windows", ["tenant", "place"], unique=False)
-    op.create_index("noticed_windows_of_work", "noticed_windows", ["tenant", "work", "place"], unique=False)
+    op.create_index("noticed_works_by_place", "noticed_works", ["tenant", "place"], unique=False)
+    op.create_index("noticed_works_of_work", "noticed_works", ["tenant", "work", "place"], unique=False)
     op.create_index(
-        "noticed_windows_waiting",
-        "noticed_windows",
+        "noticed_works_waiting",
+        "noticed_works",
         ["tenant", "place"],
         unique=False,
         sqlite_where=sa.text("state = 'waiting'"),
