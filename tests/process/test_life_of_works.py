@@ -96,19 +96,50 @@ def test_a_work_that_runs_over_is_found_by_its_first_bad_minute_and_named_by_the
     world.deliver(0.0)
     assert known(world).overrun_at == work.end
     assert notices(world, "maintenance_overrun") == [("am@carrier.example", "sent"), ("noc@acme.example", "sent")]
-    assert verdict_at(world, work.start).bad == 1
+    verdict = verdict_at(world, work.start)
+    assert (verdict.bad, verdict.status, world.case().kind) == (1, "met", "degradation")
+    first = world.case().findings["changes"][0]
+    assert (first["id"], first["kind"]) == ("work-1", "overrun")
     world.deliver(*[0.0] * 7)
     verdict = verdict_at(world, work.start)
     assert (verdict.excluded, verdict.bad, verdict.status) == (60, 8, "violated")
     (evidence,) = [e for e in verdict.evidence if e.kind == "bad"]
     assert evidence.start == work.end
-    first = world.case().findings["changes"][0]
-    assert (first["id"], first["kind"]) == ("work-1", "overrun")
+    assert world.case().kind == "violation"
     world.deliver(*[1.0] * 20)
     assert known(world).ended_at is None  # the clock has no say any more
     say(world, "over")
     assert notices(world, "maintenance_over") == [("noc@acme.example", "sent")]
     assert windows_excluded(world) == [(work.start, work.end)]
+
+
+def test_the_case_of_an_overrun_lives_as_any_other_and_comes_once(world):
+    work = plan(world, 3 * DAY)
+    until(world, work.end)
+    say(world, "overrun")
+    assert not world.cases()
+    world.deliver(0.0)
+    opened = world.case()
+    assert opened.verdict["status"] == "met"
+    world.deliver(*[1.0] * 10)
+    assert world.case().state == "confirming"
+    world.answer(solved=True)
+    world.deliver(*[1.0] * 10)
+    assert [(case.id, case.state) for case in world.cases()] == [(opened.id, "closed")]
+    world.deliver(0.0)
+    assert len(world.cases()) == 2
+
+
+def test_of_a_work_that_begins_early_what_is_bad_before_the_window_opens_a_case(world):
+    work = plan(world, 3 * DAY + 6 * HOUR)
+    until(world, work.start - 30 * MINUTE)
+    world.deliver(0.0)
+    assert not world.cases()
+    world.deliver(1.0)
+    say(world, "started")
+    world.deliver(1.0, 0.0)
+    assert verdict_at(world, work.start).status == "met"
+    assert world.case().kind == "degradation"
 
 
 def test_what_breaks_after_a_work_was_over_is_no_overrun(world):

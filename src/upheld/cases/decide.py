@@ -20,8 +20,8 @@ SERVICES_SAID = 10
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A soft threshold was crossed or the target broken, and no case is open: open one, with what was found, as one of
-    the cases of `problem` where its cause is shared."""
+    """A soft threshold was crossed, the target broken, or a planned work has left its window, and no case is open: open
+    one, with what was found, as one of the cases of `problem` where its cause is shared."""
 
     verdict: Document
     findings: Document
@@ -284,10 +284,17 @@ def answers(asked: Sequence[tuple[Case, int]], said: Answer, now: int) -> list[t
 
 
 def new_case(
-    case_id: str, verdict: Document, period_start: int, opened_at: int, *, rolling: bool = False, silent: bool = False
+    case_id: str,
+    verdict: Document,
+    period_start: int,
+    opened_at: int,
+    *,
+    rolling: bool = False,
+    silent: bool = False,
+    crossed: bool = True,
 ) -> Case:
     """A case that is about to be opened for a verdict; its first command is `Open`. With `silent` it is about nothing
-    being measured any more, and deals with no period."""
+    being measured any more, and deals with no period; nor does it yet where no threshold is `crossed`."""
     return Case(
         id=case_id,
         kind="no_data" if silent else kind_of(verdict),
@@ -299,7 +306,7 @@ def new_case(
         period_start=period_start,
         opened_at=opened_at,
         verdict=verdict,
-        periods={} if silent else {period_of(verdict, rolling=rolling): verdict["status"]},
+        periods={} if silent or not crossed else {period_of(verdict, rolling=rolling): verdict["status"]},
     )
 
 

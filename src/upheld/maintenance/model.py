@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from upheld.agreements.units import MINUTE
+from upheld.agreements.units import DAY, MINUTE
 
 MaintenanceState = Literal["planned", "cancelled"]
 WorkKind = Literal["maintenance", "migration", "test", "end_of_service"]
@@ -13,6 +13,10 @@ Window = tuple[int, int]
 GRACE = 10 * MINUTE
 """So long after its window a work is watched: where nobody has said a word by then, and its services are good, it was
 over when it ought to be."""
+
+
+WATCHED = DAY
+"""So long after its window it is looked at what a work does that is known to run over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,21 @@ class Maintenance:
         return self.runs_over or (
             self.state == "planned" and self.ended_at is None and self.end <= now < self.end + GRACE
         )
+
+    def may_be_outside(self, now: int) -> bool:
+        """Whether it may be worked on outside of the announced windows: after the last, or, where it was said to have
+        begun early, before the first."""
+        begun_early = self.state == "planned" and self.ended_at is None and self._begun_early and now <= self.start
+        return begun_early or self.may_run_over(now)
+
+    def is_outside(self, bad_until: int) -> bool:
+        """Whether what was bad up to an instant was so outside of the announced windows, while it may have been worked
+        on."""
+        return bad_until > self.end or (self._begun_early and (self.started_at or 0) < bad_until <= self.start)
+
+    @property
+    def _begun_early(self) -> bool:
+        return self.started_at is not None and self.started_at < self.start
 
 
 _PLANNED = ("title", "start", "end", "services", "approved_by", "description", "windows", "emergency", "kind")

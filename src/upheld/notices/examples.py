@@ -561,6 +561,15 @@ PROBLEM = Problem("P-0FB0746D1A", "outage", "resource", "agg-1", "open", AT)
 AT_RISK = verdict(status="at_risk", bad=33, spent="33", attained="0.977083333333", violated_at=None, evidence=[])
 CREDITED = verdict(final=True, attained="0.998981481481", credit={"amount": "120.00", "currency": "EUR"})
 MET = verdict(status="met", attained="0.999069444444", bad=40, spent="40", violated_at=None, evidence=[])
+_MINUTE = {
+    "start": "2026-06-01T22:32:00Z",
+    "end": "2026-06-01T22:33:00Z",
+    "kind": "bad",
+    "reason": "reachable not >= 1",
+}
+_STRAYED = verdict(
+    status="met", attained="0.999976851851", bad=1, spent="1", at_risk_at=None, violated_at=None, evidence=[_MINUTE]
+)
 SILENT = {"silence": {"since": "2026-06-01T22:34:00Z", "services": ["vpn-0042"], "metric": "reachable"}}
 _SLOW = verdict(attained="40.00001", budget=None, spent=None, final=True, bad=3, evidence=[])
 _FAILED = verdict(attained="0.993999999999", budget="1500.5", spent="1800", bad=1800)
@@ -577,6 +586,7 @@ LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
 EXAMPLES: Mapping[str, Example] = (
     {
         "degradation": _of_case("degradation", case(kind="degradation", verdict=AT_RISK)),
+        "degradation-by-a-work": _of_case("degradation", case(kind="degradation", verdict=_STRAYED)),
         "violation": _of_case("violation", case()),
         "violation-of-latency": _of_case("violation", case(objective="latency", verdict=_SLOW)),
         "violation-of-requests": _of_case("violation", case(objective="requests", verdict=_FAILED)),

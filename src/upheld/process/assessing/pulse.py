@@ -5,7 +5,7 @@ Before the verdicts of a pulse are kept, it is written down what they were made 
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from upheld.assessment.verdict import Verdict
 from upheld.cases.decide import Command, Observed, Resumed, Withdraw, decide
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import Case
-from upheld.maintenance.model import GRACE
+from upheld.maintenance.model import WATCHED
 from upheld.ports import Assessment, Clock, LogFloor, MeasurementLog, Store, Transaction, VerdictFilter
 from upheld.ports.settling import settled
 from upheld.process.assessing.arrivals import Arrivals
@@ -26,7 +26,7 @@ from upheld.process.assessing.in_force import InForce
 from upheld.process.assessing.keeping import is_news, kept_before, put, tell_claims
 from upheld.process.assessing.round import News, Round, Rules, due
 from upheld.process.casework.grouping import end_problem, note_restored
-from upheld.process.casework.opening import Give, Opening
+from upheld.process.casework.opening import Give, Opening, asks_for_case_outside
 from upheld.process.telling.summing_up import Due
 from upheld.process.works import work_life
 from upheld.recorder import Recorder
@@ -147,7 +147,7 @@ class Pulse:
         """Keeps what has changed; once all is kept, the cases hear of it. Returns how many verdicts changed."""
         count = yield from self._keep(pulse)
         tell_claims(self._store, pulse.tenant, self._clock)
-        self._watch_works(pulse)
+        yield from self._watch_works(pulse)
         if not pulse.news.verdicts:
             pulse.news.assessed_until = pulse.made.as_of
             if pulse.assessor.arrivals is not None:
@@ -157,22 +157,41 @@ class Pulse:
         yield from self._listen(pulse)
         return count
 
-    def _watch_works(self, pulse: Round) -> None:
+    def _watch_works(self, pulse: Round) -> Generator[None, None, None]:
         """Finds works that run over: the window has ended, nobody has said that the work has, and what it hits is bad
-        since. Seen for a short while only: what breaks later is no work."""
+        since. Seen for a short while only: what breaks later is no work. What a work does outside of its window opens a
+        case for each promise that it harms, whatever is left of its budget."""
         now, topology = pulse.made.as_of, pulse.current.topology
         with self._store.transaction(pulse.tenant, writing=False) as t:
-            recent = t.maintenances(now - GRACE)
+            recent = t.maintenances(now - WATCHED)
         for work in recent:
-            if not work.interrupts or not work.may_run_over(now) or work.runs_over:
+            if not work.interrupts or not work.may_be_outside(now):
                 continue
             hit = topology.hit_during(work.services, work.start, work.end).hit
-            conditions = pulse.assessor.conditions(SAME_TIME)
-            ends = [conditions[key].bad_until for key in conditions if key[2] in hit]
-            if any(bad_until is not None and bad_until > work.end for bad_until in ends):
+            ends = {key: one.bad_until for key, one in pulse.assessor.conditions(SAME_TIME).items() if key[2] in hit}
+            outside = {key: until for key, until in ends.items() if until is not None and work.is_outside(until)}
+            if not work.runs_over and any(until > work.end for until in outside.values()):
                 portfolio = pulse.current.portfolio
                 say = partial(work_life.say, work_id=work.id, turn="overrun", at=work.end, now=self._clock.now())
                 settled(self._store, pulse.tenant, partial(say, portfolio=portfolio, topology=topology))
+            if outside:
+                yield from self._open_outside(pulse, outside)
+
+    def _open_outside(self, pulse: Round, ends: Mapping[tuple[str, str, str], int]) -> Generator[None, None, None]:
+        def asks(t: Transaction, verdict: Verdict) -> bool:
+            return asks_for_case_outside(verdict, t.cases_of(*verdict.key[:3]), ends[verdict.key[:3]])
+
+        def open_each(t: Transaction, pulse: Round, some: Sequence[Verdict]) -> None:
+            for verdict in kept_before(t, pulse, some).values():
+                self._opening.open_outside(t, pulse, verdict, ends[verdict.key[:3]])
+
+        harmed = [v for v in pulse.assessor.newest(ends).values() if v.period_end > pulse.managed_since]
+        with self._store.transaction(pulse.tenant, writing=False) as t:
+            harmed = [verdict for verdict in harmed if asks(t, verdict)]
+        for first in range(0, len(harmed), TOGETHER):
+            if first:
+                yield
+            self._each(pulse, harmed[first : first + TOGETHER], open_each, lambda verdict: verdict.key)
 
     def floor(self, tenant: str) -> LogFloor | None:
         """The floor of the tenant's log when its last pulse began."""

@@ -56,12 +56,19 @@ class Opening:
         ):
             self._open(t, pulse, verdict, rolling)
 
-    def _open(self, t: Transaction, pulse: Round, verdict: Verdict, rolling: bool) -> None:
+    def open_outside(self, t: Transaction, pulse: Round, verdict: Verdict, bad_until: int) -> None:
+        """Opens a case for what a planned work does outside of its announced window, up to `bad_until`, although no
+        threshold is crossed by that yet."""
+        if asks_for_case_outside(verdict, t.cases_of(*verdict.key[:3]), bad_until):
+            pulse.scene = None  # it may be older than the word that the work runs over
+            self._open(t, pulse, verdict, False, crossed=False)
+
+    def _open(self, t: Transaction, pulse: Round, verdict: Verdict, rolling: bool, *, crossed: bool = True) -> None:
         now = self._clock.now()
         case_id = case_number(pulse.tenant, verdict, now)
         found = self._findings(t, pulse, verdict, now)
         document = case_document(verdict)
-        case = new_case(case_id, document, verdict.period_start, now, rolling=rolling)
+        case = new_case(case_id, document, verdict.period_start, now, rolling=rolling, crossed=crossed)
         problem = self._problem(t, pulse, found, now)
         self._give(t, pulse.tenant, case, Open(document, found, problem), due(pulse, verdict))
         self._recorder.case_opened(pulse.tenant, case.kind)
@@ -148,6 +155,14 @@ def asks_for_case(verdict: Verdict, cases: Sequence[Case], condition: Condition,
     if rolling and crossed is not None and crossed > ended:
         return True
     return condition.bad_until is not None and ended < condition.bad_until <= verdict.period_end + term.indicator.slot
+
+
+def asks_for_case_outside(verdict: Verdict, cases: Sequence[Case], bad_until: int) -> bool:
+    """Whether what was bad up to an instant, outside of the announced window of a work, asks for a case of its own: not
+    where a threshold is crossed, which is a case anyway, or where one of `cases` deals, or has dealt, with it."""
+    known = (case for case in cases if case.kind != "no_data")
+    dealt_with = any(case.state in OPEN_STATES or bad_until <= (case.closed_at or 0) for case in known)
+    return verdict.status == "met" and not dealt_with
 
 
 def case_number(tenant: str, verdict: Verdict, opened_at: int, *, silent: bool = False) -> str:
