@@ -246,6 +246,7 @@ def a_notice(mark: str = "", **changes: object) -> Notice:
         acknowledged_at=JUNE + 4,
         acknowledgement="seen",
         together="digest/1",
+        seq=4,
     )
     return replace(notice, **changes)  # type: ignore[arg-type]
 

@@ -136,6 +136,19 @@ def test_an_entry_that_is_put_back_was_not_attempted(store: SqlStore) -> None:
     assert store.claim(JUNE + LEASE, LEASE, 1) == [an_entry(due_at=JUNE + LEASE, attempts=1, tenant="t")]
 
 
+def test_an_entry_that_is_hastened_is_due_unless_somebody_has_claimed_it(store: SqlStore) -> None:
+    with store.transaction("t") as t:
+        t.schedule(an_entry(due_at=JUNE + LEASE))
+        t.hasten("entry-1", JUNE + 2 * LEASE)
+    assert store.claim(JUNE, LEASE, 1) == []
+    with store.transaction("t") as t:
+        t.hasten("entry-1", JUNE)
+    assert store.claim(JUNE, LEASE, 1) == [an_entry(attempts=1, tenant="t")]
+    with store.transaction("t") as t:
+        t.hasten("entry-1", JUNE - 1)
+    assert store.claim(JUNE, LEASE, 1) == []
+
+
 @pytest.mark.parametrize("late", ["retry", "give_up", "put_back"])
 def test_a_worker_who_comes_late_cannot_undo_what_another_finished(store: SqlStore, late: str) -> None:
     with store.transaction("t") as t:

@@ -160,6 +160,13 @@ READS: dict[str, tuple[Callable[[Transaction], Any], Callable[[str], Any]]] = {
         ),
         lambda mark: an_unsent_notice(mark),
     ),
+    "unsent_after": (
+        lambda t: (
+            t.unsent_after(an_unsent_notice("b", id="earlier", seq=3), JUNE)
+            or t.unsent_after(an_unsent_notice("a", id="earlier", seq=3), JUNE)
+        ),
+        lambda mark: an_unsent_notice(mark),
+    ),
     "count_sent": (
         lambda t: t.count_sent("email", "noca@acme.example", 0) - t.count_sent("email", "nocb@acme.example", 0),
         lambda mark: {"a": 1, "b": -1}[mark],
@@ -454,7 +461,7 @@ def test_a_tenant_reads_its_own_rows_and_no_others(shared: SqlStore) -> None:
 def test_every_reading_method_is_among_those_tested() -> None:
     methods = {name for name in dir(Transaction) if not name.startswith("_")}
     writing = re.compile(
-        "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|lapse_|schedule|finish|retry|give_up|owe$|take_"
+        "save_|raise_|merge_|put_|add_|open_ticket|revoke_|forget_|note_on_|set_aside|change_|lapse_|schedule|finish|retry|hasten|give_up|owe$|take_"
     )
     assert {name for name in methods if not writing.match(name)} == set(READS)
     assert methods <= set(dir(SqlTransaction))

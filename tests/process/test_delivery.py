@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from two_customers import EVERY, SWITCHES, portfolio
 
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import DEFAULT_TENANT
@@ -313,6 +314,7 @@ def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_ha
     world.process.cases.command(DEFAULT_TENANT, world.case().id, Update("A card is being replaced.", "Ada"))
     world.run()
     assert world.mails("noc@acme.example") == []
+    world.clock.ticks = 1
     for _ in range(12):
         world.pass_time(10 * MINUTE)
     for role in ("customer.noc", "account-manager"):
@@ -320,6 +322,52 @@ def test_what_is_told_of_a_case_reaches_each_address_in_the_order_in_which_it_ha
         assert violation.attempts > 1
         assert update.attempts == 1, "waiting is no attempt"
         assert violation.sent_at < update.sent_at
+
+
+def arrived(world, *kinds: str):
+    """The notices of these kinds to the customer Acme, in the order in which they were sent."""
+    with world.transaction() as t:
+        found = [n for n in t.notices() if n.kind in kinds and n.role == "customer.noc" and n.customer == "acme"]
+    return sorted((n for n in found if n.sent_at is not None), key=lambda notice: notice.sent_at)
+
+
+def test_that_it_is_good_again_is_told_before_it_is_asked_though_both_are_of_one_instant(world):
+    world.clock.ticks = 1
+    world.deliver(1, *[0] * 9, *[1] * 6)
+    restored, asked = arrived(world, "restoration", "question")
+    assert (restored.kind, asked.kind) == ("restoration", "question")
+    assert restored.recorded_at == asked.recorded_at
+    assert asked.sent_at - asked.recorded_at < 1_000_000, "it does not wait longer than it must"
+
+
+def test_of_a_problem_too_it_is_told_that_it_is_good_again_before_it_is_asked(world):
+    world.clock.ticks = 1
+    world.adopt(portfolio(carried={**SWITCHES, "router": ("switch-1", "switch-2")}), {None: EVERY})
+    world.minute()
+    world.minute(*EVERY)
+    for _ in range(6):
+        world.minute()
+    world.gathered()
+    restored, asked = arrived(world, "restoration", "question")
+    assert (restored.kind, asked.kind) == ("restoration", "question")
+    assert len(asked.cases) == 4
+    assert restored.recorded_at == asked.recorded_at
+
+
+def test_what_waited_goes_out_as_soon_as_what_it_waited_behind_is_no_more(world):
+    world.stop_relay()
+    world.deliver(1, *[0] * 9)
+    world.pass_time(3 * MINUTE)
+    world.deliver(*[1] * 6)
+    world.start_relay()
+    world.clock.ticks = 1
+    for _ in range(20):  # until the violation is tried again
+        if arrived(world, "violation"):
+            break
+        world.pass_time(MINUTE)
+    sent = arrived(world, "violation", "restoration", "question")
+    assert [n.kind for n in sent] == ["violation", "restoration", "question"]
+    assert sent[-1].sent_at - sent[0].sent_at < 1_000_000
 
 
 def test_a_notice_that_waited_for_a_digest_was_not_tried(world):

@@ -554,13 +554,13 @@ playbooks:
 
 def test_with_a_case_the_ticket_of_its_escalation_is_closed_too(world):
     world.deliver(*BAD * 8, *GOOD * 5)
-    world.process.answer(DEFAULT_TENANT, world.case().id, 1, "customer.noc/0", False, "still slow")
+    world.process.cases.answer(DEFAULT_TENANT, world.case().id, 1, "customer.noc/0", False, "still slow")
     world.run()
-    world.process.ask_again(DEFAULT_TENANT, world.case().id, "ada")
+    world.process.cases.ask_again(DEFAULT_TENANT, world.case().id, "ada")
     world.run()
     with world.transaction() as t:
         assert [ticket.state for ticket in t.tickets()] == ["open", "open"]
-    world.process.answer(DEFAULT_TENANT, world.case().id, 2, "customer.noc/0", True, "")
+    world.process.cases.answer(DEFAULT_TENANT, world.case().id, 2, "customer.noc/0", True, "")
     world.run()
     with world.transaction() as t:
         assert [(ticket.state, len(ticket.notes)) for ticket in t.tickets()] == [("closed", 1), ("closed", 1)]

@@ -211,11 +211,11 @@ def test_the_ticket_that_a_case_had_before_it_joined_is_told_so_and_closed_with_
     hit.gathered()
     *first, last = hit.cases()
     for case in first:
-        hit.process.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
+        hit.process.cases.answer(DEFAULT_TENANT, case.id, case.asked, "customer.noc/0", True, "")
     hit.run()
     with hit.transaction() as t:
         assert {ticket.state for ticket in t.tickets()} == {"open"}
-    hit.process.answer(DEFAULT_TENANT, last.id, last.asked, "customer.noc/0", True, "")
+    hit.process.cases.answer(DEFAULT_TENANT, last.id, last.asked, "customer.noc/0", True, "")
     hit.run()
     with hit.transaction() as t:
         tickets = {ticket.id: (ticket.state, [note["text"] for note in ticket.notes]) for ticket in t.tickets()}

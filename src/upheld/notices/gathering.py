@@ -62,9 +62,10 @@ def gathered_notices(
     provider: Party | None,
     at: int,
     link: ProblemLink,
+    seq: int = 0,
 ) -> list[Notice]:
     """The notices of several rows of one kind, and of the same words, that are owed to one party: one for each of its
-    contacts, of all that it is to be told."""
+    contacts, of all that it is to be told. `seq`: see `Notice`."""
     kind, party, words = rows[0].kind, rows[0].party, rows[0].words
     assert all((row.kind, row.party, row.words) == (kind, party, words) for row in rows), "rows of another notice"
     occasion = f"{kind}-{at}-{sha256(words.encode()).hexdigest()[:8]}" if words else f"{kind}-{at}"
@@ -82,6 +83,7 @@ def gathered_notices(
             "customer": party or None,
             "problem_id": problem.id,
             "cases": tuple(row.case_id for row in theirs),
+            "seq": seq,
         }
         data = {"link": url, "cases": [_case_data(row) for row in theirs]}
         named = {"problem": problem.id}

@@ -53,7 +53,8 @@ class Notice:
     to, where it goes to who stands in for it, or to another one of the same contact. `outside_id`: what the receiving
     side calls it, such as a Message-ID. `receipt`: what became of it there, as far as that is told; handed over is what
     `sent` says. `acknowledged_at`: when the contact said that it was read, with its comment.
-    `together`: the digest that it waits for, with what else does."""
+    `together`: the digest that it waits for, with what else does. `seq`: its place among those of one case, or problem,
+    that are recorded at one instant: they reach an address in that order."""
 
     id: str
     kind: NoticeKind
@@ -88,6 +89,7 @@ class Notice:
     acknowledged_at: int | None = None
     acknowledgement: str = ""
     together: str | None = None
+    seq: int = 0
 
     @property
     def link(self) -> str | None:

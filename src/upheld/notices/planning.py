@@ -41,9 +41,10 @@ def plan_case_notices(
     occasion: str,
     links: Callable[[str], str] | None,
     roles: Sequence[str] | None = None,
+    seq: int = 0,
 ) -> list[Notice]:
     """The notices of an occasion in the life of a case, one for each contact of each role, in the agreement's order;
-    none where the agreement promises none. `roles`: only of those.
+    none where the agreement promises none. `roles`: only of those. `seq`: see `Notice`.
 
     A role without a contact gives one that is stopped, and so does a contact that has already been met under an earlier
     role of the list. The id, `<case>/<occasion>/<role>/<n>`, is the key under which it is sent once. `links` makes
@@ -53,7 +54,7 @@ def plan_case_notices(
     told_roles = case_roles(kind, case, agreement) if roles is None else roles
     for role, number, contact, wanted in contacts_at(told_roles, customer, provider, at):
         key = f"{case.id}/{occasion}/{role}/{number}"
-        common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id}
+        common = {"customer": case.customer, "agreement": case.agreement, "case_id": case.id, "seq": seq}
         if contact is None:
             notices.append(nobody(key, kind, role, at, due_by, common))
             continue

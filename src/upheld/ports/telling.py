@@ -40,7 +40,11 @@ class Telling(Protocol):
 
     def unsent_before(self, notice: Notice, since: int, now: int) -> Notice | None:
         """The first notice about the same case or problem, to the same address, that was recorded `since` then and
-        before this one, and is still to be sent; what waits for its hour or for a digest at `now` is passed over."""
+        before this one, and is still to be sent; what waits for its hour or for a digest at `now` is passed over. Of
+        one instant, their `seq` says which is before."""
+
+    def unsent_after(self, notice: Notice, now: int) -> Notice | None:
+        """The first one that was recorded after it, in the same way."""
 
     def count_sent(self, channel: str, address: str, since: int) -> int:
         """How many notices an address was sent since an instant."""

@@ -28,6 +28,9 @@ class Transaction(Documents, Arriving, Assessing, Casework, Telling, Works, Hand
     def put_back(self, entry_id: str, due_at: int, reason: str) -> None:
         """It was claimed and not tried, which counts for no attempt: it is due again then."""
 
+    def hasten(self, entry_id: str, due_at: int) -> None:
+        """It is due then already, where it would be later; what is claimed stays as it is."""
+
     def give_up(self, entry_id: str, error: str) -> None: ...
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         """What is still to do, soonest first."""

@@ -87,9 +87,9 @@ def alarm_document(alarm: Alarm) -> Document:
 
 
 def notice_document(notice: Notice) -> Document:
-    """A notice without its HTML, its attachment and its webhook body. The customer's signed link is not shown: whoever
-    has it can answer in the customer's name."""
-    left_out = ("html", "calendar", "payload")
+    """A notice without its HTML, its attachment, its webhook body and its place among others. The customer's signed
+    link is not shown: whoever has it can answer in the customer's name."""
+    left_out = ("html", "calendar", "payload", "seq")
     document = {f.name: _shown(f.name, getattr(notice, f.name)) for f in fields(notice) if f.name not in left_out}
     return {**document, "text": _SIGNED_LINK.sub(rf"\1{NOT_SHOWN}", notice.text)}
 

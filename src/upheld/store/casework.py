@@ -309,17 +309,28 @@ class Casework(TenantRows):
 
     def unsent_before(self, notice: Notice, since: int, now: int) -> Notice | None:
         t = tables.notices.c
+        before = tuple_(t.recorded_at, t.seq) < tuple_(literal(notice.recorded_at), literal(notice.seq))
+        return self._first_unsent(notice, t.recorded_at.between(since, notice.recorded_at) & before, now)
+
+    def unsent_after(self, notice: Notice, now: int) -> Notice | None:
+        t = tables.notices.c
+        after = tuple_(t.recorded_at, t.seq) > tuple_(literal(notice.recorded_at), literal(notice.seq))
+        return self._first_unsent(notice, (t.recorded_at >= notice.recorded_at) & after, now)
+
+    def _first_unsent(self, notice: Notice, when: ColumnElement[bool], now: int) -> Notice | None:
+        """Of those about the same case or problem and to the same address."""
+        t = tables.notices.c
         wanted = (
             t.problem_id == notice.problem_id if notice.case_id is None else t.case_id == notice.case_id,
             t.customer == notice.customer,
-            t.recorded_at.between(since, notice.recorded_at - 1),
+            when,
             t.channel == notice.channel,
             t.address == notice.address,
             t.state == "recorded",
             t.together.is_(None),
             func.coalesce(t.not_before, now) <= now,
         )
-        found = self._list(Notice, tables.notices, *wanted, by=[t.recorded_at, t.id], limit=1)
+        found = self._list(Notice, tables.notices, *wanted, by=[t.recorded_at, t.seq, t.id], limit=1)
         return found[0] if found else None
 
     def count_sent(self, channel: str, address: str, since: int) -> int:

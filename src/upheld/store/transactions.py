@@ -438,6 +438,12 @@ class SqlTransaction(Casework, Works, ReceivedNotices):
         later = {"due_at": due_at, "error": reason, "leased_until": None, "attempts": t.attempts - 1}
         self._connection.execute(update(tables.agenda).where(self._to_do(t.id == entry_id)).values(later))
 
+    def hasten(self, entry_id: str, due_at: int) -> None:
+        self._settle()
+        t = tables.agenda.c
+        here = self._to_do((t.id == entry_id) & (t.due_at > due_at) & t.leased_until.is_(None))
+        self._connection.execute(update(tables.agenda).where(here).values(due_at=due_at))
+
     def agenda(self, limit: int = 500) -> Sequence[AgendaEntry]:
         self._settle()
         t = tables.agenda.c

@@ -29,13 +29,12 @@ def tell(
     if current is None:
         return False
     customers = current.customers
-    for _, together in groupby(sorted(rows, key=_notice_of), key=_notice_of):
-        theirs = list(together)
+    for place, theirs in enumerate(_in_order(rows)):
         gathered: Sequence[Notice] = ()
         if len(theirs) > 1:
             provider = current.portfolio.provider
             gathered = gathered_notices(
-                problem, theirs, customers, provider, now, lambda row, contact: link(row, now, contact)
+                problem, theirs, customers, provider, now, lambda row, contact: link(row, now, contact), place
             )
         alone = [n for row in nobody_told(theirs, gathered) for n in _alone(t, row, current, now, case_link)]
         for notice in [*gathered, *alone]:
@@ -65,6 +64,13 @@ def waits(t: Transaction, case: Case, kind: str, since: int, due: int) -> bool:
 
 def _is_late(notice: Notice) -> bool:
     return notice.sent_at is not None and notice.due_by is not None and notice.sent_at > notice.due_by
+
+
+def _in_order(rows: Sequence[Owed]) -> list[list[Owed]]:
+    """The rows of each notice, in the order in which what they tell began to happen: a case is asked about after it is
+    told to be good."""
+    together = [list(some) for _, some in groupby(sorted(rows, key=_notice_of), key=_notice_of)]
+    return sorted(together, key=lambda some: min((row.at, row.seq) for row in some))
 
 
 def _notice_of(row: Owed) -> tuple[str, str, str]:

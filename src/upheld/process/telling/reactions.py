@@ -133,6 +133,7 @@ def case_notices(
         occasion=f"{kind}-{seq}",
         links=lambda contact: question_link(case, contact),
         roles=roles,
+        seq=seq,
     )
 
 

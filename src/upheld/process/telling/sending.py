@@ -5,7 +5,6 @@ it was handed over, such as that it came back, is taken here too. Instants in mi
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -63,7 +62,7 @@ class NoticeSender:
         if stopped is not None:
             died = notice.attempts < entry.attempts - 1  # the process did at a try: nobody knows how far that came
             reason = f"{stopped}; {BROKEN_OFF}" if died else stopped
-            self._finish(entry, lambda t: t.save_notice(replace(notice, state="stopped", reason=reason)))
+            self._ended(entry, replace(notice, state="stopped", reason=reason))
             return self._recorder.notice_ended(notice.kind, notice.channel, "stopped")
         if self._waits_behind(entry, notice) or self._waits_for_others(entry, notice):
             return None
@@ -79,7 +78,7 @@ class NoticeSender:
         if entry.data.get(ARRIVED) is not None:
             self._recorder.notice_arrived(notice.channel, now - entry.data[ARRIVED])
         sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None, outside_id=outside_id)
-        self._finish(entry, lambda t: t.save_notice(sent))
+        self._ended(entry, sent)
         self._recorder.notice_ended(notice.kind, notice.channel, "sent")
         log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
         self._judge_anew(entry.tenant, sent)
@@ -87,7 +86,7 @@ class NoticeSender:
 
     def _waits_behind(self, entry: AgendaEntry, notice: Notice) -> bool:
         """Whether an earlier notice about the same case or problem has still to reach the address: that goes first."""
-        if notice.case_id is None and notice.problem_id is None:
+        if _of_nothing(notice):
             return False
         now = self._clock.now()
         with self._store.transaction(entry.tenant, writing=False) as t:
@@ -201,6 +200,7 @@ class NoticeSender:
             if again is None:
                 t.save_notice(replace(notice, state="failed"))
                 t.give_up(entry.id, reason)
+                _wake_next(t, notice, self._clock.now())
                 _go_elsewhere(t, current, notice, reason, self._clock.now())
             else:
                 t.save_notice(notice)
@@ -215,12 +215,29 @@ class NoticeSender:
         if notice.kind in ANNOUNCING and notice.maintenance_id is not None:
             self._process.works.judge(tenant, notice.maintenance_id, notice.agreement)
 
-    def _finish(self, entry: AgendaEntry, record: Callable[[Transaction], None] | None = None) -> None:
+    def _ended(self, entry: AgendaEntry, notice: Notice) -> None:
         with self._store.transaction(entry.tenant) as t:
-            if record is not None:
-                record(t)
+            t.save_notice(notice)
+            t.finish(entry.id)
+            _wake_next(t, notice, self._clock.now())
+        self._recorder.entry_performed(entry.kind, "done")
+
+    def _finish(self, entry: AgendaEntry) -> None:
+        with self._store.transaction(entry.tenant) as t:
             t.finish(entry.id)
         self._recorder.entry_performed(entry.kind, "done")
+
+
+def _wake_next(t: Transaction, notice: Notice, now: int) -> None:
+    """Lets the next notice go on that waited behind this one, which is on its way no more."""
+    following = None if _of_nothing(notice) else t.unsent_after(notice, now)
+    if following is not None:
+        t.hasten(outbox_entry(following).id, now)
+
+
+def _of_nothing(notice: Notice) -> bool:
+    """Whether it is of no case and no problem, and so waits behind no other."""
+    return notice.case_id is None and notice.problem_id is None
 
 
 def _reason_to_stop(t: Transaction, notice: Notice, now: int) -> str | None:

@@ -49,6 +49,7 @@ notices = Table(
     column("acknowledged_at", BigInteger, optional=True),
     column("acknowledgement", Text),
     column("together", Text, optional=True),
+    column("seq", Integer),
     PrimaryKeyConstraint("tenant", "id"),
     Index("notices_by_age", "tenant", "recorded_at"),
     Index("notices_by_case", "tenant", "case_id", "recorded_at"),

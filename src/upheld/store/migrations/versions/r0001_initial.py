@@ -557,6 +557,7 @@ def upgrade() -> None:
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("acknowledgement", sa.Text(), nullable=False),
         sa.Column("together", sa.Text(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name="notices_pk"),
     )
     op.create_index("notices_by_age", "notices", ["tenant", "recorded_at"], unique=False)
