@@ -236,6 +236,76 @@ def test_a_date_that_begins_with_the_month_and_the_time_of_a_place(parser: MailP
     assert (notice.maintenance_id, notice.circuits[0].circuit_id) == ("VN12345", "1-300999999")
 
 
+def page(sender: str, body: str) -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = sender, "Planned work"
+    message["Date"] = "Thu, 29 Oct 2026 11:44:00 +0000"
+    message.set_content(body, subtype="html")
+    return message.as_bytes()
+
+
+def cells(*texts: str) -> str:
+    return "<tr>" + "".join(f"<td><span>{text}</span></td>" for text in texts) + "</tr>"
+
+
+SLOT = [("Timeslot start time", "{} 05:00 UTC"), ("Timeslot end time", "{} 11:00 UTC"), ("Expected impact level",)]
+
+
+def bso(*days: str) -> bytes:
+    """In BSO's form: tables in tables, of which the fifth has the title."""
+    slots = "".join(
+        cells(*(text.format(day) for text in line)) for day in days for line in [*SLOT, ("BSO-1", "Hard Down")]
+    )
+    details = f"<table><tbody>{cells('Maintenance ID', '55555')}{slots}</tbody></table>"
+    return page(
+        "no-reply@bso.co",
+        "<table><tr><td><table><tr><td><table><tr><td><table><tr><td><table><tbody>"
+        f"{cells('', 'Maintenance Reminder_')}<tr><td><table><tbody><tr><td>"
+        "<table><tbody><tr><td>Maintenance Details</td></tr></tbody></table></td></tr><tr><td>"
+        f"<table><tbody><tr><td>{details}</td></tr></tbody></table></td></tr></tbody></table></td></tr>"
+        "</tbody></table></td></tr></table></td></tr></table></td></tr></table></td></tr></table>",
+    )
+
+
+CIRION = page(
+    "customer-report@ciriontechnologies.com",
+    "<p><span>2026-10-29 11:40:00 GMT - This maintenance is Scheduled</span></p><p><span>CHG0082938</span></p><table>"
+    + cells("Start", "End")
+    + cells("2026-11-03 03:00:00(Greenwich Mean Time)", "2026-11-03 10:00:00(Greenwich Mean Time)")
+    + cells("2026-11-05 03:00:00(Greenwich Mean Time)", "2026-11-05 10:00:00(Greenwich Mean Time)")
+    + "</table><table>"
+    + cells("Customer Name", "Circuit ID", "Alt Circuit ID", "Bandwidth", "A", "Z", "Impact Type", "Maximum Duration")
+    + cells("Acme", "_", "81-EXAMPLE", "_", "C1427", "_", "Outage", "4 Hours")
+    + "</table>",
+)
+FLAG = (NOTICES / "library" / "flag1.eml").read_bytes()
+FLAG_ROW = FLAG[FLAG.index(b'<tr><td style="border: 1px') : FLAG.index(b"</table>")]
+
+
+@pytest.mark.parametrize(
+    ("notice", "windows"),
+    [
+        (bso("Nov 19, 2026"), [("2026-11-19T05:00:00Z", "2026-11-19T11:00:00Z")]),
+        (
+            bso("Nov 19, 2026", "Nov 20, 2026"),
+            [("2026-11-19T05:00:00Z", "2026-11-19T11:00:00Z"), ("2026-11-20T05:00:00Z", "2026-11-20T11:00:00Z")],
+        ),
+        (CIRION, [("2026-11-03T03:00:00Z", "2026-11-03T10:00:00Z"), ("2026-11-05T03:00:00Z", "2026-11-05T10:00:00Z")]),
+        (
+            FLAG.replace(FLAG_ROW, FLAG_ROW + FLAG_ROW.replace(b"29-May", b"30-May")),
+            [("2026-05-29T04:01:00Z", "2026-05-29T10:00:00Z"), ("2026-05-30T04:01:00Z", "2026-05-30T10:00:00Z")],
+        ),
+    ],
+)
+def test_each_of_several_windows_is_read_by_itself(
+    notice: bytes, windows: list[tuple[str, str]], parser: MailParser
+) -> None:
+    found = read_notice(notice, parser)
+    assert [times(one) for one in found] == windows
+    assert len({(one.maintenance_id, one.circuits) for one in found}) == 1
+    assert len(found[0].circuits) == 1
+
+
 def mail(body: str, sender: str, *, calendar: bytes | None = None) -> bytes:
     message = EmailMessage()
     message["From"], message["Subject"] = sender, "Planned work"

@@ -10,9 +10,9 @@ Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doub
 What the library gets wrong is mended here. It takes a time with a zone that it does not know for UTC, and GMT+3 for
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
-and ones; it does not know that SummitIG writes UTC too; it gives later windows of a work by Telxius another number, and
-makes one window of all of BSO's; a work of GTT's that is cancelled it puts into 1970; it looks for the account of AWS
-in the subject only; and it asks the internet where a place is.
+and ones; it does not know that SummitIG writes UTC too; it gives later windows of a work by Telxius another number; of
+several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; a work of GTT's that is cancelled it puts
+into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place is.
 """
 
 import base64
@@ -66,7 +66,7 @@ def main() -> None:
     know_summits_utc()
     keep_when_it_was_to_begin()
     leave_telxius_its_number()
-    tell_bsos_timeslots_apart()
+    tell_windows_apart()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -216,27 +216,52 @@ def leave_telxius_its_number() -> None:
     telxius.HtmlParserTelxius1.parse_html = one_number
 
 
-def tell_bsos_timeslots_apart() -> None:
-    """Lets each timeslot of a mail by BSO be a window, where the library makes one of all, with what lies between."""
-    from circuit_maintenance_parser.parsers import bso
-    from dateutil import parser as dates
+def tell_windows_apart() -> None:
+    """Lets the readers of BSO's, Cirion's and FLAG's mails find each window by itself."""
+    from circuit_maintenance_parser.parsers import bso, cirion, flag
 
-    parse = bso.HtmlParserBSO1.parse_html
+    for reader, windows_of in (
+        (bso.HtmlParserBSO1, slots),
+        (cirion.HtmlParserCirion1, lambda soup: rows(soup, "Start", 0)),
+        (flag.HtmlParserFlag1, lambda soup: rows(soup, "Window", 1)),
+    ):
+        reader.parse_html = each_window(reader.parse_html, windows_of)
 
-    def each_timeslot(self: Any, soup: Any) -> list[dict[str, Any]]:
-        (whole,) = parse(self, soup)
-        texts = [" ".join(span.text.split()) for span in soup.find_all("span")]
-        said: dict[str, list[int]] = {"start": [], "end": []}
-        for label, text in itertools.pairwise(texts):
-            for name, times in said.items():
-                if f"Timeslot {name} time" in label:
-                    times.append(self.dt2ts(dates.parse(text)))
-        if not said["start"] or len(said["start"]) != len(said["end"]):
-            return [whole]
-        slots = sorted(set(zip(said["start"], said["end"], strict=True)))
-        return [{**whole, "start": start, "end": end} for start, end in slots]
 
-    bso.HtmlParserBSO1.parse_html = each_timeslot
+def each_window(read_as_one: Any, windows_of: Any) -> Any:
+    """A reader of a body that gives what another finds in it once for each of its windows."""
+
+    def read_each(self: Any, soup: Any) -> list[Any]:
+        found: list[Any] = read_as_one(self, soup)
+        windows = [(instant(start), instant(end)) for start, end in windows_of(soup)]
+        return [{**found[0], "start": start, "end": end} for start, end in windows] if len(windows) > 1 else found
+
+    return read_each
+
+
+def slots(soup: Any) -> list[tuple[str, str]]:
+    """The windows of a mail of BSO's: each name of a time stands before it."""
+    texts = [" ".join(span.text.split()) for span in soup.find_all("span")]
+    named = list(itertools.pairwise(texts))
+    starts, ends = ([time for name, time in named if name.startswith(f"Timeslot {at} time")] for at in ("start", "end"))
+    return list(dict.fromkeys(zip(starts, ends, strict=True)))
+
+
+def rows(soup: Any, title: str, column: int) -> list[tuple[str, str]]:
+    """The windows in the table whose first cell is `title`: the start in a column, the end in the next."""
+    for table in soup.find_all("table"):
+        first, *others = ([cell.text.strip() for cell in row.find_all("td")] for row in table.find_all("tr") or [table])
+        if first[:1] == [title]:
+            return [(cells[column], cells[column + 1]) for cells in others if len(cells) > column + 1]
+    return []
+
+
+def instant(text: str) -> int:
+    """Seconds since 1970 of a time in UTC, whatever it says of its zone in brackets."""
+    import dateutil.parser as dates
+
+    moment: datetime = dates.parse(text.partition("(")[0])
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def with_account(parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

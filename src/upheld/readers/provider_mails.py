@@ -27,7 +27,7 @@ from upheld.agreements.units import HOUR, to_datetime
 from upheld.maintenance.notified import Circuit, WorkNotice, implausible
 from upheld.readers import provider_mail_parser
 from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote
-from upheld.readers.written_times import zones_in_doubt
+from upheld.readers.written_times import zone_untold, zones_in_doubt
 
 PATIENCE = 60.0
 """Seconds that the parser may take over one mail."""
@@ -297,7 +297,7 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     )
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
-    said = (*zones_in_doubt(notice, mail.text), *_new_date_in_doubt(notice, mail.text))
+    said = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text), *_new_date_in_doubt(notice, mail.text))
     return replace(notice, doubts=(*doubts, *implausible(notice), *said))
 
 

@@ -9,11 +9,13 @@ from upheld.agreements.units import to_datetime
 from upheld.maintenance.notified import WorkNotice
 
 _LOCAL = r"local(?:\s+time)?|Ortszeit|heure\s+locale|hora\s+local"
+_NAMES = (
+    r"UTC|GMT|Z|BST|IST|WET|WEST|CET|CEST|MEZ|MESZ|MET|MEST|EET|EEST|EST|EDT|CST|CDT|MST|MDT|PST|PDT|JST|HKT|SGT"
+    r"|AEST|AEDT|ACST|AWST|NZST|NZDT|BRT|ART|MSK|TRT|SAST"
+)
 _ZONE = (
     r"(?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?[0-5]\d)?|\+\d\d:?[0-5]\d"
-    r"|UTC|GMT|Z|BST|IST|WET|WEST|CET|CEST|MEZ|MESZ|MET|MEST|EET|EEST|EST|EDT|CST|CDT|MST|MDT|PST|PDT|JST|HKT|SGT"
-    r"|AEST|AEDT|ACST|AWST|NZST|NZDT|BRT|ART|MSK|TRT|SAST"
-    rf"|(?i:{_LOCAL})"
+    rf"|{_NAMES}|(?i:{_LOCAL})"
     r"|(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Z][A-Za-z_]+"
 )
 _TIME = re.compile(
@@ -26,6 +28,7 @@ _OF_ALL = re.compile(
     r"\b(?i:all times|times are|time ?zone|alle zeiten|zeitzone|fuseau horaire|zona horaria)\b[^\n.]{0,40}?"
     rf"(?P<zone>{_ZONE})(?![A-Za-z])"
 )
+_NAMED = re.compile(rf"\b(?:{_NAMES}|Greenwich|Zulu|(?i:{_LOCAL}|time ?zone))\b")
 _UTC = re.compile(r"Z|(?:UTC|GMT)(?:\s?[+-]\s?0+(?::?00)?)?|\+00:?00", re.IGNORECASE)
 
 
@@ -42,6 +45,15 @@ def zones_in_doubt(notice: WorkNotice, text: str) -> list[str]:
             said = f"the {name} was read as {moment:%H:%M} UTC, and the text has {moment:%H:%M} {others[0]}"
             doubts.append(f"{said}: is it UTC?")
     return doubts
+
+
+def zone_untold(notice: WorkNotice, text: str) -> list[str]:
+    """A question for a person where the text of a notice has a window's time of day and no zone anywhere: it was
+    taken for UTC."""
+    start = to_datetime(notice.start)
+    if _NAMED.search(text) or (start.hour, start.minute) not in _labelled(text):
+        return []
+    return [f"the start was read as {start:%H:%M} UTC, and the mail names no zone: is it UTC?"]
 
 
 def _labelled(text: str) -> Mapping[tuple[int, int], set[str]]:
