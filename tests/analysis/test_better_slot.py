@@ -70,7 +70,7 @@ def look(
         wanted,
         ASKED,
         [one],
-        lambda _, starts: [in_time_from is not None and at >= in_time_from for at in starts],
+        lambda _, starts, __: [in_time_from is not None and at >= in_time_from for at in starts],
         known(one),
         NOW,
         around,
@@ -88,7 +88,7 @@ def test_what_a_window_adds_is_what_the_forecast_of_it_says(hours: object, admit
         Wanted(4 * HOUR, NOW, NOW + 20 * DAY),
         None,
         [one],
-        lambda _, starts: [True] * len(starts),
+        lambda _, starts, __: [True] * len(starts),
         before,
         NOW,
         Surroundings(),
@@ -105,6 +105,65 @@ def test_what_a_window_adds_is_what_the_forecast_of_it_says(hours: object, admit
             chances = found.promises[0].if_not.likely.chance, found.promises[0].if_earned.likely.chance
             wanted = [chance - nothing.chance for chance in chances]
             assert (candidate.breaches_if_not, candidate.breaches) == pytest.approx(wanted, abs=1e-9)
+
+
+NIGHTS = ((0, 4 * HOUR), (DAY, DAY + 2 * HOUR), (3 * DAY, 3 * DAY + 5 * HOUR))
+PLAN = Wanted(3 * DAY + 5 * HOUR, NOW, NOW + 24 * DAY, parts=NIGHTS)
+
+
+@pytest.mark.parametrize("consecutive", [1, 150])
+@pytest.mark.parametrize("earned", [(True, True, True), (False, False, False), (False, True, True)])
+def test_what_several_windows_add_is_what_the_forecast_of_them_says(earned: tuple[bool, ...], consecutive: int) -> None:
+    indicator = {"kind": "availability", "metric": "up", "good_when": ">= 1", "consecutive": consecutive}
+    credits = [{"below": "99.5 %", "share": "10 %"}, {"below": "99 %", "share": "30 %"}]
+    promise = {"id": "availability", "indicator": indicator, "period": {"calendar": "month"}, "target": "99.5 %"}
+    one = hit(objectives=[{**promise, "credits": credits}])
+    before = known(one)
+    ranked, asked = candidates(PLAN, ASKED, [one], by_window(earned), before, NOW, Surroundings())
+    assert asked is not None
+    (stake,) = without_work(one.terms[0], {v.period_start: v for v in before[one.terms[0].key]}, (), NOW, NOW, NOW + 1)
+    row = drawn([past_before(stake, before, NOW)], [stake.to_come], [MINUTE], FEW_DRAWS)[0]
+    nothing = likely(stake, row, earned=False)
+    within = [one for one in [asked, *ranked[::40]] if one.end <= MONTH[1]]
+    assert within
+    for candidate in within:
+        spans = [(candidate.start + a, candidate.start + b) for a, b in NIGHTS]
+        assert list(candidate.windows) == spans
+        (all_of_them,) = affected([one], before, NOW, spans, FEW_DRAWS)
+        assert candidate.adds_if_not["EUR"] == pytest.approx(float(all_of_them.expected_if_not - nothing.credit))
+        if len(set(earned)) == 1:
+            expected = all_of_them.expected_if_earned if all(earned) else all_of_them.expected_if_not
+            assert candidate.adds["EUR"] == pytest.approx(float(expected - nothing.credit), abs=1e-9)
+        else:  # the first alone counts, and the budget is that of a month without the others
+            (first,) = affected([one], before, NOW, spans[:1], FEW_DRAWS)
+            assert 0 <= candidate.adds["EUR"] - float(first.expected_if_not - nothing.credit) < 5
+            assert candidate.adds["EUR"] < candidate.adds_if_not["EUR"] - 20
+        assert candidate.late == (not all(earned))
+
+
+def by_window(earned: tuple[bool, ...]) -> Any:
+    return lambda _, starts, earlier: [earned[len(earlier)]] * len(starts)
+
+
+def test_several_windows_keep_their_lengths_their_order_and_their_distances() -> None:
+    frozen = Frozen(ASKED + 5 * DAY, ASKED + 6 * DAY, "year end")
+    apart = ASKED + 10 * DAY, ASKED + 11 * DAY
+    around = Surroundings([frozen], [apart])
+    ranked, asked = candidates(PLAN, ASKED, [hit()], by_window((True,) * 3), known(hit()), NOW, around)
+    assert asked is not None
+    assert asked.off_hours == 1  # at noon in Berlin
+    assert ranked
+    for one in ranked:
+        assert [(a - one.start, b - one.start) for a, b in one.windows] == list(NIGHTS)
+        assert one.end <= PLAN.latest
+        for start, end in one.windows:
+            assert end <= frozen.start or start >= frozen.end, "no window of it is in a freeze"
+            assert end <= apart[0] or start >= apart[1]
+    assert ranked[0].off_hours == 0, "each of them at night"
+    lies_around = [one for one in ranked if one.start < frozen.start and one.end > frozen.end]
+    assert lies_around, "what lies between two windows is free"
+    best = spread(ranked, 3)
+    assert all(abs(one.start - other.start) >= 16 * HOUR for one in best for other in best if one != other)
 
 
 def test_a_window_that_is_not_earned_goes_outside_of_the_service_hours() -> None:
@@ -148,7 +207,7 @@ def test_what_is_best_has_nothing_better() -> None:
     best = ranked[0].start
     wanted = Wanted(4 * HOUR, NOW, NOW + 20 * DAY)
     again, own = candidates(
-        wanted, best, [hit()], lambda _, starts: [True] * len(starts), known(hit()), NOW, Surroundings()
+        wanted, best, [hit()], lambda _, starts, __: [True] * len(starts), known(hit()), NOW, Surroundings()
     )
     assert own is not None
     assert own.start == best

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant
+from upheld.agreements.units import DAY, HOUR, MINUTE, format_instant, parse_instant
 from upheld.cases.decide import Join
 from upheld.cases.problems import Cause, new_problem
 from upheld.clock import SystemClock
@@ -366,7 +366,10 @@ def test_a_maintenance_of_several_windows_is_told_changed_and_weighed_with_all_o
     assert "Window 2" in planned["notices"][0]["text"]
     assert north.post("/v1/maintenance", json={**SEVERAL, "id": "CHG-9", "windows": NIGHTS}).status_code == 200
     preview = north.post("/v1/maintenance/preview", json={"windows": NIGHTS, "services": ["vpn-1"]}).json()
-    assert (preview["windows"], preview["better"]) == (NIGHTS, None)
+    assert (preview["windows"], preview["better"]["asked"]["windows"]) == (NIGHTS, NIGHTS)
+    for slot in preview["better"]["slots"]:
+        (first, second) = ([parse_instant(one[name]) for name in ("start", "end")] for one in slot["windows"])
+        assert (second[0] - first[0], first[1] - first[0], second[1] - second[0]) == (2 * DAY, 2 * HOUR, 2 * HOUR)
     changed = north.patch("/v1/maintenance/CHG-9", json={"windows": NIGHTS[1:]}).json()
     assert (changed["start"], changed["windows"]) == (NIGHTS[1]["start"], [])
 

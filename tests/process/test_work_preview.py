@@ -1,5 +1,6 @@
 """A planned work before it is announced: what it would do, and that nothing comes of asking."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from upheld.agreements.units import DAY, HOUR, MINUTE, parse_instant
 from upheld.analysis.better_slot import Wanted
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.model import Maintenance
+from upheld.maintenance.window import planned_in
 from upheld.measurements.model import Measurement
 from upheld.ports import VerdictFilter
 from upheld.readers.faults import InputError
@@ -114,6 +116,34 @@ def test_a_quota_that_another_work_has_used_up_counts(world: World) -> None:
     assert "month" in affected.announcement.reason
     assert found.better
     assert all(one.start >= START + 30 * DAY for one in found.better)  # July begins in Berlin
+
+
+def test_a_late_plan_of_several_nights_is_moved_as_one_until_all_of_it_is_in_time(world: World) -> None:
+    spans = [(START + days * DAY + 12 * HOUR, START + days * DAY + 13 * HOUR) for days in (1, 2, 4)]
+    planned = replace(work(spans[0][0]), **planned_in(spans))
+    wanted = Wanted(planned.end - planned.start, world.clock.at, world.clock.at + 14 * DAY)
+    found = preview_document(world.process.works.preview(DEFAULT_TENANT, planned, wanted), 10)["better"]
+    assert found["asked"]["late"] == found["asked"]["off_hours"] == 1
+    assert found["slots"]
+    for slot in found["slots"]:
+        starts = [parse_instant(one["start"]) for one in slot["windows"]]
+        assert [at - starts[0] for at in starts] == [0, DAY, 3 * DAY]
+        assert (slot["late"], slot["off_hours"]) == (0, 0)
+        assert starts[0] - world.clock.at >= 2 * DAY
+
+
+def test_windows_of_one_plan_take_of_a_quota_too(world: World) -> None:
+    adopt(world, PORTFOLIO.replace("lead_time: 2d,", "lead_time: 2d, per_month: 1,"))
+    spans = [(START + days * DAY + 21 * HOUR, START + days * DAY + 22 * HOUR) for days in (5, 6)]
+    planned = replace(work(spans[0][0]), **planned_in(spans))
+    wanted = Wanted(planned.end - planned.start, world.clock.at, world.clock.at + 40 * DAY)
+    found = preview_document(world.process.works.preview(DEFAULT_TENANT, planned, wanted), 10)["better"]
+    assert found["asked"]["late"] == 1, "the second night is one too many in June"
+    in_time = [slot for slot in found["slots"] if not slot["late"]]
+    assert in_time, "one night in June and one in July"
+    for slot in in_time:
+        first, second = (parse_instant(one["start"]) for one in slot["windows"])
+        assert first < START + 30 * DAY <= second
 
 
 def test_a_freeze_period_is_warned_of(world: World) -> None:

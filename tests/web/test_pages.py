@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -378,6 +378,12 @@ def test_the_form_shows_what_a_work_would_do_and_a_better_window_is_taken_over(m
     local = datetime.fromisoformat(use[1].split("/")[0]).astimezone(ZoneInfo("Europe/Berlin"))
     assert start
     assert start[1] == f"{local:%Y-%m-%dT%H:%M}"
+    nights = {**day, "windows": "2026-06-03 10:00 to 2026-06-03 11:00"}
+    use = re.search(r'name="use" value="([^"]+;[^"]+)"', client.post("/maintenance/preview", data=nights).text)
+    assert use, "a plan of several windows is moved as one"
+    again = client.post("/maintenance/preview", data={**nights, "use": use[1]})
+    second = datetime.fromisoformat(use[1].split(";")[1].split("/")[0]).astimezone(ZoneInfo("Europe/Berlin"))
+    assert f"{second:%Y-%m-%d %H:%M} to {second + timedelta(hours=1):%Y-%m-%d %H:%M}</textarea>" in again.text
     wrong = client.post("/maintenance/preview", data={**day, "end": day["start"]})
     assert (wrong.status_code, "The end must be later than the start" in text_of(wrong.text)) == (422, True)
     with morning.store.transaction(DEFAULT_TENANT, writing=False) as t:

@@ -1,6 +1,10 @@
 """When else a planned work could be done: windows of its length over the coming weeks, the best first. Pure; instants
 in microseconds UTC.
 
+A work of several windows is moved as one: each window keeps its length, and all keep their order and the time between
+them. Such a plan is one piece of work in steps, with the same people night after night; whoever moves one night moves
+what builds on it. And it is how such a work is moved where a customer's wish is agreed to.
+
 Each candidate is judged by what the work adds there to the credits that are to be expected, as announcing it now would
 let its window count or not: the same draws for all, in columns over the candidates. Then by how many agreements have
 another work in the same night, for how many it lies outside of the hours that are preferred for work, each in its own
@@ -21,6 +25,7 @@ from upheld.analysis.likely_cost import drawn, steps_of
 from upheld.analysis.planned_impact import Frozen, nights_of
 from upheld.analysis.window_cost import Stake, eligible_until, in_one_slot, why_not_told, without_work
 from upheld.assessment.exact import Flags, Floats, Numbers
+from upheld.maintenance.model import Window
 
 STEPS = (30 * MINUTE, 60 * MINUTE, 120 * MINUTE, 360 * MINUTE)
 MOST = 1500
@@ -39,12 +44,24 @@ APART = 12 * HOUR
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is looked for: a window of `duration` that begins at `earliest` or later and ends by `latest`; `hours`, in
-    minutes after midnight, are preferred for work, and may go over midnight."""
+    minutes after midnight, are preferred for work, and may go over midnight. Of a work of several windows `duration` is
+    how long it is from the first to the last, and `parts` has each window, as (start, end) after the first begins."""
 
     duration: int
     earliest: int
     latest: int
     hours: tuple[int, int] = NIGHT
+    parts: tuple[Window, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Window, ...]:
+        """Each window, as (start, end) after the first begins."""
+        return self.parts or ((0, self.duration),)
+
+
+Earns = Callable[[Hit, Sequence[int], Sequence[int]], Sequence[bool]]
+"""At which of some starts of a window (ascending) an announcement made now would be earned; and how long before it the
+earlier windows of the work begin, which take of a quota by the month too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +76,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A window. `adds`: what the work adds there to the credits that are to be expected, by currency, as announced now;
-    `adds_if_not` if no exclusion is earned; `breaches` and `breaches_if_not` likewise of the promises that are broken.
-    Counts are of agreements: `late` are those under which it would count although it was announced now, `off_hours`
-    those for which it lies outside of the preferred hours, `same_night` those whose customer has another work then,
-    `frozen` those in a freeze period; `apart` says that it takes both of a pair with another work. `counting` is the
-    time that counts against promises, summed over them."""
+    """A window, or several (`windows`), from the first's start to the last's end. `adds`: what the work adds there to
+    the credits that are to be expected, by currency, as announced now; `adds_if_not` if no exclusion is earned;
+    `breaches` and `breaches_if_not` likewise of the promises that are broken. Counts are of agreements: `late` are
+    those under which it would count although it was announced now, `off_hours` those for which it lies outside of the
+    preferred hours, `same_night` those whose customer has another work then, `frozen` those in a freeze period;
+    `apart` says that it takes both of a pair with another work. `counting` is the time that counts against promises,
+    summed over them."""
 
     start: int
     end: int
@@ -78,23 +96,23 @@ class Candidate:
     frozen: int
     apart: bool
     counting: int
+    windows: tuple[Window, ...] = ()
 
 
 def candidates(
     wanted: Wanted,
     asked: int | None,
     hits: Sequence[Hit],
-    earns: Callable[[Hit, Sequence[int]], Sequence[bool]],
+    earns: Earns,
     known: Known,
     as_of: int,
     around: Surroundings,
 ) -> tuple[list[Candidate], Candidate | None]:
-    """The candidates that are better than the one that begins at `asked`, the best first, and that one. `earns` says of
-    some starts (ascending) at which of them an announcement made now would be earned."""
+    """The candidates that are better than the one that begins at `asked`, the best first, and that one."""
     starts = _starts(wanted, asked)
     if not len(starts):
         return [], None
-    found = _Columns(starts, wanted.duration)
+    found = _Columns(starts, wanted.spans)
     for first in range(0, len(hits), AT_ONCE):
         found.take(hits[first : first + AT_ONCE], earns, known, as_of)
     found.look_around(hits, around, wanted.hours)
@@ -115,14 +133,18 @@ def candidates(
 
 
 def spread(ranked: Sequence[Candidate], most: int) -> list[Candidate]:
-    """The best of them, each in a night of its own."""
+    """The best of them, each in a night of its own; of several windows that is the night of the first."""
     found: list[Candidate] = []
     for one in ranked:
         if len(found) == most:
             break
-        if all(one.end + APART <= other.start or other.end + APART <= one.start for other in found):
+        if all(_first_end(one) + APART <= other.start or _first_end(other) + APART <= one.start for other in found):
             found.append(one)
     return found
+
+
+def _first_end(one: Candidate) -> int:
+    return one.windows[0][1] if one.windows else one.end
 
 
 def cost(adds: Mapping[str, float], scale: Mapping[str, float]) -> float:
@@ -140,11 +162,27 @@ def _starts(wanted: Wanted, asked: int | None) -> Numbers:
     return np.array(sorted(starts | ({asked} if asked is not None else set())), np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class _Earning:
+    """Which windows of candidates are earned: the different `kinds`, a row a window, and the `kind` of each."""
+
+    kinds: Flags
+    kind: Numbers
+
+    @property
+    def whole(self) -> Flags:
+        """Whether all windows of each candidate are."""
+        found: Flags = np.all(self.kinds[:, self.kind], axis=0)
+        return found
+
+
 class _Columns:
     """The candidates in columns."""
 
-    def __init__(self, starts: Numbers, duration: int) -> None:
-        self._starts, self._ends = starts, starts + duration
+    def __init__(self, starts: Numbers, spans: Sequence[Window]) -> None:
+        self._starts, self._spans = starts, spans
+        self._windows = [(starts + begin, starts + end) for begin, end in spans]
+        self._ends = self._windows[-1][1]
         self._adds: dict[str, Floats] = {}
         self._adds_if_not: dict[str, Floats] = {}
         self._charged: dict[str, float] = {}
@@ -155,7 +193,7 @@ class _Columns:
         self._eligible: dict[Hashable, Numbers] = {}
         self._touched: dict[Hashable, tuple[Numbers, Numbers, Numbers]] = {}
         self._one_slot: dict[Hashable, tuple[float, float, int]] = {}
-        self._zones: dict[str, tuple[Numbers, Numbers]] = {}
+        self._zones: dict[str, list[tuple[Numbers, Numbers]]] = {}
 
     def scale(self) -> Mapping[str, float]:
         return self._charged
@@ -165,15 +203,14 @@ class _Columns:
     def take(
         self,
         hits: Sequence[Hit],
-        earns: Callable[[Hit, Sequence[int]], Sequence[bool]],
+        earns: Earns,
         known: Known,
         as_of: int,
     ) -> None:
-        stakes: list[tuple[Hit, Stake, Flags]] = []
-        starts = self._starts.tolist()
+        stakes: list[tuple[Hit, Stake, _Earning]] = []
         for hit in hits:
-            earned = np.array(earns(hit, starts), np.bool_)
-            self._late += ~earned
+            earned = self._earning(hit, earns)
+            self._late += ~earned.whole
             for term in hit.terms:
                 if why_not_told(term) is not None or term.period.rolling is not None:
                     continue
@@ -189,28 +226,41 @@ class _Columns:
         for (hit, stake, earned), row in zip(stakes, draws, strict=True):
             self._add(hit, stake, earned, row)
 
-    def _add(self, hit: Hit, stake: Stake, earns: Flags, draws: Numbers) -> None:
-        """What the candidates add to a period: of each of the few different numbers of slots that they touch once."""
+    def _earning(self, hit: Hit, earns: Earns) -> "_Earning":
+        """Which windows of each candidate would be earned."""
+        rows = []
+        for number, (begin, _) in enumerate(self._spans):
+            earlier = [begin - other for other, _ in self._spans[:number]]
+            rows.append(np.array(earns(hit, (self._starts + begin).tolist(), earlier), np.bool_))
+        if len(rows) == 1:
+            return _Earning(np.array([[False, True]]), rows[0].astype(np.int64))
+        kinds, kind = np.unique(np.stack(rows), axis=1, return_inverse=True)
+        return _Earning(kinds, kind.reshape(-1))
+
+    def _add(self, hit: Hit, stake: Stake, earned: "_Earning", draws: Numbers) -> None:
+        """What the candidates add to a period: of each of the few different numbers of slots that their windows touch,
+        earned or not, once."""
         term, width = stake.term, stake.term.indicator.slot
         touched, inside, kind = self._slots(hit, stake)
         if not touched.any():
             return
+        cases, case = np.unique(kind * earned.kinds.shape[1] + earned.kind, return_inverse=True)
+        of, which = np.divmod(cases, earned.kinds.shape[1])
+        touched, inside, earns = touched[:, of], inside[:, of], earned.kinds[:, which]
         per_slot, per_earned, exempt = self._in_one_slot(term, hit)
         consecutive = getattr(term.indicator, "consecutive", 1)
         bad, edges = touched * per_slot, (touched - inside) * per_slot + inside * per_earned
         bad, edges = (np.asarray(some * (some >= consecutive), np.float64) for some in (bad, edges))
-        credit, chance = self._expected(stake, draws, bad, np.zeros(len(bad), np.int64))
-        credit_earned, chance_earned = self._expected(stake, draws, edges, inside * exempt)
-        self._counting += np.where(earns, (edges * width)[kind], (bad * width)[kind]).astype(np.int64)
-        self._breaches_if_not += chance[kind]
-        self._breaches += np.where(earns, chance_earned[kind], chance[kind])
+        counts = np.where(earns, edges, bad).sum(axis=0)
+        credit_if_not, chance_if_not = self._expected(stake, draws, bad.sum(axis=0), np.zeros(len(of), np.int64))
+        credit, chance = self._expected(stake, draws, counts, np.where(earns, inside, 0).sum(axis=0) * exempt)
+        self._counting += (counts * width)[case].astype(np.int64)
+        self._breaches_if_not += chance_if_not[case]
+        self._breaches += chance[case]
         if term.charging is not None:
             currency = term.charging.currency
-            for sums, more in (
-                (self._adds_if_not, credit[kind]),
-                (self._adds, np.where(earns, credit_earned[kind], credit[kind])),
-            ):
-                sums[currency] = sums.get(currency, np.zeros(len(kind))) + more
+            for sums, more in ((self._adds_if_not, credit_if_not), (self._adds, credit)):
+                sums[currency] = sums.get(currency, np.zeros(len(case))) + more[case]
 
     def _in_one_slot(self, term: Term, hit: Hit) -> tuple[float, float, int]:
         named = () if term.members is None else (hit.services, term.members, term.indicator.missing)
@@ -221,8 +271,8 @@ class _Columns:
         return self._one_slot[key]
 
     def _slots(self, hit: Hit, stake: Stake) -> tuple[Numbers, Numbers, Numbers]:
-        """How many slots of the period that count candidates touch, and how many lie wholly inside of them: each pair
-        of these once, and which of them each candidate has."""
+        """How many slots of the period that count each window of the candidates touches, and how many lie wholly inside
+        of it: each such set of numbers once, a row a window, and which of them each candidate has."""
         term, width, period = stake.term, stake.term.indicator.slot, stake.window
         key = width, term.service_hours, term.zone.key, tuple(hit.exclusions), term.members, term.admitted
         if (*key, period.start, period.end) in self._touched:
@@ -237,10 +287,18 @@ class _Columns:
             high = np.clip(np.minimum(behind, period.last) - first, 0, last - first)
             return np.where(high > low, until[np.maximum(high, low)] - until[low], 0)
 
-        touched = number(self._starts // width, -(-self._ends // width))
-        inside = number(-(-self._starts // width), self._ends // width)
-        pairs, kind = np.unique(np.stack([touched, inside]), axis=1, return_inverse=True)
-        found = self._touched[*key, period.start, period.end] = pairs[0], pairs[1], kind.reshape(-1)
+        touched, inside, before = [], [], np.full(len(self._starts), first)
+        for start, end in self._windows:
+            behind = -(-end // width)
+            touched.append(number(np.maximum(start // width, before), behind))  # a slot of two windows counts once
+            inside.append(number(-(-start // width), end // width))
+            before = behind
+        rows, kind = np.unique(np.stack([*touched, *inside]), axis=1, return_inverse=True)
+        found = self._touched[*key, period.start, period.end] = (
+            rows[: len(touched)],
+            rows[len(touched) :],
+            kind.reshape(-1),
+        )
         return found
 
     def _expected(self, stake: Stake, draws: Numbers, worse: Floats, less: Numbers) -> tuple[Floats, Floats]:
@@ -281,26 +339,36 @@ class _Columns:
         for start, end, hit_too in around.others:
             both = [hit for hit in hits if hit.agreement.customer in hit_too & customers]
             for zone, count in _by_zone(both).items():
-                nights, (first, last) = nights_of(start, end, zone), self._nights(zone)
-                self._same += count * ((first < nights.stop) & (nights.start <= last))
+                theirs = nights_of(start, end, zone)
+                same = [(first < theirs.stop) & (theirs.start <= last) for first, last in self._nights(zone)]
+                self._same += count * np.any(same, axis=0)
 
     def _overlaps(self, start: int, end: int) -> Flags:
-        return (self._starts < end) & (start < self._ends)
+        found: Flags = np.any([(starts < end) & (start < ends) for starts, ends in self._windows], axis=0)
+        return found
 
-    def _nights(self, zone: ZoneInfo) -> tuple[Numbers, Numbers]:
+    def _nights(self, zone: ZoneInfo) -> Sequence[tuple[Numbers, Numbers]]:
+        """The first and the last night of each window of the candidates."""
         if zone.key not in self._zones:
-            found = [nights_of(s, e, zone) for s, e in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
-            self._zones[zone.key] = np.array([r.start for r in found]), np.array([r.stop - 1 for r in found])
+            self._zones[zone.key] = []
+            for starts, ends in self._windows:
+                pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+                found = [nights_of(start, end, zone) for start, end in pairs]
+                nights = np.array([r.start for r in found]), np.array([r.stop - 1 for r in found])
+                self._zones[zone.key].append(nights)
         return self._zones[zone.key]
 
     def _within(self, zone: ZoneInfo, hours: tuple[int, int]) -> Flags:
-        """Whether each candidate lies within the hours, by the wall clock."""
+        """Whether all windows of each candidate lie within the hours, by the wall clock."""
         opens, closes = hours
         length = (closes - opens) % (24 * 60) or 24 * 60
-        local = (to_datetime(at).astimezone(zone) for at in self._starts.tolist())
-        minute = np.array([at.hour * 60 + at.minute for at in local])
-        duration = int(self._ends[0] - self._starts[0]) // MINUTE
-        return (minute - opens) % (24 * 60) + duration <= length
+        within = np.ones(len(self._starts), np.bool_)
+        for starts, ends in self._windows:
+            local = (to_datetime(at).astimezone(zone) for at in starts.tolist())
+            minute = np.array([at.hour * 60 + at.minute for at in local])
+            duration = int(ends[0] - starts[0]) // MINUTE
+            within &= (minute - opens) % (24 * 60) + duration <= length
+        return within
 
     def candidates(self) -> list[Candidate]:
         return [
@@ -317,6 +385,7 @@ class _Columns:
                 frozen=int(self._frozen[i]),
                 apart=bool(self._apart[i]),
                 counting=int(self._counting[i]),
+                windows=tuple((int(starts[i]), int(ends[i])) for starts, ends in self._windows),
             )
             for i in range(len(self._starts))
         ]

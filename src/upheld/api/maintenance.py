@@ -57,7 +57,7 @@ class SearchInput(Input):
 class PreviewInput(Windows):
     """A work that is thought of: with the `id` of one that is planned, as if that was planned anew. `limit`: how many
     agreements, and customers, are listed, the dearest first; the sums are of all. `search: null` looks for no better
-    window; nor is one looked for where there are several."""
+    window; several are moved as one."""
 
     services: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     emergency: bool = False

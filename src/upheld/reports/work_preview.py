@@ -129,6 +129,7 @@ def _candidate(one: Candidate) -> dict[str, Any]:
     return {
         "start": format_instant(one.start),
         "end": format_instant(one.end),
+        "windows": [{"start": format_instant(start), "end": format_instant(end)} for start, end in one.windows],
         "adds": {
             "as_announced": {"credit": _amounts(one.adds), "breaches": round(one.breaches, 2)},
             "if_not_earned": {"credit": _amounts(one.adds_if_not), "breaches": round(one.breaches_if_not, 2)},

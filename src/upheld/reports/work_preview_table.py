@@ -37,7 +37,8 @@ def _better(found: Mapping[str, Any]) -> Iterator[RenderableType]:
         return
     yield Text("Better windows", "bold")
     for number, slot in enumerate(found["slots"], 1):
-        yield Text.assemble((f" {number}. {slot['start']} to {slot['end']}", "green"))
+        spans = " and ".join(f"{one['start']} to {one['end']}" for one in slot["windows"])
+        yield Text.assemble((f" {number}. {spans}", "green"))
         for reason in slot["reasons"]:
             yield Text(f"    {reason}", "dim")
 

@@ -190,21 +190,26 @@ def form_for(work: Maintenance) -> Form:
     return Form({**values, "id": work.id, "start": start, "end": end, "windows": lines, "zone": "UTC"}, work.services)
 
 
-def in_window(values: Mapping[str, str], window: str) -> dict[str, str]:
-    """The form with another window, `START/END` in RFC 3339, in its own zone; where the form cannot say it, in UTC."""
+def in_window(values: Mapping[str, str], windows: str) -> dict[str, str]:
+    """The form with other windows, each `START/END` in RFC 3339 and `;` between them, in its own zone; where the form
+    cannot say them so, in UTC."""
     try:
-        instants = [parse_instant(text) for text in window.split("/", 1)]
+        spans = [tuple(parse_instant(text) for text in window.split("/", 1)) for window in windows.split(";")]
     except ValueError:
         return dict(values)
     for zone in (values["zone"], "UTC"):
         if zone in available_timezones():
-            local = (to_datetime(at).astimezone(ZoneInfo(zone)) for at in instants)
-            texts = [at.strftime("%Y-%m-%dT%H:%M") for at in local]
-            found = {**values, "zone": zone, **dict(zip(("start", "end"), texts, strict=False))}
-            faults: dict[str, str] = {}
-            if [instant_of(found, name, faults) for name in ("start", "end")] == instants:
+            (first, *others) = (_in_words(span, ZoneInfo(zone)) for span in spans)
+            lines = "\n".join(" to ".join(texts).replace("T", " ") for texts in others)
+            found = {**values, "zone": zone, **dict(zip(("start", "end"), first, strict=False)), "windows": lines}
+            if _spans(found, {}) == spans:
                 return found
     return dict(values)
+
+
+def _in_words(span: Sequence[int], zone: ZoneInfo) -> list[str]:
+    """The local times of a window, as the form's fields have them."""
+    return [to_datetime(at).astimezone(zone).strftime("%Y-%m-%dT%H:%M") for at in span]
 
 
 def instant_of(values: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:

@@ -33,11 +33,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A better window: `value` for the form, and why it is better."""
+    """A better window, or better windows: `value` for the form, and why they are better."""
 
     value: str
-    start: int
-    end: int
+    windows: tuple[tuple[int, int], ...]
     reasons: tuple[str, ...]
 
 
@@ -127,6 +126,6 @@ def _money(ending: Mapping[str, Any]) -> str:
 
 def _slots(better: Mapping[str, Any] | None) -> Iterator[Slot]:
     for slot in better["slots"][:SLOTS] if better is not None else ():
-        start, end = parse_instant(slot["start"]), parse_instant(slot["end"])
-        reasons = tuple(words.sentence(reason) for reason in slot["reasons"])
-        yield Slot(f"{slot['start']}/{slot['end']}", start, end, reasons)
+        windows = tuple((parse_instant(one["start"]), parse_instant(one["end"])) for one in slot["windows"])
+        value = ";".join(f"{one['start']}/{one['end']}" for one in slot["windows"])
+        yield Slot(value, windows, tuple(words.sentence(reason) for reason in slot["reasons"]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from upheld.agreements.intervals import overlap
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.terms import Term
-from upheld.agreements.units import DAY
+from upheld.agreements.units import DAY, MINUTE
 from upheld.analysis.better_slot import Candidate, Surroundings, Wanted, candidates, spread
 from upheld.analysis.findings import is_outage
 from upheld.analysis.foreseen_work import Hit, Known
@@ -65,7 +65,7 @@ def preview(
     wanted: Wanted | None = None,
 ) -> Preview:
     """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any.
-    `wanted`: where a better window is looked for; None, or for a work of several windows: nowhere."""
+    `wanted`: where a better window is looked for, or better windows, if the work has several; None: nowhere."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
@@ -83,7 +83,6 @@ def preview(
         return found
     ground = _ground(t, work, current, topology, now, current.portfolio.agreements if work.interrupts else ())
     agreements = [hit.agreement for hit in ground.hits]
-    wanted = None if work.windows else wanted
     ranked, asked = ([], None) if wanted is None or not agreements else _ranked(ground, wanted, work.start)
     return replace(
         found,
@@ -108,12 +107,12 @@ def alternatives(
     """Windows in which a work could be done instead of its own, the best for one agreement first, each in a night of
     its own; they need not be better than the work's own, which is bad for a reason that nobody can foresee. Of many
     promises the first ones stand for all, because whoever has the link can ask as often as it likes. None are looked
-    for where the work has several windows."""
+    for where the work has several windows: a wish is one window."""
     if work.windows:
         return []
     stated = [one for one in current.portfolio.agreements if one.id == agreement]
     ranked, _ = _ranked(_ground(t, work, current, topology, now, stated, LOOKED_AT), wanted, None)
-    others = [one for one in ranked if not overlap([(one.start, one.end)], work.spans)]
+    others = [one for one in ranked if not overlap(one.windows, work.spans)]
     return [(one.start, one.end) for one in spread(others, PROPOSED)]
 
 
@@ -148,32 +147,39 @@ def _ranked(ground: _Ground, wanted: Wanted, asked: int | None) -> tuple[list[Ca
     work, others = ground.work, ground.others
     known: dict[Hashable, Sequence[bool]] = {}
 
-    def earns(hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
+    def earns(hit: Hit, starts: Sequence[int], earlier: Sequence[int]) -> Sequence[bool]:
         own = hit.agreement.customer if hit.agreement.customer in ground.current.customers else None
-        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key, hit.taken
+        key = own, hit.agreement.notices.maintenance, hit.agreement.time_zone.key, hit.taken, len(earlier)
         if key not in known:
-            known[key] = _earning_starts(ground, hit, starts)
+            known[key] = _earning_starts(ground, hit, starts, earlier)
         return known[key]
 
     around = Surroundings(
         frozen=freezes(ground.current.portfolio, [hit.agreement for hit in ground.hits]),
-        apart=[(one.start, one.end) for one, _ in others if _takes_pairs(ground.topology, work, one)],
-        others=[(one.start, one.end, frozenset(a.customer for a in theirs)) for one, theirs in others],
+        apart=[span for one, _ in others if _takes_pairs(ground.topology, work, one) for span in one.spans],
+        others=[(*span, frozenset(a.customer for a in theirs)) for one, theirs in others for span in one.spans],
     )
+    if work.windows:
+        parts = tuple((start - work.start, end - work.start) for start, end in work.spans)
+        wanted = replace(wanted, duration=work.end - work.start, parts=parts)
     return candidates(wanted, asked, ground.hits, earns, ground.known, ground.as_of, around)
 
 
-def _earning_starts(ground: _Ground, hit: Hit, starts: Sequence[int]) -> Sequence[bool]:
-    """At which of the starts (ascending) an announcement made now would be earned: from the first that is in time on,
-    but where other works have taken of a quota by the month."""
-    duration = ground.work.end - ground.work.start
+def _earning_starts(ground: _Ground, hit: Hit, starts: Sequence[int], earlier: Sequence[int]) -> Sequence[bool]:
+    """At which of a window's starts (ascending) an announcement made now would be earned: from the first that is in
+    time on, but where others have taken of a quota by the month: other works, or `earlier` windows of this one, each by
+    how long before it begins."""
+    promise = hit.agreement.notices.maintenance
+    has_quota = promise is not None and promise.terms_for(ground.work.emergency).per_month is not None
+    is_shared = has_quota and bool(hit.taken or earlier)
 
     def is_earned(start: int) -> bool:
-        moved = replace(ground.work, start=start, end=start + duration, windows=())
-        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now, hit.taken).earned
+        moved = replace(ground.work, start=start, end=start + MINUTE, windows=())
+        taken = (*hit.taken, *(start - before for before in earlier)) if has_quota else ()
+        return would_earn(moved, hit.agreement, hit.services, ground.current, ground.now, taken).earned
 
-    first = bisect_left(starts, True, key=is_earned) if not hit.taken else 0
-    return [place >= first and (not hit.taken or is_earned(start)) for place, start in enumerate(starts)]
+    first = bisect_left(starts, True, key=is_earned) if not is_shared else 0
+    return [place >= first and (not is_shared or is_earned(start)) for place, start in enumerate(starts)]
 
 
 def _takes_pairs(topology: Topology, work: Maintenance, other: Maintenance) -> bool:
