@@ -84,6 +84,13 @@ def test_who_has_read_what_had_been_delivered_or_come_back_has_it(world: World) 
     assert (kept.receipt, kept.receipt_detail, kept.acknowledged_at) == ("read", "", world.clock.at)
 
 
+def test_the_page_of_a_case_shows_what_came_back_and_who_was_warned(world: World) -> None:
+    notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
+    world.application.notices.heard(DEFAULT_TENANT, notice.id, "bounced", "550 no such user")
+    page = text_of(world.operator().get(f"/cases/{notice.case_id}").text)
+    assert ("Came back" in page, "Could not be told to account-manager" in page) == (True, True)
+
+
 def test_a_mail_leads_to_the_page_and_what_is_kept_of_it_does_not(world: World) -> None:
     began = world.clock.at
     told_how_far_it_is(world)

@@ -1,10 +1,12 @@
 """Figures, instants and states in words."""
 
 from fractions import Fraction
+from typing import get_args
 
 import pytest
 
 from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND, parse_bound, parse_instant
+from upheld.notices.model import NoticeKind
 from upheld.web import words
 from upheld.web.site import local_path
 
@@ -113,3 +115,7 @@ def test_a_path_on_this_site_is_one(target: str) -> None:
 @pytest.mark.parametrize("target", ["", "cases", "//evil", "/\\evil", "http:/x", "/a\nb", "https://evil/"])
 def test_anything_else_is_not(target: str) -> None:
     assert local_path(target) == "/"
+
+
+def test_each_kind_of_notice_has_a_name_on_the_pages() -> None:
+    assert words.NOTICE_KIND.keys() == {*get_args(NoticeKind)}

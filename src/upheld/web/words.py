@@ -88,6 +88,8 @@ NOTICE_KIND = {
     "maintenance_cancelled": "Cancellation",
     "objection": "Objection",
     "objection_answered": "Answer to an objection",
+    "undeliverable": "Could not be told",
+    "digest": "Several in one",
     "update": "Update",
     "credit": "Credit",
     "restatement": "Correction",
