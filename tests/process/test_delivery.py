@@ -370,6 +370,26 @@ def test_what_waited_goes_out_as_soon_as_what_it_waited_behind_is_no_more(world)
     assert sent[-1].sent_at - sent[0].sent_at < 1_000_000
 
 
+def test_what_another_worker_has_just_told_in_a_digest_is_not_told_once_more(world, monkeypatch):
+    adopt(world, '{noc: [{email: noc@acme.example, digest: {daily: "08:00"}}]}')
+    for service in ("vpn-0042", "vpn-0043"):
+        world.deliver(1, *[0] * 4, service=service)
+    world.clock.at += 8 * HOUR
+    first, second = world.application.store.claim(world.clock.at, HOUR, 2, ["send_notice"])
+    in_force, sender = world.process.in_force, world.application.notices
+
+    def meanwhile(tenant):
+        monkeypatch.setattr(world.process, "in_force", in_force)
+        sender.send(first)
+        return in_force(tenant)
+
+    monkeypatch.setattr(world.process, "in_force", meanwhile)
+    sender.send(second)
+    world.run()
+    assert {n.state for n in notices(world, "degradation")} == {"stopped"}
+    assert len(world.mails("noc@acme.example")) == 1, "the digest alone"
+
+
 def test_a_notice_that_waited_for_a_digest_was_not_tried(world):
     adopt(world, "{noc: [{email: noc@acme.example, digest: {hourly: 1}}]}")
     world.deliver(1, *[0] * 9)  # the violation is the one notice of this hour

@@ -109,6 +109,10 @@ class NoticeSender:
         if contact is None or contact.digest is None:
             return False
         with self._store.transaction(entry.tenant) as t:
+            is_told = (t.notice(notice.id) or notice).state != "recorded"  # with others, by another worker, just now
+            if is_told:
+                t.finish(entry.id)
+                return True
             later = put_off(notice, contact, t.count_sent(notice.channel, notice.address, now - HOUR), now)
             if later is not None:
                 t.save_notice(replace(notice, together=later[0], not_before=later[1]))
