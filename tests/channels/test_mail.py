@@ -13,6 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from icalendar import Calendar
 
+from upheld.agreements.units import HOUR
 from upheld.channels.mail import SmtpMailer
 from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, work
 from upheld.notices.model import Notice
@@ -119,6 +120,11 @@ def test_a_notice_arrives_as_text_and_html(relay: Relay, inbox: Inbox) -> None:
     assert plain.get_content().replace("\r\n", "\n") == NOTICE.text
     assert html.get_content().replace("\r\n", "\n") == NOTICE.html
     assert "Söhne" in NOTICE.text
+
+
+def test_what_waited_for_the_end_of_quiet_hours_is_dated_by_then(relay: Relay, inbox: Inbox) -> None:
+    mailer(relay()).send(TENANT, replace(NOTICE, not_before=NOTICE.recorded_at + 9 * HOUR))
+    assert inbox.messages[0]["Date"].datetime.isoformat() == "2026-06-02T07:45:00+00:00"
 
 
 def test_answers_go_to_where_the_provider_wants_them(relay: Relay, inbox: Inbox) -> None:

@@ -65,6 +65,12 @@ def test_a_notice_that_still_holds_passes(kind: NoticeKind, planned_for: Case, n
             case(state="acting", restored_at=None),
             "the service is not good any more, or not by the customer's word",
         ),
+        (
+            "restoration",
+            case(restored_at=AT),
+            case(state="confirming", asked=2, restored_at=AT + HOUR),
+            "the service has been bad again since, and that it is good again is told anew",
+        ),
         ("reopened", case(), case(state="closed"), "the case is closed"),
         ("closed", case(), case(state="acting"), "the case is not closed any more"),
         ("withdrawn", case(), case(state="acting"), "the case is not withdrawn any more"),

@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
+from icalendar import Calendar
+from markupsafe import escape
 
 from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
 from upheld.notices.formats import one_line
@@ -76,6 +78,19 @@ def test_no_data_adds_a_line_to_a_subject(text: str) -> None:
     for notice in all_notices(text):
         assert re.search(r"[\x00-\x1f\x7f\u2028\u2029]", notice.subject) is None
         assert one_line(notice.subject) == notice.subject
+
+
+def test_the_details_of_a_work_keep_their_lines_and_paragraphs() -> None:
+    planned = replace(work(), description=f"Slot 4:\n- the card\n- {EVIL}\n\nNo more.")
+    notice, *_ = plan_maintenance_notices(
+        "maintenance", planned, AGREEMENT, CUSTOMER, PROVIDER, ("vpn-0042",), AT, due_by=None, occasion="x"
+    )
+    margin = " " * 20
+    assert f"Details:            Slot 4:\n{margin}- the card\n{margin}- {EVIL}\n{margin}No more.\n" in notice.text
+    assert f"Slot 4:<br>- the card<br>- {escape(EVIL)}<br><br>No more.</td>" in notice.html
+    assert notice.calendar is not None
+    entry = Calendar.from_ical(notice.calendar).walk("VEVENT")[0]
+    assert str(entry["DESCRIPTION"]).startswith(f"Slot 4:\n- the card\n- {EVIL}\nNo more.\n")
 
 
 def test_a_subject_stays_short() -> None:

@@ -54,7 +54,7 @@ CLAIM = {
 }
 PLANNED = {
     "de": ("Geplante Wartung", "Ihre Dienste", "Wann würde es besser passen?"),
-    "fr": ("Maintenance planifiée", "Vos services", "Quel autre moment vous conviendrait ?"),
+    "fr": ("Maintenance programmée", "Vos services", "Quel autre moment vous conviendrait ?"),
     "es": ("Mantenimiento programado", "Sus servicios", "¿Qué otro momento le convendría?"),
 }
 NOTICE = {"de": "Ich habe sie gelesen", "fr": "Je l’ai lu", "es": "Lo he leído"}

@@ -74,6 +74,27 @@ def test_that_it_was_read_is_kept(planned: World) -> None:
     assert objections(planned) == []
 
 
+def test_that_it_was_read_is_kept_with_a_comment(planned: World) -> None:
+    client, path = planned.stranger(), path_of(planned)
+    refused = client.post(path, data={"wish": "read", "comment": "x" * 2001})
+    assert refused.status_code == 400
+    assert "Nothing is sent yet." in text_of(refused.text)
+    assert announcement(planned).acknowledged_at is None
+    client.post(path, data={"wish": "read", "comment": " we switch over before "})
+    assert announcement(planned).acknowledgement == "we switch over before"
+    assert "– we switch over before" in text_of(client.get(path).text)
+    assert client.get(path, headers=JSON).json()["comment"] == "we switch over before"
+    assert "The reader’s comment we switch over before" in text_of(planned.operator().get("/maintenance").text)
+
+
+def test_the_page_calls_a_work_what_its_announcement_calls_it(world: World) -> None:
+    start = world.clock.at + 8 * DAY
+    work = Maintenance("M/1", "Move", start, start + HOUR, ("agg-switch-3",), "CAB", world.clock.at, kind="migration")
+    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.run()
+    assert "Planned migration" in text_of(world.stranger().get(path_of(world)).text)
+
+
 def test_the_customer_objects_asks_for_an_offered_time_and_sees_it_agreed(planned: World) -> None:
     client, path = planned.stranger(), path_of(planned)
     offered = client.get(path, headers=JSON).json()["offered"]

@@ -112,9 +112,10 @@ class SmtpMailer:
 def compose(tenant: str, notice: Notice, sender: Address, to_letter: ToLetter | None = None) -> EmailMessage:
     """The notice as a message: text and HTML as alternatives, with their foot, the calendar entry attached.
 
-    The Message-ID is made of the tenant and the notice's id, so that a receiver can drop one that comes twice; all
-    messages of one case, or of one planned work, refer to the same root and so make one thread. Raises DeliveryError
-    (permanent) for an address or a subject that no message can carry."""
+    It is dated from when on it may go out, the same at each try. The Message-ID is made of the tenant and the notice's
+    id, so that a receiver can drop one that comes twice; all messages of one case, or of one planned work, refer to the
+    same root and so make one thread. Raises DeliveryError (permanent) for an address or a subject that no message can
+    carry."""
     receiver = _mailbox(notice.address)
     if receiver is None:
         raise DeliveryError("the contact's address is not an e-mail address", permanent=True)
@@ -126,7 +127,7 @@ def compose(tenant: str, notice: Notice, sender: Address, to_letter: ToLetter | 
     if notice.reply_to is not None:
         message["Reply-To"] = _mailbox(notice.reply_to) or sender
     message["Subject"] = notice.subject
-    message["Date"] = format_datetime(to_datetime(notice.recorded_at))
+    message["Date"] = format_datetime(to_datetime(notice.not_before or notice.recorded_at))
     message["Message-ID"] = message_id(tenant, notice, sender.domain)
     root = thread_root(tenant, notice, sender.domain)
     message["In-Reply-To"] = root

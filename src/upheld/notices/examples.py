@@ -109,10 +109,28 @@ TITLE = {
     "es": "Sustitución de la tarjeta de línea en Bremen-2",
 }
 DESCRIPTION = {
-    "en": "The card of slot 4 is replaced. Traffic moves to the second path for most of the time.",
-    "de": "Die Karte in Steckplatz 4 wird ersetzt. Der Verkehr läuft die meiste Zeit über den zweiten Weg.",
-    "fr": "La carte de l’emplacement 4 est remplacée. Le trafic emprunte la plupart du temps le second chemin.",
-    "es": "Se sustituye la tarjeta de la ranura 4. El tráfico pasa la mayor parte del tiempo por el segundo camino.",
+    "en": "The card of slot 4 is replaced.\nTraffic moves to the second path for most of the time.",
+    "de": "Die Karte in Steckplatz 4 wird ersetzt.\nDer Verkehr läuft die meiste Zeit über den zweiten Weg.",
+    "fr": "La carte de l’emplacement 4 est remplacée.\nLe trafic emprunte la plupart du temps le second chemin.",
+    "es": "Se sustituye la tarjeta de la ranura 4.\nEl tráfico pasa la mayor parte del tiempo por el segundo camino.",
+}
+MIGRATION = {
+    "en": "Move to the new access network in Bremen",
+    "de": "Umzug in das neue Zugangsnetz in Bremen",
+    "fr": "Passage au nouveau réseau d’accès de Brême",
+    "es": "Traslado a la nueva red de acceso de Bremen",
+}
+TEST = {
+    "en": "Failover test of the second path",
+    "de": "Umschalttest des zweiten Wegs",
+    "fr": "Test de bascule sur le second chemin",
+    "es": "Prueba de conmutación al segundo camino",
+}
+END_OF_SERVICE = {
+    "en": "SDSL is switched off in Bremen",
+    "de": "Abschaltung von SDSL in Bremen",
+    "fr": "Arrêt du SDSL à Brême",
+    "es": "Cierre del SDSL en Bremen",
 }
 RECEIPT = "https://sla.north.example/notice/token-of-the-receiver"
 """Where the receiver of an example's mail says that it was read."""
@@ -272,8 +290,9 @@ def _undeliverable(further: str | None) -> Example:
         customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         notice = EXAMPLES["violation"].make(language, provider)
         elsewhere = None if further is None else replace(notice, address=further)
-        why = "it came back: 5.1.1 550 5.1.1 no such user"
-        return undeliverable(notice, why, elsewhere, customer, sender, AT)[0]
+        why = "5.1.1 550 5.1.1 no such user"
+        returned = replace(notice, receipt="bounced", receipt_detail=why)
+        return undeliverable(returned, why, elsewhere, customer, sender, AT)[0]
 
     return Example("undeliverable", make, ("undeliverable.jinja",))
 
@@ -320,11 +339,13 @@ def _of_work(
     was: Maintenance | None = None,
     released: bool = False,
     roles: tuple[str, ...] | None = None,
+    titles: Mapping[str, str] = TITLE,
+    descriptions: Mapping[str, str] = DESCRIPTION,
 ) -> Example:
     """`was`: what the reader had been told of the work before, of the first service alone."""
 
     def make(language: Language, provider: Party) -> Notice:
-        planned = replace(about, title=TITLE[language], description=DESCRIPTION[language])
+        planned = replace(about, title=titles[language], description=descriptions.get(language, ""))
         customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         said = Word(planned.title, planned.description, was.spans, was.services[:1], 0) if was is not None else None
         places = [contact.place[1] for contact in customer.contacts["noc"]]
@@ -581,6 +602,14 @@ _GATHERED: tuple[NoticeKind, ...] = (
     "no_data", "resumed", "late_rejection",
 )  # fmt: skip
 
+_TONIGHT = parse_instant("2026-06-20T22:00:00Z"), parse_instant("2026-06-21T01:00:00Z")
+URGENT = work(
+    emergency=True,
+    planned_at=_TONIGHT[0] - 3 * HOUR,
+    end=_TONIGHT[1] + HOUR,
+    windows=tuple((start, start + HOUR) for start in _TONIGHT),
+)
+"""It cannot wait, and takes two windows of a night."""
 LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
 
 EXAMPLES: Mapping[str, Example] = (
@@ -640,6 +669,14 @@ EXAMPLES: Mapping[str, Example] = (
         "resolution_owed-of-problem": _owed("asked", PROBLEM),
         "digest": _digest(),
         "maintenance": _of_work("maintenance", work(), work().planned_at),
+        "maintenance-emergency": _of_work("maintenance", URGENT, URGENT.planned_at),
+        "maintenance-migration": _of_work(
+            "maintenance", work(kind="migration"), work().planned_at, titles=MIGRATION, descriptions={}
+        ),
+        "maintenance-test": _of_work("maintenance", work(kind="test"), work().planned_at, titles=TEST, descriptions={}),
+        "maintenance-end-of-service": _of_work(
+            "maintenance", work(kind="end_of_service"), work().planned_at, titles=END_OF_SERVICE, descriptions={}
+        ),
         "maintenance_changed": _of_work("maintenance_changed", LATER, work().start - 12 * DAY, work()),
         "maintenance_released": _of_work(
             "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z"), released=True

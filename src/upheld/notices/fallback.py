@@ -110,6 +110,7 @@ def _context(
         "told_role": one_line(notice.role),
         "address": one_line(notice.address),
         "recorded_at": notice.recorded_at,
-        "why": one_line(why),
+        "came_back": notice.receipt == "bounced",
+        "why": one_line(notice.receipt_detail if notice.receipt == "bounced" else why),
         "further": None if further is None else one_line(further.address),
     }

@@ -34,6 +34,7 @@ class _Usage:
     days: str = "{start} to {end}"
     percent: str = "{figure}\u00a0%"
     colon: str = ":"
+    semicolon: str = ";"
     zones: Mapping[str, str] = field(default_factory=dict)
     """What is written for an abbreviation of a time zone, where it is another."""
 
@@ -54,6 +55,7 @@ _USAGE = {
         moments="du {start} au {end}",
         days="du {start} au {end}",
         colon="\u00a0:",
+        semicolon="\u00a0;",
     ),
     "es": _Usage(
         moment="{day} a las {time}",
@@ -129,7 +131,7 @@ def span(interval: tuple[int, int], reader: Reader) -> str:
 
 def spans(intervals: Sequence[tuple[int, int]], reader: Reader) -> str:
     """Several, as `span` has each."""
-    return "; ".join(span(one, reader) for one in intervals)
+    return f"{reader.usage.semicolon} ".join(span(one, reader) for one in intervals)
 
 
 def span_utc(interval: tuple[int, int], reader: Reader) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from upheld.agreements.units import HOUR, SECOND, parse_instant
+from upheld.agreements.units import HOUR, SECOND, format_instant, parse_instant
 from upheld.assessment.verdict import Verdict
 from upheld.cases.lifecycle import UNSOLVED
 from upheld.cases.model import ENDED_STATES, Case
@@ -88,6 +88,8 @@ def _case_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
             return "the case was withdrawn"
         case "restoration" if case.restored_at is None:
             return "the service is not good any more, or not by the customer's word"
+        case "restoration" if _data(notice, "case").get("restored_at") != format_instant(case.restored_at or 0):
+            return "the service has been bad again since, and that it is good again is told anew"
         case "update" if case.state not in UNSOLVED:
             return f"the case is {case.state}, which is told instead"
         case "reopened" if ended:

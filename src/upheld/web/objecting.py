@@ -22,7 +22,7 @@ from upheld.reports.records import objection_document
 from upheld.web.addressed import Addressee, receiver
 from upheld.web.phrases import Phrases
 from upheld.web.planned import instant_of
-from upheld.web.said import wants_json
+from upheld.web.said import LONGEST_COMMENT, wants_json
 from upheld.web.site import Site
 from upheld.web.words import sentence
 
@@ -34,8 +34,8 @@ Found = tuple[WorkQuestion, Asked]
 
 
 def add_pages(routes: APIRouter, site: Site) -> None:
-    """`/planned/{token}`: GET shows, POST takes `wish`: `read` or `object`, with a `reason`, and another `window`:
-    `START/END`, or `own` with `start` and `end`."""
+    """`/planned/{token}`: GET shows, POST takes `wish`: `read`, with a `comment`, or `object`, with a `reason`, and
+    another `window`: `START/END`, or `own` with `start` and `end`."""
 
     @routes.get("/planned/{token}")
     def look(request: Request, token: str) -> Response:
@@ -47,6 +47,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         request: Request,
         token: str,
         wish: Annotated[str, Form()] = "",
+        comment: Annotated[str, Form()] = "",
         reason: Annotated[str, Form()] = "",
         window: Annotated[str, Form()] = "",
         start: Annotated[str, Form()] = "",
@@ -57,8 +58,11 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             return show(request, 404, None)
         question, asked = found
         said = {"reason": reason.strip(), "window": window, "start": start.strip(), "end": end.strip()}
+        if wish == "read" and len(comment) > LONGEST_COMMENT:
+            too_long = f"the comment has at most {LONGEST_COMMENT:,} characters, and not {len(comment):,}"
+            return show(request, 400, found, {"comment": comment}, {"comment": too_long})
         if wish == "read":
-            site.application.notices.acknowledge(question.tenant, asked.notice.id, "")
+            site.application.notices.acknowledge(question.tenant, asked.notice.id, comment.strip())
             return show(request, 200, _find(site, token), done="read")
         if wish != "object":
             return show(request, 400, found, said, {"wish": "choose one of what is offered"})
@@ -141,6 +145,7 @@ def _facts(site: Site, found: Found, to: Addressee) -> dict[str, Any]:
     return {
         "asked": asked,
         "standing": asked.standing,
+        "called": "emergency" if asked.work.emergency and asked.work.kind == "maintenance" else asked.work.kind,
         "told": as_told(asked.notice),
         "zone": to.reader.zone.key,
         "offered": [(f"{format_instant(a)}/{format_instant(b)}", (a, b)) for a, b in _offered(site, found)],
@@ -176,6 +181,7 @@ def _document(site: Site, found: Found | None, faults: Mapping[str, str]) -> dic
         "services": list(asked.services),
         "agreement": asked.notice.agreement,
         "read_at": None if at is None else format_instant(at),
+        "comment": asked.notice.acknowledgement,
         "objection": None if said is None else {name: said[name] for name in _SHOWN},
         "offered": windows_document(_offered(site, found)),
     }
