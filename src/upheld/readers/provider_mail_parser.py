@@ -10,9 +10,10 @@ Out: {"read_as": provider, "guessed": whether the form alone spoke for it, "doub
 What the library gets wrong is mended here. It takes a time with a zone that it does not know for UTC, and GMT+3 for
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
-and ones; it does not know that SummitIG writes UTC too; it gives later windows of a work by Telxius another number; of
-several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; a work of GTT's that is cancelled it puts
-into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place is.
+and ones; it does not know that SummitIG writes UTC too, nor KPN at all; it gives later windows of a work by Telxius
+another number; of several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; a work of GTT's that is
+cancelled it puts into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place
+is.
 """
 
 import base64
@@ -50,6 +51,9 @@ HOURS = {
 DOTTED = re.compile(r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})\b")
 OFFSET = re.compile(r"\b(?:GMT|UTC)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?\b")
 CANCELLED = re.compile(r"\bon (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT) has been cancelled")
+KPN_STATUS = {"aankondiging": "CONFIRMED", "annulering": "CANCELLED"}
+KPN_COLUMNS = ("v/g/a number", "company a-location", "astrid/ida", "downtime", "aankondiging")
+KPN_TIMES = ("start date", "start time", "end date", "end time")
 AWS_ACCOUNT = re.compile(r"^Account Id: *(\d+)", re.MULTILINE)
 
 
@@ -64,6 +68,7 @@ def main() -> None:
     begin_with_the_month()
     find_every_circuit()
     know_summits_utc()
+    know_kpn(library)
     keep_when_it_was_to_begin()
     leave_telxius_its_number()
     tell_windows_apart()
@@ -262,6 +267,73 @@ def instant(text: str) -> int:
 
     moment: datetime = dates.parse(text.partition("(")[0])
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def know_kpn(library: Any) -> None:
+    """Lets the library know KPN, whose mails have their works in a spreadsheet."""
+    from circuit_maintenance_parser.parser import EmailDateParser, Xlsx
+    from circuit_maintenance_parser.processor import CombinedProcessor
+    from circuit_maintenance_parser.provider import GenericProvider
+    from pydantic import PrivateAttr
+
+    class KpnSheet(Xlsx):  # type: ignore[misc]
+        @staticmethod
+        def parse_xlsx(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+            return works_of_kpn(records)
+
+    class KPN(GenericProvider):  # type: ignore[misc]
+        _processors = PrivateAttr([CombinedProcessor(data_parsers=[EmailDateParser, KpnSheet])])
+        _default_organizer = PrivateAttr("gwc-noreply@kpn.com")
+
+    if all(provider.get_provider_type() != "kpn" for provider in library.SUPPORTED_PROVIDERS):
+        library.SUPPORTED_PROVIDERS = (*library.SUPPORTED_PROVIDERS, KPN)
+
+
+def works_of_kpn(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The works of a spreadsheet of KPN's, which has a row for each line, under names in Dutch and in English. A line
+    that is down for no minute is not touched. Raises ValueError where a row says of a work what is not known, or a
+    time that does not exist, or is there twice."""
+    works: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in lines:
+        said = {name.rpartition("|")[2].strip().lower(): value for name, value in row.items()}
+        if missing := [name for name in (*KPN_COLUMNS, *KPN_TIMES) if name not in said]:
+            raise ValueError(f"the spreadsheet has no column {', '.join(missing)}")
+        word = str(said["aankondiging"]).strip()
+        if word.lower() not in KPN_STATUS:
+            raise ValueError(f"what KPN says of a work, {word}, is not known")
+        start = _dutch(said["start date"], said["start time"])
+        end = _dutch(said["end date"], said["end time"])
+        reference = str(said["astrid/ida"]).strip()
+        work = works.setdefault(
+            (reference, start, end, word.lower()),
+            {
+                "account": str(said["company a-location"]).strip(),
+                "maintenance_id": reference,
+                "status": KPN_STATUS[word.lower()],
+                "start": start,
+                "end": end,
+                "circuits": [],
+                "summary": f"{word} {reference}",
+            },
+        )
+        impact = "OUTAGE" if float(said["downtime"]) > 0 else "NO-IMPACT"
+        work["circuits"].append({"circuit_id": str(said["v/g/a number"]).strip(), "impact": impact})
+    return list(works.values())
+
+
+def _dutch(day: Any, time: Any) -> int:
+    """A day and a time of day in the Netherlands, as text or as the spreadsheet's own, in seconds UTC."""
+    import pytz  # type: ignore[import-untyped]
+
+    if isinstance(day, str):
+        day = datetime.strptime(day.strip(), "%d-%m-%Y")  # noqa: DTZ007 - localized below
+    if isinstance(time, str):
+        time = datetime.strptime(time.strip()[:5], "%H:%M").time()  # noqa: DTZ007
+    local = datetime.combine(day.date(), time)
+    try:
+        return int(pytz.timezone("Europe/Amsterdam").localize(local, is_dst=None).timestamp())
+    except pytz.InvalidTimeError:
+        raise ValueError(f"the clocks are put forward or back at {local:%Y-%m-%d %H:%M}") from None
 
 
 def with_account(parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

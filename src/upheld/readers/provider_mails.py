@@ -330,7 +330,7 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
     if windows > 1 and (backup := _BACKUP.search(text)):
         yield f"the mail speaks of a window that is {backup[0].lower()}: is this one to be announced?"
     elif spare := _SPARE.search(" ".join(text.split())):
-        yield f"the mail says that its window is {spare[1].lower()} for another: is it to be announced?"
+        yield f"the mail calls its window {spare[1].lower()}: is it to be announced?"
     if (days := _RECURRING.search(text)) and int(days[1]) > 1:
         yield f"the work recurs on {int(days[1])} days: is it worked on all the time between its start and its end?"
     if (day := _ONE_DAY.search(text)) and int(day[2]) > 1:
