@@ -42,6 +42,8 @@ _TRIAL = re.compile(r"\bdry[- ]run\b", re.IGNORECASE)
 _ONE_DAY = re.compile(r"\bDay (\d+) of (\d+)\b", re.IGNORECASE)
 _IN_ERROR = re.compile(r"\bnotified\s+in\s+error\b|\b(?:not|no\s+longer)\s+impacted\s+by\s+this\s+\w+", re.IGNORECASE)
 _NEW_DATE = re.compile(r"\bnew rescheduled date is ((\d{1,2})/(\d{1,2})/\d{0,2}(\d{2}))\b")
+_CANCELLED = re.compile(r"\b(?:stands\s+as|(?:has|have)\s+been)\s+cancell?ed\b", re.IGNORECASE)
+_START = re.compile(r"\bStart Date (?:&|&amp;) Time:\W*((\d{1,2})/(\d{1,2})/(\d{4})\s+(\d{1,2}:\d\d))")
 _TELLS_END = {"google": re.compile(r"\bEnd Time:"), "gtt": re.compile(r"\bEnd\b")}
 """Where a provider tells the end; without it an hour is assumed."""
 
@@ -297,8 +299,8 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     )
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
-    said = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text), *_new_date_in_doubt(notice, mail.text))
-    return replace(notice, doubts=(*doubts, *implausible(notice), *said))
+    zones = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text))
+    return replace(notice, doubts=(*doubts, *implausible(notice), *zones, *_words_in_doubt(notice, mail.text)))
 
 
 def _beside(notice: WorkNotice, text: str) -> WorkNotice:
@@ -338,6 +340,21 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
         yield f"this is {which} of the work: is it to be announced besides the other days, and not in their place?"
     if error := _IN_ERROR.search(text):
         yield f"the mail says {' '.join(error[0].split())!r}: does the work touch these circuits at all?"
+
+
+def _words_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
+    """Questions for a person where the words of a mail speak against what was read, be it in its subject."""
+    cancelled = _CANCELLED.search(text)
+    if cancelled and notice.status not in ("CANCELLED", "COMPLETED"):
+        said = " ".join(cancelled[0].split())
+        yield f"the mail says {said!r}, and was read as {notice.status}: is the work cancelled?"
+    if told := _START.search(text):
+        start = to_datetime(notice.start)
+        date, time = [int(part) for part in told.groups()[1:4]], f"{told[5]:0>5}"
+        dates = ([start.day, start.month, start.year], [start.month, start.day, start.year])
+        if date not in dates or time != f"{start:%H:%M}":
+            yield f"the start was read as {start:%d/%m/%Y %H:%M} UTC, and the text has {told[1]}: which is it?"
+    yield from _new_date_in_doubt(notice, text)
 
 
 def _new_date_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
