@@ -264,7 +264,14 @@ class Application:
             to_letter=self._letter,
         )
         self.notices = NoticeSender(
-            self.process, self.store, self.clock, mailer, webhooks, self.channels, self.telemetry
+            self.process,
+            self.store,
+            self.clock,
+            mailer,
+            webhooks,
+            self.channels,
+            settings.public_url,
+            self.telemetry,
         )
         self.performer = Performer(
             self.process,
@@ -392,7 +399,12 @@ class Application:
     def _letter(self, tenant: str, notice: Notice) -> Letter:
         current = self.process.in_force(tenant)
         provider = None if current is None or current.portfolio.provider is None else current.portfolio.provider.id
-        return letter(notice, self.links.receipt_url(Receipt(tenant, notice.id)), provider)
+        found = letter(notice, self.links.receipt_url(Receipt(tenant, notice.id)), provider)
+        if found.own_failed is not None:
+            template = f"{notice.language}/foot"
+            self.telemetry.own_text_failed(template)
+            log.warning("own text failed", template=template, reason=found.own_failed)
+        return found
 
     def _question_link(self, tenant: str) -> Callable[[Case, str], str]:
         return lambda case, contact: self.links.question_url(

@@ -80,6 +80,9 @@ class Recorder:
     def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
         """A notice was `handed_over` to its channel, or that `failed`."""
 
+    def own_text_failed(self, template: str) -> None:
+        """A notice went out with the text that is shipped, for the provider's own, `de/violation`, failed."""
+
     def notice_arrived(self, channel: str, delay: int) -> None:
         """A notice that measurements gave reason for was handed over, `delay` after it could have been known (see
         `arrivals`)."""

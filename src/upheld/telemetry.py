@@ -168,6 +168,12 @@ class Telemetry(Recorder):
             ["kind", "channel", "state"],
             registry=registry,
         )
+        self._own_texts_failed = Counter(
+            "upheld_own_texts_failed",
+            "Notices that went out with the text that is shipped, for the provider's own failed.",
+            ["template"],
+            registry=registry,
+        )
         self._attempts = Counter(
             "upheld_notice_attempts", "Attempts to hand a notice over.", ["channel", "outcome"], registry=registry
         )
@@ -243,6 +249,9 @@ class Telemetry(Recorder):
     def notice_attempted(self, channel: str, outcome: str, seconds: float) -> None:
         self._attempts.labels(channel, outcome).inc()
         self._attempt_seconds.labels(channel).observe(seconds)
+
+    def own_text_failed(self, template: str) -> None:
+        self._own_texts_failed.labels(template).inc()
 
     def notice_arrived(self, channel: str, delay: int) -> None:
         self._to_notice.labels(channel).observe(max(delay, 0) / 1e6)

@@ -155,7 +155,7 @@ def test_the_question_names_until_when_it_waits_and_the_reminder_the_same_instan
 def test_the_payload_carries_what_a_machine_needs() -> None:
     payload = plan("violation")[1].payload
     assert payload is not None
-    assert (payload["type"], payload["time"]) == ("upheld.notice.violation", "2026-06-01T22:45:00Z")
+    assert (payload["type"], payload["time"]) == ("org.upheld.notice.violation", "2026-06-01T22:45:00Z")
     data = payload["data"]
     assert data["id"] == "case-7f3a/violation/customer.noc/1"
     assert data["due_by"] == "2026-06-01T23:00:00Z"

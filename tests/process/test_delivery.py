@@ -8,6 +8,7 @@ from two_customers import EVERY, SWITCHES, portfolio
 from upheld.agreements.units import HOUR, MINUTE, format_instant
 from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Update
+from upheld.notices.templating import AS_SHIPPED, Source, Templates, put_in_use
 from upheld.readers.delivery_reports import NoReport, read_delivery_report
 from upheld.readers.portfolio import parse_portfolio
 from upheld.sources.notice_sources import MaildirSource
@@ -388,6 +389,23 @@ def test_what_another_worker_has_just_told_in_a_digest_is_not_told_once_more(wor
     world.run()
     assert {n.state for n in notices(world, "degradation")} == {"stopped"}
     assert len(world.mails("noc@acme.example")) == 1, "the digest alone"
+
+
+def test_our_people_learn_that_a_text_of_their_own_fails_and_the_customer_is_told_in_the_shipped_one(world):
+    fails = '{% extends "shipped/en/violation.jinja" %}{% block title %}Oh: {{ 1 // 0 }}{% endblock %}'
+    foot = "{{ 1 // 0 }}"
+    put_in_use(Templates({"en/violation.jinja": Source(fails, "own"), "en/foot.jinja": Source(foot, "own")}))
+    try:
+        world.deliver(1, *[0] * 9)
+    finally:
+        put_in_use(AS_SHIPPED)
+    (notice,) = (n for n in notices(world, "violation") if n.role == "customer.noc")
+    assert (notice.state, "has missed its service level" in notice.text) == ("sent", True)
+    assert notice.own_text_failed == "ZeroDivisionError: integer division or modulo by zero"
+    counted = world.application.telemetry.registry.get_sample_value
+    failed = [counted("upheld_own_texts_failed_total", {"template": name}) for name in ("en/violation", "en/foot")]
+    assert failed[0] == 2, "to the customer, and to the account manager"
+    assert failed[1] is not None
 
 
 def test_a_notice_that_waited_for_a_digest_was_not_tried(world):

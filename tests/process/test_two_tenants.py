@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 
 import pytest
+from cloudevents.core.formats.json import JSONFormat
 
 from upheld.agreements.units import DAY, HOUR
 from upheld.app import DEFAULT_TENANT, Application
@@ -36,8 +37,9 @@ class Desk(BaseHTTPRequestHandler):
     """Drops what comes a second time under the same id."""
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.ids.append(self.headers["webhook-id"])
+        self.server.posted.append((self.headers["content-type"], body))
         self.send_response(204)
         self.end_headers()
 
@@ -48,7 +50,7 @@ class Desk(BaseHTTPRequestHandler):
 @pytest.fixture
 def desk():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
-    server.ids = []
+    server.ids, server.posted = [], []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -70,3 +72,10 @@ def test_works_under_one_id_are_told_apart(world, desk):
     mails = world.mails("noc@acme.example")
     assert len(mails) == len({m["Message-ID"] for m in mails}) == len({m["References"] for m in mails}) == 2
     assert len(desk.ids) == len(set(desk.ids)) == 2
+    events = [JSONFormat().read(None, body) for _, body in desk.posted]
+    assert {kind for kind, _ in desk.posted} == {"application/cloudevents+json"}
+    assert [event.get_id() for event in events] == desk.ids
+    assert {event.get_source() for event in events} == {
+        f"https://assurance.carrier.example/tenants/{tenant}" for tenant in (DEFAULT_TENANT, "other")
+    }
+    assert {(e.get_type(), e.get_subject()) for e in events} == {("org.upheld.notice.maintenance", "work-1")}

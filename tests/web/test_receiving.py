@@ -1,8 +1,10 @@
 """The receiver's page of a notice: looking changes nothing, a button or one click of a mail program does."""
 
 import mailbox
+from dataclasses import replace
 from email.header import decode_header, make_header
 from email.message import Message
+from html import unescape
 
 from a_morning import World, text_of
 
@@ -11,7 +13,7 @@ from upheld.app import DEFAULT_TENANT
 from upheld.cases.decide import Update
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.links import Receipt
-from upheld.notices.model import Notice
+from upheld.notices.model import OWN_FAILED, Notice
 from upheld.reports.records import notice_document
 
 
@@ -89,6 +91,14 @@ def test_the_page_of_a_case_shows_what_came_back_and_who_was_warned(world: World
     world.application.notices.heard(DEFAULT_TENANT, notice.id, "bounced", "550 no such user")
     page = text_of(world.operator().get(f"/cases/{notice.case_id}").text)
     assert ("Came back" in page, "Could not be told to account-manager" in page) == (True, True)
+
+
+def test_the_page_of_a_case_says_that_an_own_text_failed(world: World) -> None:
+    notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        t.save_notice(replace(notice, text_version=f"en/violation 0f3a{OWN_FAILED}ZeroDivisionError: <b>"))
+    page = text_of(world.operator().get(f"/cases/{notice.case_id}").text)
+    assert "Your own text failed: ZeroDivisionError: <b>" in unescape(page)
 
 
 def test_a_mail_leads_to_the_page_and_what_is_kept_of_it_does_not(world: World) -> None:

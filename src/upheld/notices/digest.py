@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from upheld.agreements.contacts import Contact
 from upheld.agreements.parties import Party
-from upheld.agreements.units import HOUR
+from upheld.agreements.units import HOUR, format_instant
 from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice, NoticeKind
@@ -88,5 +88,9 @@ def digest_of(
         state="recorded",
         recorded_at=now,
         customer=first.customer,
-        payload={"type": "upheld.notice.digest", "data": {**data, "subject": text.subject, "text": text.text}},
+        payload={
+            "type": "org.upheld.notice.digest",
+            "time": format_instant(now),
+            "data": {**data, "subject": text.subject, "text": text.text},
+        },
     )

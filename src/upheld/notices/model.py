@@ -40,6 +40,9 @@ Receipt = Literal["delivered", "bounced", "read"]
 ANNOUNCING: tuple[NoticeKind, ...] = ("maintenance", "maintenance_changed", "maintenance_cancelled")
 """What tells a contact when there is work, or that there is none."""
 
+OWN_FAILED = ", for the provider's own failed: "
+"""In a text's version: before why the text that is shipped stands in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -95,6 +98,12 @@ class Notice:
     def link(self) -> str | None:
         """The signed link on which it asks for an answer; None where it asks for none."""
         return ((self.payload or {}).get("data") or {}).get("link")
+
+    @property
+    def own_text_failed(self) -> str | None:
+        """Why the provider's own text could not be used, so that it says what is shipped; None where that did not
+        happen."""
+        return (self.text_version or "").partition(OWN_FAILED)[2] or None
 
     @property
     def language(self) -> str:

@@ -326,7 +326,7 @@ def recorded(
         reply_to=text.reply_to,
         state="recorded",
         recorded_at=at,
-        payload={"type": f"upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},
+        payload={"type": f"org.upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},
         due_by=due_by,
         not_before=begins if begins > at else None,
         instead_of=None if wanted is None or wanted == contact else wanted.place[1],

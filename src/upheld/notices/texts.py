@@ -13,7 +13,7 @@ from typing import Any
 from upheld.maintenance.calendar import EntryWords
 from upheld.notices.consent import OPTIONAL
 from upheld.notices.formats import one_line, usage
-from upheld.notices.model import Notice, NoticeKind
+from upheld.notices.model import OWN_FAILED, Notice, NoticeKind
 from upheld.notices.templating import AS_SHIPPED, Templates, close_gaps, in_use
 
 SUBJECT_LENGTH = 200
@@ -36,11 +36,12 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A notice as a mail shows it: its text and HTML with the foot on which its receiver can say something of it, at
-    the address `receipt`."""
+    the address `receipt`. `own_failed`: why the provider's own foot could not be used."""
 
     text: str
     html: str
     receipt: str
+    own_failed: str | None = None
 
 
 def render(kind: NoticeKind, context: Mapping[str, Any]) -> Text:
@@ -71,10 +72,10 @@ def letter(notice: Notice, receipt: str, provider: str | None) -> Letter:
     own = in_use()
     try:
         return _letter(own, notice, receipt, provider)
-    except Exception:
+    except Exception as fault:
         if own.strict:
             raise
-        return _letter(AS_SHIPPED, notice, receipt, provider)
+        return replace(_letter(AS_SHIPPED, notice, receipt, provider), own_failed=_why(fault))
 
 
 def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text:
@@ -87,8 +88,11 @@ def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text
         if own.strict:
             raise
         shipped = _rendered(AS_SHIPPED, template, kind, context)
-        why = one_line(f"{type(fault).__name__}: {fault}")[:200]
-        return replace(shipped, version=f"{shipped.version}, for the provider's own failed: {why}")
+        return replace(shipped, version=f"{shipped.version}{OWN_FAILED}{_why(fault)}")
+
+
+def _why(fault: Exception) -> str:
+    return one_line(f"{type(fault).__name__}: {fault}")[:200]
 
 
 def _rendered(templates: Templates, template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text:

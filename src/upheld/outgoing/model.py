@@ -67,13 +67,19 @@ def event_id(tenant: str, event: OutgoingEvent) -> str:
     return f"{quote(tenant, safe='')}/{event.position}"
 
 
+def source_of(tenant: str, origin: str) -> str:
+    """Where what a tenant is told of comes from, as CloudEvents has it. `origin` is the installation's public
+    address."""
+    return f"{origin.rstrip('/')}/tenants/{quote(tenant, safe='')}"
+
+
 def cloud_event(event: OutgoingEvent, tenant: str, origin: str) -> dict[str, Any]:
     """The event as CloudEvents 1.0 has it (JSON, structured). `origin` is the installation's public address. The
     extension `sequence` orders the events of a tenant, `partitionkey` says which must stay in order."""
     return {
         "specversion": "1.0",
         "id": event_id(tenant, event),
-        "source": f"{origin.rstrip('/')}/tenants/{quote(tenant, safe='')}",
+        "source": source_of(tenant, origin),
         "type": event.type,
         "subject": event.subject,
         "time": format_instant(event.at),

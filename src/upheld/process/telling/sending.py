@@ -18,6 +18,7 @@ from upheld.notices.model import ANNOUNCING, Notice, Receipt
 from upheld.notices.planning import signing_secret
 from upheld.notices.short import short_text
 from upheld.notices.stages import MAX_ATTEMPTS, next_attempt, stop_reason, unsubscribed, verdicts_told
+from upheld.outgoing.model import MEDIA_TYPE, source_of
 from upheld.ports import AgendaEntry, Channels, Clock, DeliveryError, Mailer, Store, Transaction, Webhooks
 from upheld.process.assessing.in_force import InForce
 from upheld.process.process import Process
@@ -46,8 +47,11 @@ class NoticeSender:
         mailer: Mailer,
         webhooks: Webhooks,
         channels: Channels,
+        origin: str,
         recorder: Recorder = Recorder(),
     ) -> None:
+        """`origin`: the installation's public address."""
+        self._origin = origin
         self._process, self._store, self._clock, self._recorder = process, store, clock, recorder
         self._mailer, self._webhooks, self._channels = mailer, webhooks, channels
 
@@ -80,6 +84,10 @@ class NoticeSender:
         sent = replace(notice, state="sent", sent_at=now, attempts=entry.attempts, reason=None, outside_id=outside_id)
         self._ended(entry, sent)
         self._recorder.notice_ended(notice.kind, notice.channel, "sent")
+        if notice.own_text_failed is not None:
+            template = (notice.text_version or "").partition(" ")[0]
+            self._recorder.own_text_failed(template)
+            log.warning("own text failed", template=template, reason=notice.own_text_failed)
         log.info("notice sent", case=notice.case_id, kind=notice.kind, channel=notice.channel)
         self._judge_anew(entry.tenant, sent)
         return None
@@ -193,7 +201,15 @@ class NoticeSender:
         if secret is None:
             raise DeliveryError("the contact is no longer in the portfolio", permanent=True)
         outside_id = f"{tenant}/{notice.id}"  # two tenants may have notices, as of one work's id, with the same id
-        self._webhooks.post(notice.address, secret, outside_id, self._clock.now(), notice.payload or {})
+        event = {
+            "specversion": "1.0",
+            "id": outside_id,
+            "source": source_of(tenant, self._origin),
+            "subject": notice.case_id or notice.problem_id or notice.maintenance_id or notice.id,
+            "datacontenttype": "application/json",
+            **(notice.payload or {}),
+        }
+        self._webhooks.post(notice.address, secret, outside_id, self._clock.now(), event, MEDIA_TYPE)
         return None
 
     def _not_sent(self, entry: AgendaEntry, notice: Notice, permanent: bool) -> None:
