@@ -279,7 +279,24 @@ CIRION = page(
     + "</table>",
 )
 FLAG = (NOTICES / "library" / "flag1.eml").read_bytes()
+FLAG_IMPACT = b"Service Interruption</td><td"
 FLAG_ROW = FLAG[FLAG.index(b'<tr><td style="border: 1px') : FLAG.index(b"</table>")]
+
+
+@pytest.mark.parametrize(
+    ("words", "impact"),
+    [
+        (b"Service Interruption", "OUTAGE"),
+        (b"Loss of Resiliency", "REDUCED-REDUNDANCY"),
+        (b"Resiliency Loss", "REDUCED-REDUNDANCY"),
+        (b"No Impact", "NO-IMPACT"),
+        (b"At Risk", "REDUCED-REDUNDANCY"),
+    ],
+)
+def test_an_impact_in_a_providers_own_words(words: bytes, impact: str, parser: MailParser) -> None:
+    before, after = FLAG.split(FLAG_IMPACT)
+    [notice] = read_notice(before + words + FLAG_IMPACT.removeprefix(b"Service Interruption") + after, parser)
+    assert [circuit.impact for circuit in notice.circuits] == [impact]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def main() -> None:
     keep_when_it_was_to_begin()
     leave_telxius_its_number()
     tell_windows_apart()
+    take_flags_own_words()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -231,6 +232,26 @@ def tell_windows_apart() -> None:
         (flag.HtmlParserFlag1, lambda soup: rows(soup, "Window", 1)),
     ):
         reader.parse_html = each_window(reader.parse_html, windows_of)
+
+
+def take_flags_own_words() -> None:
+    """Lets the reader of FLAG's mails know what they call a loss of redundancy, and no impact: to the library both are
+    an outage."""
+    from circuit_maintenance_parser.output import Impact
+    from circuit_maintenance_parser.parsers import flag
+
+    meant = {"no impact": Impact.NO_IMPACT, "loss of resiliency": Impact.REDUCED_REDUNDANCY}
+    meant["resiliency loss"] = meant["loss of resiliency"]
+    read = flag.HtmlParserFlag1.parse_html
+
+    def as_meant(self: Any, soup: Any) -> list[Any]:
+        found: list[Any] = read(self, soup)
+        said = {circuit: " ".join(words.lower().split()) for circuit, words in rows(soup, "Service ID", 0)}
+        for circuit in found[0]["circuits"]:  # the windows have them in common
+            circuit["impact"] = meant.get(said.get(circuit["circuit_id"], ""), circuit["impact"])
+        return found
+
+    flag.HtmlParserFlag1.parse_html = as_meant
 
 
 def each_window(read_as_one: Any, windows_of: Any) -> Any:
