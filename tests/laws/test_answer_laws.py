@@ -48,6 +48,20 @@ def test_the_order_of_answers_makes_no_difference(orders) -> None:
     assert {(a["contact"], a["solved"]) for a in one.answers} == {(a["contact"], a["solved"]) for a in other.answers}
 
 
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.booleans()), max_size=8))
+def test_by_link_a_contact_changes_a_yes_once_and_knowing_of_it_and_nothing_else(sent) -> None:
+    case = asked()
+    for n, (contact, solved, after_all) in enumerate(sent):
+        said = Answer(1, contact, solved, "", reopens_within=WITHIN, after_all=after_all)
+        case, _ = decide(case, said, n * MINUTE)
+    for contact in "ab":
+        wanted: list[bool] = []
+        for solved, after_all in [(solved, after_all) for name, solved, after_all in sent if name == contact]:
+            if not wanted or (wanted == [True] and after_all and not solved):
+                wanted.append(solved)
+        assert [a["solved"] for a in case.answers if a["contact"] == contact] == wanted
+
+
 @given(ANSWERS, st.frozensets(st.integers(0, 6)), st.integers(-1, 6))
 def test_a_single_no_in_time_takes_the_case_up_again_once(answers, again, silent_at) -> None:
     case = lived(answers, again, silent_at)

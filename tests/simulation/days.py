@@ -56,6 +56,7 @@ class Happened:
     exclusions: int = 0
     answers: dict[str, int] = field(default_factory=lambda: {"yes": 0, "no": 0, "none": 0})
     late_answers: dict[str, int] = field(default_factory=lambda: {"yes": 0, "no": 0})
+    after_all: int = 0
     relay_down: int = 0
     tickets_down: int = 0
     jumps: int = 0
@@ -64,12 +65,13 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a contact says to round `asked` of the question of a case."""
+    """What a contact says to round `asked` of the question of a case, perhaps after all."""
 
     case: str
     asked: int
     contact: str
     solved: bool
+    after_all: bool = False
 
 
 def services_of(customer: int) -> list[str]:
@@ -123,8 +125,8 @@ class Days:
         self.clock, self.happened = HandClock(START), Happened()
         # What fails is drawn apart from when the process dies, so that one more transaction of ours leaves the
         # faults of a seed as they are.
-        self.draw, self.death, self.people, self.owners = (
-            random.Random(f"{seed} {of}") for of in ("faults", "death", "people", "owners")
+        self.draw, self.death, self.people, self.owners, self.doubts = (
+            random.Random(f"{seed} {of}") for of in ("faults", "death", "people", "owners", "doubts")
         )
         self.relay, self.tickets = relay, tickets
         self.settings = Settings(
@@ -273,6 +275,10 @@ class Days:
         self.happened.answers[said] += 1
         if said != "none":
             self._to_say.append((at, Said(case.id, case.asked, "customer.noc/0", said == "yes")))
+        if said == "yes" and self.doubts.random() < 0.2:
+            self.happened.after_all += 1
+            when = at + self.doubts.randint(10, 16 * 60) * MINUTE
+            self._to_say.append((when, Said(case.id, case.asked, "customer.noc/0", False, after_all=True)))
         if self.people.random() < 0.3:
             late = self.people.choice(["yes", "no"])
             self.happened.late_answers[late] += 1
@@ -284,7 +290,14 @@ class Days:
         for one in [one for one in self._to_say if one[0] <= self.clock.at]:
             said = one[1]
             came = self.process.cases.answer(
-                DEFAULT_TENANT, said.case, said.asked, said.contact, said.solved, "as it is for us", 4
+                DEFAULT_TENANT,
+                said.case,
+                said.asked,
+                said.contact,
+                said.solved,
+                "as it is for us",
+                4,
+                after_all=said.after_all,
             )
             self._to_say.remove(one)
             if came != "too_late":

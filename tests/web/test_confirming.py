@@ -61,8 +61,7 @@ def test_yes_closes_the_case(world: World) -> None:
     assert [a["comment"] for a in case.answers] == ["All good"]
     again = text_of(client.get(path).text)
     assert "You have answered: solved" in again
-    assert "Is it not solved after all? Until 6 June 2026, 08:25 CEST (UTC+02:00) we take the case up again." in again
-    assert "Please call us and name the reference." in again
+    assert "Until 6 June 2026, 08:25 CEST (UTC+02:00) you can tell us here, and we take the case up again." in again
     assert "– All good" in again
     assert "Yes, it is solved" not in again
 
@@ -82,6 +81,84 @@ def test_a_second_answer_changes_nothing(world: World) -> None:
     answer = client.post(path, data={"solved": "no"})
     assert "You have answered: solved" in text_of(answer.text)
     assert world.everything() == before
+
+
+def form_in(page: str) -> dict[str, str]:
+    """What the last button of a page's form sends."""
+    return dict(re.findall(r'name="(after_all|solved)" value="([^"]+)"', page))
+
+
+def test_who_has_said_yes_can_say_no_after_all_by_the_same_page_once(world: World) -> None:
+    case, client = world.case(), world.stranger()
+    path = world.confirm_path(case)
+    client.post(path, data={"solved": "yes", "comment": "fine", "score": "5"})
+    page = client.get(path).text
+    assert re.findall(r'name="solved" value="(\w+)"', page) == ["no"]
+    world.clock.at += DAY
+    said = client.post(path, data={**form_in(page), "comment": "down again"})
+    words = text_of(said.text)
+    assert "open again and has been escalated" in words
+    assert "– fine" in words
+    assert "– down again" in words
+    after = world.case()
+    assert (after.state, after.level) == ("reopened", 1)
+    assert [(a["solved"], a["comment"], a["effect"]) for a in after.answers] == [
+        (True, "fine", "closed"),
+        (False, "down again", "reopened"),
+    ]
+    before = world.everything()
+    for again in ({**form_in(page), "comment": "down again"}, {"solved": "yes"}, {"solved": "no"}):
+        client.post(path, data=again)
+    assert world.everything() == before
+
+
+def test_a_no_after_all_is_none_of_another_case_link_or_answer(world: World) -> None:
+    case, client = world.case(), world.stranger()
+    path = world.confirm_path(case)
+    client.post(path, data={"solved": "yes"})
+    before = world.everything()
+    for forged in (
+        {"solved": "no", "after_all": "C-OTHER"},
+        {"solved": "yes", "after_all": case.id},
+    ):
+        client.post(path, data=forged)
+    assert client.post(path + "x", data={"solved": "no", "after_all": case.id}).status_code == 404
+    assert world.everything() == before
+
+
+def test_after_the_time_nothing_is_offered_and_a_form_from_before_is_kept_and_told(world: World) -> None:
+    client, path = world.stranger(), world.confirm_path(world.case())
+    client.post(path, data={"solved": "yes"})
+    page = client.get(path).text
+    world.clock.at += 5 * DAY + HOUR
+    assert 'name="solved"' not in client.get(path).text
+    assert "it came too late" in text_of(client.post(path, data=form_in(page)).text)
+    assert [a["effect"] for a in world.case().answers] == ["closed", "late"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "button"),
+    [
+        (
+            "de",
+            "können Sie es uns hier sagen, dann nehmen wir den Vorgang wieder auf",
+            "Nein, sie ist doch nicht behoben",
+        ),
+        ("fr", "vous pouvez nous le dire ici, et nous rouvrons le dossier", "Non, il n’est finalement pas résolu"),
+        ("es", "puede decírnoslo aquí, y reabriremos el caso", "No, al final no está resuelta"),
+    ],
+)
+def test_a_no_after_all_is_offered_in_the_contact_s_language(
+    world: World, language: str, words: str, button: str
+) -> None:
+    case = world.case()
+    source = re.sub(r"(noc: \[\{email: \S+?)\}", rf"\1, language: {language}}}", PORTFOLIO)
+    source = re.sub(r", (\{email: [^,}]+)\}\]", rf", \1, language: {language}}}]", source)
+    world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
+    client, path = world.stranger(), world.confirm_path(case)
+    said = text_of(client.post(path, data={"solved": "yes"}).text)
+    assert words in said
+    assert button in said
 
 
 def test_another_contact_is_told_how_it_stands_and_may_still_say_no(world: World) -> None:
@@ -123,7 +200,9 @@ def test_a_provider_that_says_how_to_be_reached_is_named_so(world: World) -> Non
     source = PORTFOLIO.replace("provider:", f"provider:\n  brand: {brand}", 1)
     world.process.adopt_portfolio(DEFAULT_TENANT, source, parse_portfolio(source, "portfolio.yaml"))
     client, path = world.stranger(), world.confirm_path(world.case())
-    said = text_of(client.post(path, data={"solved": "yes"}).text)
+    client.post(path, data={"solved": "yes"})
+    world.clock.at += 6 * DAY
+    said = text_of(client.post(path, data={"solved": "no", "after_all": world.case().id}).text)
     assert "Please reach us (Call +49 421 555 0; noc@northern.example) and name the reference" in said
 
 
@@ -142,7 +221,7 @@ def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
     }
     assert client.post(path, json={"solved": "maybe"}).status_code == 422
     assert client.post(path, json=["solved"]).json() == {
-        "error": "The body is not an object with solved, comment, score and unsolved."
+        "error": "The body is not an object with solved, comment, score, unsolved and after_all."
     }
     assert client.post(path, content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
     assert client.post(path, json={"solved": True, "comment": "a\0b"}).status_code == 422
@@ -158,7 +237,7 @@ def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
         "score": 5,
         "effect": "closed",
     }
-    assert (said["standing"], said["became"]) == ("given", "confirmed")
+    assert (said["standing"], said["became"], said["after_all"]) == ("given", "confirmed", True)
     before = world.everything()
     assert client.post(path, json={"solved": False}).json() == said == client.get(path).json()
     assert world.everything() == before
@@ -166,6 +245,9 @@ def test_a_program_is_asked_and_answers_in_json(world: World) -> None:
         world.confirm_path(case, "customer.noc/0"), data={"solved": "no"}, headers={"Accept": "application/json"}
     )
     assert other.json()["answer"]["effect"] == "reopened"
+    assert client.post(path, json={"solved": False, "after_all": case.id}).status_code == 422
+    changed = client.post(path, json={"solved": False, "after_all": [case.id]}).json()
+    assert (changed["answer"]["effect"], changed["after_all"]) == ("kept", False)  # it is open again by another's no
     assert client.get(path[:-2]).status_code == 404
     assert client.get(path[:-2]).json() == {"error": "the link is not a question's"}
 
@@ -290,7 +372,12 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
     with world.store.transaction(tenant, writing=False) as t:
         assert t.case(case.id).state == "reopened"
         assert (t.case(other.id).outcome, t.case(other.id).score) == ("confirmed", 4)
-    assert "nothing to answer" in client.get(path).text
+    page = client.get(path).text
+    assert "Is one of them not good after all?" in page
+    assert re.findall(r'name="(after_all|unsolved|solved)" value="([^"]+)"', page) == [
+        ("after_all", other.id),
+        ("solved", "no"),
+    ]
     colleague = world.stranger()
     of_colleague = replace(question, contact="customer.noc/1")
     theirs = "/confirm/" + world.application.links.question_url(of_colleague).split("/confirm/")[1]
@@ -301,6 +388,8 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
         reopened, ours = t.case(other.id), t.case(case.id)
         assert (reopened.state, [a["effect"] for a in reopened.answers]) == ("reopened", ["closed", "reopened"])
         assert [a["effect"] for a in ours.answers] == ["reopened", "kept"]
+    page = text_of(client.get(path).text)
+    assert "There is nothing to answer any more" in page, "it is open again already"
     told = colleague.get(theirs, headers={"Accept": "application/json"}).json()
     assert [(one["case"], one["answer"]["solved"]) for one in told["cases"]] == [(case.id, False), (other.id, False)]
     assert client.get(path[:-1]).status_code == 404
@@ -309,3 +398,34 @@ def test_a_problem_is_answered_on_one_page_for_all_or_for_those_that_are_not_goo
     for answer in (client.get(theirs), client.post(theirs, data={"solved": "no", "unsolved": [case.id]})):
         assert answer.status_code == 404
         assert "vpn-0099" not in answer.text
+
+
+def test_of_a_problem_too_a_no_after_all_takes_up_again_what_it_names_and_nothing_else(world: World) -> None:
+    tenant, case = DEFAULT_TENANT, world.case()
+    problem = new_problem(tenant, Cause("switch-9"), case.opened_at)
+    others = [replace(case, id=f"C-OTHER-{n}", service=f"vpn-010{n}", seq=1) for n in range(2)]
+    facts, roles = {"asked": case.asked}, ("customer.noc",)
+    of = case.customer, case.customer, case.agreement, roles, 1
+    rows = [Owed(problem.id, c.id, 1, "question", *of, told=5, facts=facts) for c in (case, *others)]
+    with world.store.transaction(tenant) as t:
+        t.save_problem(problem)
+        for other in others:
+            t.save_case(other, [Event(other.id, 1, "opened", 1)])
+        t.owe(rows)
+    question = ProblemQuestion(tenant, problem.id, case.customer, 5, "customer.noc/0")
+    path = "/confirm/" + world.application.links.question_url(question).split("/confirm/")[1]
+    client = world.stranger()
+    client.post(path, data={"solved": "yes"})
+    first, second = others
+    client.post(path, data={"solved": "no", "unsolved": [first.id]})  # a form from before the yes
+    with world.store.transaction(tenant, writing=False) as t:
+        assert {t.case(c.id).state for c in (case, *others)} == {"closed"}
+    assert client.post(path, data={"solved": "no"}).status_code == 400
+    said = text_of(client.post(path, data={"solved": "no", "after_all": [first.id], "comment": "slow"}).text)
+    assert "open again and escalated" in said
+    with world.store.transaction(tenant, writing=False) as t:
+        assert [t.case(c.id).state for c in (case, first, second)] == ["closed", "reopened", "closed"]
+        before = t.case(first.id)
+    client.post(path, data={"solved": "no", "after_all": [first.id], "comment": "slow"})
+    with world.store.transaction(tenant, writing=False) as t:
+        assert t.case(first.id) == before

@@ -1,7 +1,8 @@
 """What customers answer to whether a problem is solved, and what an answer brings about. Pure; instants in microseconds
 UTC.
 
-Every contact who was asked may answer, once for each round of asking. The first yes closes the case; a no takes it up
+Every contact who was asked may answer, once for each round of asking, and say no after all to what it had said yes to.
+The first yes closes the case; a no takes it up
 again, also after it was closed, for as long as the agreement says (`confirmation.reopen_within`). Whatever an answer
 brings about, it is kept with its case.
 """
@@ -26,17 +27,26 @@ def reopens_until(case: Case, within: int | None) -> int | None:
     return case.closed_at + within
 
 
-def given(case: Case, asked: int, contact: str) -> Mapping[str, Any] | None:
-    """What a contact has answered last in round `asked`; None where that is nothing yet."""
-    theirs = (one for one in reversed(case.answers) if (one["round"], one["contact"]) == (asked, contact))
-    return next(theirs, None)
+def given(case: Case, asked: int, contact: str) -> list[Mapping[str, Any]]:
+    """What a contact has answered in round `asked`, oldest first."""
+    return [one for one in case.answers if (one["round"], one["contact"]) == (asked, contact)]
 
 
-def is_given(case: Case, asked: int, contact: str, solved: bool, via: Via) -> bool:
-    """Whether an answer is on record already: by a link each contact has one; whom our people have on the telephone may
+def is_given(case: Case, asked: int, contact: str, solved: bool, via: Via, after_all: bool = False) -> bool:
+    """Whether an answer is on record already: by a link each contact has one, and one no to what it had said yes to,
+    where it says so (`after_all`); a form that is sent again changes nothing. Whom our people have on the telephone may
     say otherwise later."""
-    earlier = given(case, asked, contact)
-    return earlier is not None and (via == "link" or earlier["solved"] == solved)
+    theirs = given(case, asked, contact)
+    if not theirs or via != "link":
+        return bool(theirs) and theirs[-1]["solved"] == solved
+    has_said_no = not theirs[-1]["solved"] or any(not one["solved"] and one["via"] == "link" for one in theirs)
+    return solved or not after_all or has_said_no
+
+
+def may_say_no(case: Case, asked: int, contact: str, until: int | None, now: int) -> bool:
+    """Whether a contact who has said yes may say no after all by the link: as long as that takes the case up again."""
+    in_time = until is not None and now <= until and case.asked == asked
+    return in_time and bool(given(case, asked, contact)) and not is_given(case, asked, contact, False, "link", True)
 
 
 def effect_of(case: Case, solved: bool, now: int, within: int | None, beside: str | None) -> Effect:

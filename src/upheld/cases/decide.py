@@ -3,7 +3,7 @@
 A command that comes too late, twice, or out of place gives no events: it changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -166,7 +166,8 @@ class Answer:
     """The answer of one of the customer's contacts to round `asked` of the question, and by which way it came:
     `taken_by` is who put it down for them. A no takes a closed case up again until `reopens_within` (microseconds)
     after that, as one of `problem`; not where another one of the same promise is open (`beside`). A no that is said of
-    several cases at once has one `occasion` for all of them, and `reason` says of which services."""
+    several cases at once has one `occasion` for all of them, and `reason` says of which services. `after_all`: a no of
+    one who knows that they have said yes."""
 
     asked: int
     contact: str
@@ -180,6 +181,7 @@ class Answer:
     problem: str | None = None
     occasion: str = ""
     reason: str = ""
+    after_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +272,11 @@ def decide(case: Case, command: Command, now: int) -> tuple[Case, list[Event]]:
     return steps.case, steps.events
 
 
-def answers(asked: Sequence[tuple[Case, int]], said: Answer, now: int) -> list[tuple[str, Answer]]:
+def answers(
+    asked: Sequence[tuple[Case, int]], said: Answer, now: int, after_all: Collection[str] = ()
+) -> list[tuple[str, Answer]]:
     """One answer to the questions of several cases of one customer, each with its round: by the cases' ids. The round
-    of `said` is of none."""
+    of `said` is of none; it is a no `after_all` to the cases of these ids."""
     if not asked:
         return []
     first, services = asked[0][0], sorted({case.service for case, _ in asked})
@@ -280,7 +284,8 @@ def answers(asked: Sequence[tuple[Case, int]], said: Answer, now: int) -> list[t
     named = f": {', '.join(services[:SERVICES_SAID])}" if len(services) > 1 else ""
     more = ", ..." if len(services) > SERVICES_SAID else ""
     occasion, reason = f"answer/{first.id}/{now}", f"{first.customer} says that {what} not good again{named}{more}"
-    return [(case.id, replace(said, asked=number, occasion=occasion, reason=reason)) for case, number in asked]
+    alike = replace(said, occasion=occasion, reason=reason)
+    return [(case.id, replace(alike, asked=number, after_all=case.id in after_all)) for case, number in asked]
 
 
 def new_case(
@@ -430,7 +435,7 @@ def _awaits(case: Case, asked: int) -> bool:
 def _answered(steps: _Steps, command: Answer) -> None:
     case = steps.case
     is_newest = case.asked and command.asked == case.asked
-    if not is_newest or is_given(case, command.asked, command.contact, command.solved, command.via):
+    if not is_newest or is_given(case, command.asked, command.contact, command.solved, command.via, command.after_all):
         return
     effect = effect_of(case, command.solved, steps.now, command.reopens_within, command.beside)
     steps.add(

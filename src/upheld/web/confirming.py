@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from upheld.agreements.units import format_instant, parse_instant
-from upheld.cases.answers import given
+from upheld.cases.answers import given, may_say_no
 from upheld.cases.model import Case
 from upheld.notices.links import BadLink, ProblemQuestion, Question
 from upheld.process.casework import answering
@@ -46,7 +46,10 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         if said.fault is not None:
             return _show(site, request, _facts(site, question), fault=said.fault, comment=said.comment)
         asked = question.tenant, question.case_id, question.asked, question.contact
-        taken = site.application.process.cases.answer(*asked, said.solved == "yes", said.comment, said.score)
+        after_all = question.case_id in said.after_all
+        taken = site.application.process.cases.answer(
+            *asked, said.solved == "yes", said.comment, said.score, after_all=after_all
+        )
         return _show(site, request, _facts(site, question), thanks=taken == "taken")
 
 
@@ -60,7 +63,7 @@ def _show(site: Site, request: Request, facts: dict[str, Any], **more: Any) -> R
             return JSONResponse({"error": str(fault)}, 422)
         return JSONResponse(_document(facts), headers={"Cache-Control": "no-store"})
     nothing = dict.fromkeys(("to", "case", "answer", "became", "until", "claimable", "fault"))
-    known = nothing | {"comment": "", "thanks": False}
+    known = nothing | {"comment": "", "thanks": False, "after_all": False, "answers": ()}
     return site.signed_page(request, "confirm.html", status, **{**known, **facts, **more})
 
 
@@ -73,11 +76,14 @@ def _facts(site: Site, question: Question) -> dict[str, Any]:
     if case is None:
         return {"standing": "invalid"}
     theirs = given(case, question.asked, question.contact)
+    last = theirs[-1] if theirs else None
     until = answering.reopens_until(site.application.process.in_force(question.tenant), case, site.now())
     return {
-        "standing": "newer" if case.asked > question.asked else "open" if theirs is None else "given",
+        "standing": "newer" if case.asked > question.asked else "given" if theirs else "open",
         "question": question,
-        "answer": theirs,
+        "answers": theirs,
+        "answer": last,
+        "after_all": may_say_no(case, question.asked, question.contact, until, site.now()),
         "became": became(case),
         "until": until,
         "in_time": until is not None and site.now() <= until,
@@ -109,6 +115,7 @@ def _document(facts: dict[str, Any]) -> dict[str, Any]:
         "restored_at": None if case.restored_at is None else format_instant(case.restored_at),
         "reopens_until": None if until is None else format_instant(until),
         "answer": answer_document(facts["answer"]),
+        "after_all": facts["after_all"],
     }
 
 

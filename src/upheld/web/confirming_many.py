@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from upheld.agreements.units import format_instant
-from upheld.cases.answers import given
+from upheld.cases.answers import given, may_say_no
 from upheld.cases.model import Case
 from upheld.notices.links import ProblemQuestion
 from upheld.process.casework import answering
@@ -16,17 +16,21 @@ from upheld.web.addressed import Fault, addressee
 from upheld.web.said import Said, answer_document, wants_json
 from upheld.web.site import Site
 
+Standing = Literal["open", "given", "newer"]
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A case that the link asks about, in round `asked`: what its contact has answered, and how the question stands for
-    them: `newer` where it was asked again since. `until`: until when a no takes it up again."""
+    them: `newer` where it was asked again since. `until`: until when a no takes it up again; `after_all`: also that of
+    this contact, who has said yes."""
 
     case: Case
     asked: int
-    standing: Literal["open", "given", "newer"]
+    standing: Standing
     answer: Mapping[str, Any] | None
     until: int | None
+    after_all: bool
 
 
 def show(
@@ -48,7 +52,7 @@ def show(
         "thanks": said.solved if said is not None and fault is None else None,
         "fault": fault,
         "comment": said.comment if said is not None and fault is not None else "",
-        "unsolved": frozenset(said.unsolved if said is not None and fault is not None else ()),
+        "ticked": frozenset((*said.unsolved, *said.after_all) if said is not None and fault is not None else ()),
     }
     status = 400 if fault is not None else 200 if asked else 404
     to = addressee(site.application.process.portfolio(question.tenant), question.party, question.contact)
@@ -57,17 +61,18 @@ def show(
 
 def answer(site: Site, request: Request, question: ProblemQuestion, said: Said) -> Response:
     """Takes an answer: with yes all that are open are solved, with no those named in `unsolved` (ids of cases) are not,
-    and the others stay to be answered."""
+    nor those named in `after_all`, and the others stay as they are."""
     if said.fault is not None:
         return show(site, request, question, said.fault, said)
-    if said.solved == "no" and not said.unsolved:
+    if said.solved == "no" and not (said.unsolved or said.after_all):
         return show(site, request, question, Fault("many.tick"), said)
     meant = [
         (one.case, one.asked)
         for one in _asked(site, question)
-        if one.standing == "open" and (said.solved == "yes" or one.case.id in said.unsolved)
+        if (one.standing == "open" and (said.solved == "yes" or one.case.id in said.unsolved))
+        or (one.after_all and said.solved == "no" and one.case.id in said.after_all)
     ]
-    words = said.solved == "yes", said.comment, said.score
+    words = said.solved == "yes", said.comment, said.score, said.after_all
     site.application.process.cases.answer_together(question.tenant, meant, question.contact, *words)
     return show(site, request, question, said=said)
 
@@ -79,17 +84,11 @@ def _asked(site: Site, question: ProblemQuestion) -> list[Asked]:
         cases = [(case, asked) for name, asked in rounds.items() if (case := t.case(name)) is not None]
     found, current, now = [], site.application.process.in_force(question.tenant), site.now()
     for case, asked in cases:
-        theirs = given(case, asked, question.contact)
-        found.append(
-            Asked(case, asked, _standing(case, asked, theirs), theirs, answering.reopens_until(current, case, now))
-        )
+        theirs, until = given(case, asked, question.contact), answering.reopens_until(current, case, now)
+        standing: Standing = "newer" if case.asked > asked else "given" if theirs else "open"
+        after_all = may_say_no(case, asked, question.contact, until, now)
+        found.append(Asked(case, asked, standing, theirs[-1] if theirs else None, until, after_all))
     return found
-
-
-def _standing(case: Case, asked: int, theirs: Mapping[str, Any] | None) -> Literal["open", "given", "newer"]:
-    if case.asked > asked:
-        return "newer"
-    return "open" if theirs is None else "given"
 
 
 def _document(question: ProblemQuestion, asked: list[Asked]) -> dict[str, Any]:
@@ -104,6 +103,7 @@ def _document(question: ProblemQuestion, asked: list[Asked]) -> dict[str, Any]:
                 "standing": one.standing,
                 "reopens_until": None if one.until is None else format_instant(one.until),
                 "answer": answer_document(one.answer),
+                "after_all": one.after_all,
             }
             for one in asked
         ],

@@ -32,7 +32,7 @@ def take(
     t: Transaction, case: Case, said: Answer, current: InForce | None, now: int, give: Callable[[Case, Command], bool]
 ) -> Taken:
     """Takes an answer to the question of a case. `give` gives a case a command, and says whether anything happened."""
-    if answers.is_given(case, said.asked, said.contact, said.solved, said.via):
+    if answers.is_given(case, said.asked, said.contact, said.solved, said.via, said.after_all):
         return "given"
     ended = case.closed_at is not None and not said.solved
     beside = t.open_case(case.agreement, case.objective, case.service) if ended else None

@@ -1,7 +1,7 @@
 """Cases, one transaction for each thing that is said of them: answered, commanded, examined, resolved; and what can be
 read of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -53,10 +53,12 @@ class Cases:
         score: int | None = None,
         via: AnswerVia = "link",
         taken_by: str | None = None,
+        after_all: bool = False,
     ) -> answering.Taken | Literal["unknown"]:
         """The answer of one of the customer's contacts to round `asked` of the question whether the problem is solved,
-        and how satisfied they are, from 1 to 5. `taken_by` has put it down for them."""
-        said = Answer(asked, contact, solved, comment, score, via, taken_by)
+        and how satisfied they are, from 1 to 5. `taken_by` has put it down for them. `after_all`: it is a no of one who
+        knows that they have said yes."""
+        said = Answer(asked, contact, solved, comment, score, via, taken_by, after_all=after_all)
 
         def take(t: Transaction) -> answering.Taken | Literal["unknown"]:
             case = t.case(case_id)
@@ -72,10 +74,11 @@ class Cases:
         solved: bool,
         comment: str,
         score: int | None = None,
+        after_all: Collection[str] = (),
     ) -> None:
         """As `answer`, of several cases of one customer and problem, each with the round of its question: a no is
-        escalated once."""
-        told = answers(asked, Answer(0, contact, solved, comment, score), self._clock.now())
+        escalated once. `after_all` are the ids of those to which that is a no of who has said yes."""
+        told = answers(asked, Answer(0, contact, solved, comment, score), self._clock.now(), after_all)
         for first in range(0, len(told), TOLD_TOGETHER):
             some = told[first : first + TOLD_TOGETHER]
             settled(self._store, tenant, partial(self._answer_each, tenant=tenant, told=some))
