@@ -355,6 +355,35 @@ def test_a_maintenance_is_planned_announced_and_found_again(north: TestClient) -
     assert north.get("/v1/maintenance", params=later).json()["maintenance"] == []
 
 
+def test_a_maintenance_may_have_slashes_in_its_id(north: TestClient) -> None:
+    planned = north.post("/v1/maintenance", json={**WORK, "id": "CHG/2026/17"})
+    place = planned.headers["location"]
+    assert place == "/v1/maintenance/CHG%2F2026%2F17"
+    assert north.get(place).json()["id"] == "CHG/2026/17"
+    assert north.get(f"{place}/objections").json()["objections"] == []
+    assert north.patch(place, json={"title": "Another"}).json()["title"] == "Another"
+    assert north.post(f"{place}/over", json={}).status_code == 409
+    assert north.get("/tmf-api/changeManagement/v4/changeRequest/CHG%2F2026%2F17").json()["id"] == "CHG/2026/17"
+    assert north.delete(place).json()["state"] == "cancelled"
+
+
+def test_of_works_of_one_night_and_of_both_paths_is_warned_when_they_are_planned(north: TestClient) -> None:
+    paths = b"dependencies:\n  - {of: vpn-1, on: [line-a, line-b], redundancy: any}\n"
+    assert north.put("/v1/topology", content=paths, headers={"Content-Type": "application/yaml"}).is_success
+    quiet = north.post("/v1/maintenance", json={**WORK, "id": "A", "services": ["line-a"]})
+    assert quiet.json()["warnings"] == []
+    (pair,) = north.post("/v1/maintenance", json={**WORK, "id": "B", "services": ["line-b"]}).json()["warnings"]
+    assert (pair["kind"], pair["work"], pair["members"]) == ("both_paths", "A", ["line-a", "line-b"])
+    assert north.get("/v1/maintenance/A").json()["warnings"][0]["work"] == "B"
+    north.post("/v1/maintenance", json={**WORK, **LATER, "id": "C"})
+    moved = north.patch("/v1/maintenance/B", json={**LATER, "services": ["vpn-1"]}).json()
+    assert [(one["kind"], one["work"], one["customers"]) for one in moved["warnings"]] == [
+        ("same_night", "C", ["acme"])
+    ]
+    assert north.get("/v1/maintenance/A").json()["warnings"] == []
+
+
+LATER = {"start": instant(NOW + 21 * DAY), "end": instant(NOW + 21 * DAY + HOUR)}
 NIGHTS = [{"start": instant(NOW + day * DAY), "end": instant(NOW + day * DAY + 2 * HOUR)} for day in (20, 22)]
 SEVERAL = {name: value for name, value in WORK.items() if name not in ("start", "end")}
 

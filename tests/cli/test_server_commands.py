@@ -80,7 +80,8 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     window = ["--start", "2030-06-01T22:00:00Z", "--end", "2030-06-02T02:00:00Z"]
     seen = upheld(place, "maintenance", "preview", "--service", "line-1", *window)
     assert "1 service of 1 customer taken down (line-1)" in seen.stdout, seen.stderr
-    assert "gold" in seen.stdout
+    assert "gold: does not count" in seen.stdout  # as wide as a terminal is at least
+    assert "line-1" in seen.stdout.partition("gold: does not count")[2]
     wrong = upheld(place, "maintenance", "preview", "--service", "line-9", *window)
     assert (wrong.returncode, "'line-9'" in wrong.stderr) == (2, True)
     what = ["--title", "Switch upgrade", "--service", "line-1", "--approved-by", "change board", "--id", "work-1"]
@@ -98,6 +99,10 @@ def test_a_work_is_planned_listed_and_cancelled(place):
         "work-1: Switch upgrade, 2030-06-01T22:00:00Z to 2030-06-02T03:00:00Z",
         "  recorded  noc@acme.example",
     ], moved.stderr
+    another = upheld(place, "maintenance", "add", *what[:-1], "A/2", *window).stdout.splitlines()
+    night = "2030-06-01 22:00 UTC to 2030-06-02 03:00 UTC"
+    assert another[1] == f"! Acme has another work in the same night: 'Switch upgrade' (work-1), {night}"
+    assert upheld(place, "maintenance", "cancel", "A/2").stdout.startswith("A/2 is cancelled")
     assert upheld(place, "maintenance", "change", "work-1").returncode == 2
     assert upheld(place, "maintenance", "cancel", "work-1").stdout == "work-1 is cancelled; 1 notice on the way\n"
     assert "  gold: cancelled: its minutes count\n" in upheld(place, "maintenance", "list").stdout
@@ -146,7 +151,8 @@ def test_notices_and_works_are_handed_in_and_answered(place):
     planned = upheld(place, "maintenance", "take", "works.csv")
     assert planned.stdout == "works.csv: W-7 is planned, 2030-08-01T22:00:00Z to 2030-08-02T00:00:00Z\n", planned.stderr
     (directory / "works.csv").write_text(f"id,title,start,end,services,approved_by\n{line},x\n")
-    assert upheld(place, "maintenance", "take", "works.csv").returncode == 2
+    refused = upheld(place, "maintenance", "take", "works.csv")
+    assert (refused.returncode, "\nworks.csv:2: the line has 7 of 6 fields" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -320,3 +320,24 @@ def test_a_suppliers_work_without_a_title_is_announced_in_the_readers_words(desk
         (told,) = (n for n in t.notices() if n.role == "customer.noc")
     assert "Wartung durch einen Netzzulieferer" in told.subject
     assert "supplier" not in told.text + told.html + (told.calendar or "")
+
+
+TWO_PATHS = """
+resources:
+  - {id: path-a, supplier_ids: [A]}
+  - {id: path-b, supplier_ids: [B]}
+dependencies:
+  - {of: vpn-0042, on: [path-a, path-b], redundancy: any}
+"""
+
+
+def test_of_a_work_on_the_second_path_meanwhile_a_person_is_asked(desk) -> None:
+    desk.world.process.adopt_topology(DEFAULT_TENANT, parse_topology(TWO_PATHS, "yaml", "topology.yaml"))
+    (first,) = desk.take(event(START, "A", work="CHG-1"))
+    assert first.state == "taken"
+    (other,) = desk.take(event(START + HOUR, "B", work="CHG-2"))
+    assert other.state == "waiting"
+    (question,) = other.questions
+    assert "takes down path-a and path-b, which stand in for each other under vpn-0042, at once" in question
+    (apart,) = desk.take(event(START + DAY, "B", work="CHG-3"))
+    assert apart.state == "taken"

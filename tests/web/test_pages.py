@@ -390,6 +390,16 @@ def test_the_form_shows_what_a_work_would_do_and_a_better_window_is_taken_over(m
         assert not [one for one in t.maintenances() if one.start == parse_instant("2026-06-02T08:00:00Z")]
 
 
+def test_of_coming_works_in_one_night_the_page_warns(world: World) -> None:
+    client = world.operator()
+    token = csrf(client.get("/maintenance").text)
+    for title in ("First card", "Second card"):
+        client.post("/maintenance", data={**FORM, "id": title[:1], "title": title, "csrf": token})
+    words = text_of(client.get("/maintenance").text)
+    assert "another work in the same night: 'First card' (F)" in words
+    assert "another work in the same night: 'Second card' (S)" in words
+
+
 def test_work_is_planned_in_the_zone_that_was_chosen_and_cancelled_again(world: World) -> None:
     client = world.operator()
     token = csrf(client.get("/maintenance").text)

@@ -41,7 +41,8 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """Another work that hits the same customers in the same night of their agreements' zones."""
+    """Another work that hits the same customers in the same night of their agreements' zones: its first window that
+    does, from `start` to `end`."""
 
     work: str
     title: str
@@ -135,19 +136,22 @@ def same_night(
         if other.id == work.id:
             continue
         reached = {agreement.customer for agreement in theirs}
-        customers = [
-            customer
+        shared = {
+            customer: [span for a in agreements for span in _in_a_night_of(work, other, a.time_zone)]
             for customer, agreements in by_customer.items()
-            if customer in reached and any(_share_a_night(work, other, a.time_zone) for a in agreements)
-        ]
-        if customers:
-            found.append(Night(other.id, other.title, other.start, other.end, tuple(sorted(customers))))
+            if customer in reached
+        }
+        if spans := sorted(span for some in shared.values() for span in some):
+            customers = tuple(sorted(customer for customer, some in shared.items() if some))
+            found.append(Night(other.id, other.title, *spans[0], customers))
     return found
 
 
-def _share_a_night(work: Maintenance, other: Maintenance, zone: ZoneInfo) -> bool:
-    ours, theirs = ([nights_of(*span, zone) for span in one.spans] for one in (work, other))
-    return any(a.start < b.stop and b.start < a.stop for a in ours for b in theirs)
+def _in_a_night_of(work: Maintenance, other: Maintenance, zone: ZoneInfo) -> list[Window]:
+    """The windows of `other` that share a night with one of `work`."""
+    ours = [nights_of(*span, zone) for span in work.spans]
+    theirs = [(span, nights_of(*span, zone)) for span in other.spans]
+    return [span for span, b in theirs if any(a.start < b.stop and b.start < a.stop for a in ours)]
 
 
 def freezes(portfolio: Portfolio, hit: Iterable[Agreement]) -> list[Frozen]:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
@@ -19,7 +20,7 @@ from upheld.maintenance.window import FURTHEST, MOST, change_fault, planned_in, 
 from upheld.process.works import work_life
 from upheld.reports.records import notice_document, record_document
 from upheld.reports.topology import reach_document
-from upheld.reports.work_preview import preview_document
+from upheld.reports.work_preview import preview_document, warnings
 
 
 class MaintenanceInput(Windows):
@@ -101,6 +102,12 @@ def router(application: Application) -> APIRouter:
         topology = process.topology(tenant)
         return reach_document(topology, topology.hit_during(work.services, work.start, work.end))
 
+    def warned(tenant: str, work: Maintenance) -> list[dict[str, Any]]:
+        coming = work.state == "planned" and work.end > application.clock.now()
+        return [
+            one for concern in process.works.concerns(tenant, [work] if coming else []) for one in warnings(concern)
+        ]
+
     def known_work(tenant: str, maintenance_id: str) -> Maintenance:
         with store.transaction(tenant, writing=False) as t:
             work = t.maintenance(maintenance_id)
@@ -110,9 +117,9 @@ def router(application: Application) -> APIRouter:
 
     @routes.post("", status_code=201, dependencies=[Depends(json_body)])
     def plan(caller: Asking, wanted: MaintenanceInput, response: Response) -> dict[str, Any]:
-        """Plans a work and announces it; the answer holds the notices, and what it hits or leaves without redundancy by
-        the topology in force. The same work under the same `id` again
-        answers 200 and announces nothing anew. The window is not over, and at most 31 days long."""
+        """Plans a work and announces it; the answer holds the notices, what it hits or leaves without redundancy by the
+        topology in force, and what there is to be warned of. The same work under the same `id` again answers 200 and
+        announces nothing anew. The window is not over, and at most 31 days long."""
         check_touched(process.topology(caller.tenant), wanted.services)
         work = _work(wanted, application.clock.now())
         with store.transaction(caller.tenant, writing=False) as t:
@@ -125,10 +132,11 @@ def router(application: Application) -> APIRouter:
         elif (fault := windows_fault(wanted.spans, work.planned_at)) is not None:
             raise field_problem(*fault)
         notices = process.works.plan(caller.tenant, work)
-        response.headers["Location"] = f"/v1/maintenance/{work.id}"
+        response.headers["Location"] = f"/v1/maintenance/{quote(work.id, safe='')}"
         return {
             **record_document(known or work),
             "impact": impact(caller.tenant, known or work),
+            "warnings": warned(caller.tenant, known or work),
             "notices": [notice_document(notice) for notice in notices],
         }
 
@@ -162,7 +170,7 @@ def router(application: Application) -> APIRouter:
         counts = {work.id: counts_document(objections.get(work.id, NO_OBJECTIONS)) for work in works}
         return {"maintenance": [{**record_document(work), "objections": counts[work.id]} for work in works]}
 
-    @routes.get("/{maintenance_id}")
+    @routes.get("/{maintenance_id:path}")
     def one(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
         """One work, what it hits, its notices, how many contacts object to it, and for each agreement whether its
         announcement earned the exclusion, and why."""
@@ -174,9 +182,10 @@ def router(application: Application) -> APIRouter:
                 "announcements": [record_document(one) for one in t.announcements(maintenance_id)],
                 "notices": [notice_document(one) for one in t.notices(maintenance_id=maintenance_id)],
             }
-        return {**record_document(work), "impact": impact(caller.tenant, work), **told}
+        about = {"impact": impact(caller.tenant, work), "warnings": warned(caller.tenant, work)}
+        return {**record_document(work), **about, **told}
 
-    @routes.patch("/{maintenance_id}", dependencies=[Depends(json_body)])
+    @routes.patch("/{maintenance_id:path}", dependencies=[Depends(json_body)])
     def change(caller: Asking, maintenance_id: Name, wanted: MaintenanceChange) -> dict[str, Any]:
         """Changes a work that is neither over nor cancelled, and tells whom that concerns; the answer holds those
         notices. A work that has begun keeps its start. The same again changes nothing."""
@@ -201,10 +210,11 @@ def router(application: Application) -> APIRouter:
         return {
             **record_document(work),
             "impact": impact(caller.tenant, work),
+            "warnings": warned(caller.tenant, work),
             "notices": [notice_document(notice) for notice in notices],
         }
 
-    @routes.post("/{maintenance_id}/{turn}", dependencies=[Depends(json_body)])
+    @routes.post("/{maintenance_id:path}/{turn}", dependencies=[Depends(json_body)])
     def say(caller: Asking, maintenance_id: Name, turn: work_life.Turn, said: TurnInput) -> dict[str, Any]:
         """Says that a work has `started`, is `over`, or runs over its window (`overrun`), since `at` (now, if it is not
         given); the answer holds the notices that tell so. Said again it changes nothing; 409 where it cannot be."""
@@ -217,7 +227,7 @@ def router(application: Application) -> APIRouter:
         work = known_work(caller.tenant, maintenance_id)
         return {**record_document(work), "notices": [notice_document(notice) for notice in notices]}
 
-    @routes.delete("/{maintenance_id}")
+    @routes.delete("/{maintenance_id:path}")
     def cancel(caller: Asking, maintenance_id: Name) -> dict[str, Any]:
         """Cancels a work that is not over; whoever had been told is told. Cancelled once more, nothing happens."""
         work = known_work(caller.tenant, maintenance_id)

@@ -21,6 +21,7 @@ from upheld.readers.provider_mails import NoParser
 from upheld.readers.work_files import read_works
 from upheld.reports.received import noticed_document, received_document
 from upheld.reports.records import record_document
+from upheld.reports.work_preview import warnings
 from upheld.taking_in.noticeboard import TooLarge
 
 WORKS = "text/csv"
@@ -183,7 +184,8 @@ def _planned(application: Application, tenant: str, content: bytes, name: str) -
         works = read_works(text, name, nodes, known, application.clock.now())
         application.process.works.plan_all(tenant, works)
     except Differs as error:
-        raise input_problem(InputError([Fault(name, None, "id", str(error))])) from None
+        raise input_problem(InputError([Fault(name, None, "id", str(error))]), of_file=True) from None
     except InputError as error:
-        raise input_problem(error) from None
-    return [record_document(work) for work in works]
+        raise input_problem(error, of_file=True) from None
+    concerns = application.process.works.concerns(tenant, works)
+    return [{**record_document(one.work), "warnings": warnings(one)} for one in concerns]

@@ -51,7 +51,7 @@ def router(application: Application) -> APIRouter:
             raise Problem(404, "there is no objection of that id to that maintenance")
         return found
 
-    @routes.get("/{maintenance_id}/objections")
+    @routes.get("/{maintenance_id:path}/objections")
     def many(caller: Asking, maintenance_id: Name, query: Annotated[ObjectionsQuery, Query()]) -> dict[str, Any]:
         """What contacts of customers say against a work, the earliest first, and how many of them there are: all,
         those to be answered, and of these the overdue ones."""
@@ -63,12 +63,12 @@ def router(application: Application) -> APIRouter:
             found = t.objections(maintenance_id, query.state, query.limit, query.offset)
         return {"count": counts_document(counts), "objections": [objection_document(one, now) for one in found]}
 
-    @routes.get("/{maintenance_id}/objections/{objection_id}")
+    @routes.get("/{maintenance_id:path}/objections/{objection_id}")
     def one(caller: Asking, maintenance_id: Name, objection_id: Name) -> dict[str, Any]:
         """One of them. `POST /v1/maintenance/preview` says what the window that it asks for would do."""
         return objection_document(known(caller.tenant, maintenance_id, objection_id), clock.now())
 
-    @routes.post("/{maintenance_id}/objections/{objection_id}/answer", dependencies=[Depends(json_body)])
+    @routes.post("/{maintenance_id:path}/objections/{objection_id}/answer", dependencies=[Depends(json_body)])
     def answer(caller: Asking, maintenance_id: Name, objection_id: Name, said: ObjectionAnswer) -> dict[str, Any]:
         """Agrees, which moves the work and tells whom that concerns, or declines; the contact is told either way. 409
         where it was answered otherwise, or has lapsed. The same answer again changes nothing."""

@@ -52,10 +52,13 @@ def field_problem(field: str, message: str) -> Problem:
     return Problem(422, f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
 
 
-def input_problem(error: InputError) -> Problem:
-    """422 with the faults of a document, each with its line and field."""
+def input_problem(error: InputError, *, of_file: bool = False) -> Problem:
+    """422 with the faults of a document, each with its line and field; `of_file`, and with the file's name."""
     count = len(error.faults) + error.more
-    errors = [{"line": f.line, "field": f.field, "message": f.message} for f in error.faults]
+    errors = [
+        {**({"file": f.file} if of_file else {}), "line": f.line, "field": f.field, "message": f.message}
+        for f in error.faults
+    ]
     detail = "there is 1 fault" if count == 1 else f"there are {count:,} faults"
     return Problem(422, f"{detail}; nothing was changed", {"errors": errors})
 

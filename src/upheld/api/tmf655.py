@@ -53,7 +53,7 @@ def router(application: Application) -> APIRouter:
         created = document(known_work(caller.tenant, work.id), topology)
         return JSONResponse(created, 201, headers={"Location": created["href"]})
 
-    @routes.patch("/changeRequest/{request_id}", openapi_extra=takes("ChangeRequest_Update", PATCHES))
+    @routes.patch("/changeRequest/{request_id:path}", openapi_extra=takes("ChangeRequest_Update", PATCHES))
     def change(caller: Asking, request_id: RequestId, body: RawBody) -> JSONResponse:
         """Changes a work (JSON merge patch), or cancels it with `{"status": "cancelled"}`: whom that concerns is told.
         One that was cancelled, or is over, stays as it is: 409."""
@@ -81,7 +81,7 @@ def router(application: Application) -> APIRouter:
         shown = works[query.offset : query.offset + query.limit]
         return listed(answer, [document(work, topology) for work in shown], len(works), query.fields)
 
-    @routes.get("/changeRequest/{request_id}")
+    @routes.get("/changeRequest/{request_id:path}")
     def one(caller: Asking, request_id: RequestId, query: Annotated[OneQuery, Query()]) -> dict[str, Any]:
         """One planned work."""
         return only(document(known_work(caller.tenant, request_id), process.topology(caller.tenant)), query.fields)

@@ -98,6 +98,8 @@ def take(
         answer = ask("POST", url, key, "/v1/maintenance/notices", **sent)
         for work in answer.get("maintenance", ()):
             typer.echo(f"{path}: {work['id']} is planned, {when(work)}")
+            for warning in work["warnings"]:
+                typer.echo(f"! {warning['text'][:1].upper()}{warning['text'][1:]}")
         for work in answer.get("works", ()):
             typer.echo(f"{path}: {_line_of(work)}")
             waits = waits or work["state"] == "waiting"

@@ -179,8 +179,10 @@ def when(work: dict[str, Any]) -> str:
 
 
 def _print_work(answer: dict[str, Any]) -> None:
-    """A work, and who is told of it now."""
+    """A work, what there is to be warned of, and who is told of it now."""
     typer.echo(f"{answer['id']}: {answer['title']}, {when(answer)}")
+    for warning in answer["warnings"]:
+        typer.echo(f"! {warning['text'][:1].upper()}{warning['text'][1:]}")
     for notice in answer["notices"]:
         to = notice["address"] or notice["role"]
         typer.echo(f"  {notice['state']:9} {to}" + (f" ({notice['reason']})" if notice["reason"] else ""))
@@ -298,14 +300,17 @@ def ask(method: str, url: str, key: str, path: str, **request: Any) -> Any:
     raise typer.Exit(WRONG_INPUT if answer.status_code < 500 else UNREACHABLE)
 
 
+def _fault(fault: dict[str, Any]) -> str:
+    """`file:line: field: message`, without the parts that are not known."""
+    place = ":".join(str(fault[name]) for name in ("file", "line") if fault.get(name) is not None)
+    return ": ".join(part for part in (place, fault.get("field"), str(fault.get("message", ""))) if part)
+
+
 def _refusal(answer: "httpx.Response") -> str:
     try:
         problem = answer.json()
     except ValueError:
         return f"the server answered {answer.status_code}"
-    faults = [
-        ": ".join(str(fault[name]) for name in ("line", "field", "message") if fault.get(name) is not None)
-        for fault in problem.get("errors", ())
-    ]
+    faults = [_fault(fault) for fault in problem.get("errors", ())]
     detail = str(problem.get("detail", problem.get("title", answer.status_code)))
     return "\n".join([detail, *(fault for fault in faults if fault not in detail)])

@@ -73,17 +73,20 @@ def totals_table(total: Mapping[str, Any]) -> Table:
 
 
 def agreements_table(agreements: Sequence[Mapping[str, Any]], count: int) -> Table:
-    """A row for each agreement and for each of its promises, the dearest first; the first so many."""
+    """A row for each agreement and for each of its promises, the dearest first; the first so many. What a promise is
+    called and its budget share a column, so that the table has room in a terminal of 80 characters."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("Agreement\n promise", overflow="fold")
-    table.add_column("Window\nbudget, in slots", no_wrap=True)
+    table.add_column("Agreement: the window\n promise, budget in slots", overflow="fold")
     for title in ("Broken:\nif earned", "\nif not", "Credit:\nif earned", "\nif not"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in agreements[:_SHOWN]:
         credit = one["expected_credit"]
         table.add_row(
-            Text(one["agreement"], "bold"),
-            Text("does not count", "green") if one["announcement"]["in_time"] else Text("counts", "yellow"),
+            Text.assemble(
+                (one["agreement"], "bold"),
+                ": ",
+                ("does not count", "green") if one["announcement"]["in_time"] else ("counts", "yellow"),
+            ),
             "",
             "",
             _money(credit["if_earned"]),
@@ -91,8 +94,7 @@ def agreements_table(agreements: Sequence[Mapping[str, Any]], count: int) -> Tab
         )
         for promise in one["promises"]:
             table.add_row(
-                f" {promise['objective']}, {promise['service']}",
-                _bar(promise),
+                Text(f" {promise['objective']}, {promise['service']}\n ").append_text(_bar(promise)),
                 *(f"{promise[name]['chance']:.0%}" for name in ("if_earned", "if_not_earned")),
                 *(_money(promise[name]["expected_credit"]) for name in ("if_earned", "if_not_earned")),
                 style="dim",

@@ -15,6 +15,8 @@ from upheld.web import planned, previewed
 from upheld.web.site import Site, Visitor, form_of, signed_in
 from upheld.web.words import sentence
 
+CONCERNS = 50
+"""Coming works of which it is told what there is to be warned of: the next ones."""
 AHEAD = 28 * DAY
 """So long after a window a better one is looked for."""
 
@@ -72,6 +74,9 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
         with site.application.store.transaction(visitor.tenant, writing=False) as t:
             coming, past = planned.works(t, topology, site.now())
             waiting = t.count_waiting_notices()
+        concerns = site.application.process.works.concerns(
+            visitor.tenant, [one.maintenance for one in coming[:CONCERNS]]
+        )
         return site.page(
             request,
             "maintenance.html",
@@ -79,6 +84,7 @@ def _add_planning(routes: APIRouter, site: Site) -> None:
             status,
             coming=coming,
             past=past,
+            warnings={one.work.id: previewed.warned(one) for one in concerns},
             waiting=waiting,
             form=form,
             preview=preview,

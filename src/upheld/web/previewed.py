@@ -7,7 +7,7 @@ from typing import Any
 
 from upheld.agreements.units import parse_instant
 from upheld.analysis.work_preview import Preview
-from upheld.reports.work_preview import preview_document
+from upheld.reports.work_preview import preview_document, warnings
 from upheld.web import words
 
 SHOWN, SLOTS = 8, 4
@@ -63,12 +63,17 @@ def previewed(preview: Preview) -> Previewed:
         hit=_reach(impact["hit"]),
         unprotected=_reach(impact["unprotected"]) if impact["unprotected"]["services"]["count"] else "",
         in_time=(sum(one.announcement.earned for one in preview.agreements), len(preview.agreements)),
-        warnings=tuple(words.sentence(words.humane(warning["text"])) for warning in found["warnings"]),
+        warnings=warned(preview),
         sums=tuple(_sums(total)),
         bars=tuple(bars),
         more=total["promises"] - len(bars),
         slots=tuple(_slots(found["better"])),
     )
+
+
+def warned(preview: Preview) -> tuple[str, ...]:
+    """What there is to be warned of, a sentence each."""
+    return tuple(words.sentence(words.humane(warning["text"])) for warning in warnings(preview))
 
 
 def _reach(found: Mapping[str, Any]) -> str:

@@ -56,6 +56,46 @@ class _Ground:
     now: int
 
 
+def concerns(
+    t: Transaction,
+    works: Sequence[Maintenance],
+    portfolio: Portfolio | None,
+    topology: Topology,
+    now: int,
+) -> list[Preview]:
+    """What there is to be warned of in each of `works`, whether it is planned already or not, and nothing of what it
+    would cost: both of a pair taken at once, other works in the same night, freeze periods."""
+    down = _down_now(t) if topology.has_redundancy else {}
+    planned = [one for one in t.maintenances(ending_after=now) if one.state == "planned"]
+    reached: dict[str, Sequence[Agreement]] = {}
+    found = []
+    for work in works:
+        near = [one for one in planned if one.id != work.id and _is_near(one, work)][:WORKS]
+        if portfolio is not None:
+            reached |= {one.id: _hit_by(one, portfolio, topology) for one in near if one.id not in reached}
+        ours = _hit_by(work, portfolio, topology) if portfolio is not None and work.interrupts else []
+        frozen = freezes(portfolio, ours) if portfolio is not None and work.interrupts else []
+        found.append(
+            Preview(
+                work=work,
+                topology=topology,
+                impact=topology.hit_during(work.services, work.start, work.end),
+                pairs=tuple(pairs_taken(topology, work, near, down if work.start > now else {})),
+                titles={one.id: one.title for one in near},
+                as_of=now,
+                now=now,
+                nights=tuple(same_night(work, ours, [(one, reached.get(one.id, ())) for one in near])),
+                frozen=tuple(in_freeze(frozen, work.spans)),
+            )
+        )
+    return found
+
+
+def _is_near(one: Maintenance, other: Maintenance) -> bool:
+    """Whether two works may be in one night somewhere."""
+    return one.start < other.end + 2 * DAY and other.start < one.end + 2 * DAY
+
+
 def preview(
     t: Transaction,
     work: Maintenance,

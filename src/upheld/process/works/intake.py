@@ -45,7 +45,8 @@ from upheld.maintenance.window import planned_in
 from upheld.notices.facts import SUPPLIERS_WORK
 from upheld.notices.planning import WorkLink
 from upheld.ports import Transaction
-from upheld.process.works import announcing, work_life
+from upheld.process.works import announcing, foreseeing, work_life
+from upheld.reports.work_preview import warnings
 
 Approval = Literal["always", "doubts"]
 TURNS: Mapping[Step, work_life.Turn] = {"start": "started", "end": "over"}
@@ -178,6 +179,7 @@ def _take_work(
     step = step_of(merged.words, circuits, work, now)
     asked += questions(told, merged, circuits, work, step, now)
     asked += which if step in ("plan", "change", "start", "end") else ()
+    asked += _clashes(t, merged.words, circuits, work, ground, now) if step in ("plan", "change") else ()
     asked += _doubts_of_turn(told, work, step, noticed.received_at, now)
     if known is not None and known.state == "waiting":
         asked += [] if merged.restates else known.questions
@@ -189,6 +191,26 @@ def _take_work(
     by = f"{noticed.provider}, by its notice"
     decided = replace(noticed, decided_at=now, decided_by=by)
     t.save_noticed(_done(t, decided, Answer(True), ground, by, now))
+
+
+def _clashes(
+    t: Transaction,
+    words: Sequence[Word],
+    circuits: Sequence[Mapping[str, Any]],
+    work: Maintenance | None,
+    ground: Ground,
+    now: int,
+) -> Iterator[str]:
+    """What a person has to say of a work that takes down all that stands in for each other, or falls into a freeze
+    period."""
+    spans, services = spans_of(words), touched(circuits)
+    if not spans or not services:
+        return
+    known = "" if work is None else work.id
+    meant = Maintenance(known, TITLE, services=services, approved_by="", planned_at=now, **planned_in(spans))
+    for concern in foreseeing.concerns(t, [meant], ground.portfolio, ground.topology, now):
+        found = [one["text"] for one in warnings(concern) if one["kind"] in ("both_paths", "freeze")]
+        yield from (f"{text}: shall it be followed all the same?" for text in found)
 
 
 def _doubts_of_turn(

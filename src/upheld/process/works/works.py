@@ -60,6 +60,11 @@ class Works:
             current, topology = self._portfolios.newest(t, tenant), self._portfolios.ground(t, tenant)[1]
             return foreseeing.preview(t, maintenance, current, topology, self._clock.now(), wanted)
 
+    def concerns(self, tenant: str, works: Sequence[Maintenance]) -> list[Preview]:
+        """What there is to be warned of in each of these works, without what it would cost."""
+        with self._store.transaction(tenant, writing=False) as t:
+            return foreseeing.concerns(t, works, *self._portfolios.ground(t, tenant), self._clock.now())
+
     def other_windows(self, tenant: str, asked: objecting.Asked) -> Sequence[Window]:
         """When else an announced work could be done, by what is known of its agreement and once an answer to that wish
         can be expected; the best first."""
