@@ -101,6 +101,19 @@ def test_the_page_of_a_case_says_that_an_own_text_failed(world: World) -> None:
     assert "Your own text failed: ZeroDivisionError: <b>" in unescape(page)
 
 
+def test_the_page_of_a_case_says_what_a_notice_waits_for_and_in_whose_place_it_is(world: World) -> None:
+    notice = next(n for n in notices(world) if n.kind == "violation" and n.role == "customer.noc")
+    with world.store.transaction(DEFAULT_TENANT) as t:
+        quiet = replace(
+            notice, id="quiet", state="recorded", not_before=world.clock.at + MINUTE, instead_of="a@b.example"
+        )
+        t.save_notice(quiet)
+        t.save_notice(replace(quiet, id="together", together="digest/1"))
+    page = text_of(world.operator().get(f"/cases/{notice.case_id}").text)
+    assert "In place of a@b.example" in page
+    assert ("for the contact’s quiet hours" in page, "to be told with others" in page) == (True, True)
+
+
 def test_a_mail_leads_to_the_page_and_what_is_kept_of_it_does_not(world: World) -> None:
     began = world.clock.at
     told_how_far_it_is(world)
