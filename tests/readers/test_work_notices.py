@@ -323,6 +323,35 @@ def test_each_of_several_windows_is_read_by_itself(
     assert len(found[0].circuits) == 1
 
 
+@pytest.mark.parametrize(
+    ("span", "said", "window"),
+    [
+        (
+            "31-DEC-2023 - 31-DEC-2023",
+            "MONDAY, 01 JAN 02:00 - MONDAY, 01 JAN 06:00",
+            ("2024-01-01T02", "2024-01-01T06"),
+        ),
+        (
+            "01-JAN-2024 - 01-JAN-2024",
+            "SUNDAY, 31 DEC 15:00 - SUNDAY, 31 DEC 21:00",
+            ("2023-12-31T15", "2023-12-31T21"),
+        ),
+        (
+            "31-DEC-2023 - 01-JAN-2024",
+            "SUNDAY, 31 DEC 22:00 - MONDAY, 01 JAN 04:00",
+            ("2023-12-31T22", "2024-01-01T04"),
+        ),
+    ],
+)
+def test_the_year_of_a_day_at_new_year(span: str, said: str, window: tuple[str, str], parser: MailParser) -> None:
+    """Equinix writes the year of the days at the place of the work, and times in UTC without one."""
+    notice = (NOTICES / "library" / "equinix7.eml").read_bytes().replace(b"=\n", b"")
+    notice = notice.replace(b"10-JAN-2024 - 11-JAN-2024", span.encode())
+    notice = notice.replace(b"WEDNESDAY, 10 JAN 22:00 - THURSDAY, 11 JAN 06:00", said.encode())
+    [found] = read_notice(notice, parser)
+    assert times(found) == tuple(f"{time}:00:00Z" for time in window)
+
+
 def mail(body: str, sender: str, *, calendar: bytes | None = None) -> bytes:
     message = EmailMessage()
     message["From"], message["Subject"] = sender, "Planned work"

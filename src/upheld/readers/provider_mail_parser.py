@@ -11,9 +11,9 @@ What the library gets wrong is mended here. It takes a time with a zone that it 
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
 and ones; it does not know that SummitIG writes UTC too, nor KPN at all; it gives later windows of a work by Telxius
-another number; of several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; a work of GTT's that is
-cancelled it puts into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place
-is.
+another number; of several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; at New Year it takes
+Equinix's times for those of another year; a work of GTT's that is cancelled it puts into 1970; it looks for the account
+of AWS in the subject only; and it asks the internet where a place is.
 """
 
 import base64
@@ -25,6 +25,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,9 @@ CANCELLED = re.compile(r"\bon (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT) has been canc
 KPN_STATUS = {"aankondiging": "CONFIRMED", "annulering": "CANCELLED"}
 KPN_COLUMNS = ("v/g/a number", "company a-location", "astrid/ida", "downtime", "aankondiging")
 KPN_TIMES = ("start date", "start time", "end date", "end time")
+DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+OF_A_SPAN = re.compile(r"([A-Z]+DAY), \d\d [A-Z]{3} \d\d:\d\d \d{4}")
+"""A time of Equinix's, to which the library has put the year of the days at the place of the work."""
 AWS_ACCOUNT = re.compile(r"^Account Id: *(\d+)", re.MULTILINE)
 
 
@@ -142,9 +146,20 @@ def read_dates_as_written() -> None:
             named = {"dayfirst": bool(DOTTED.search(text)), **named}
             text = OFFSET.sub(lambda found: f"{found[1]}{int(found[2]):02}{found[3] or '00'}", text)
         moment: datetime = parse(text, *given, **{"tzinfos": zones, **named})
-        return moment
+        said = OF_A_SPAN.fullmatch(text) if isinstance(text, str) else None
+        return in_the_year_of(said[1], moment) if said else moment
 
     dates.parse = parse_as_written
+
+
+def in_the_year_of(weekday: str, moment: datetime) -> datetime:
+    """A moment in its year, or the one before or after, in which its day is a `weekday`: in UTC a year begins sooner or
+    later than where the work is done."""
+    for year in (moment.year, moment.year - 1, moment.year + 1):
+        with suppress(ValueError):  # a leap day
+            if DAYS[moment.replace(year=year).weekday()] == weekday:
+                return moment.replace(year=year)
+    return moment
 
 
 def begin_with_the_month() -> None:
