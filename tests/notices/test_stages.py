@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from upheld.agreements.units import DAY, HOUR, SECOND
+from upheld.agreements.units import DAY, HOUR, SECOND, format_instant
 from upheld.cases.model import Case
 from upheld.notices.examples import AGREEMENT, CUSTOMER, PROVIDER, case, instant, link, work
 from upheld.notices.model import Notice, NoticeKind
@@ -114,6 +114,20 @@ def test_a_notice_to_nobody_is_stopped() -> None:
 )
 def test_a_maintenance_notice_past_its_point_is_stopped(kind: NoticeKind, now_is: Any, now: int, reason: str) -> None:
     assert stop_reason(announcement(kind), None, now_is, now) == f"past its point: {reason}"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_reminder_is_sent_until_its_own_window_begins(begun: bool) -> None:
+    nights = work(windows=((work().start, work().end), (work().start + DAY, work().end + DAY)), end=work().end + DAY)
+    second = nights.spans[1]
+    said = announcement("maintenance_reminder")
+    assert said.payload is not None
+    of_it = {**said.payload["data"], "window": {"start": format_instant(second[0]), "end": format_instant(second[1])}}
+    reminder = replace(said, payload={**said.payload, "data": of_it})
+    reason = stop_reason(reminder, None, nights, second[0] - 1 + begun)
+    assert reason == ("past its point: the window has begun" if begun else None)
+    over = replace(nights, ended_at=work().end)
+    assert stop_reason(reminder, None, over, second[0] - 1) == "past its point: the work is over"
 
 
 @pytest.mark.parametrize(

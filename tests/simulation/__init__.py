@@ -19,5 +19,7 @@ def simulate(folder: Path, days: float, seed: int) -> tuple[Days, list[str], dic
     came = relay.came, tickets.came
     left_open = [key for key, state in tickets.states.items() if state not in ("resolved", "closed")]
     said = [(one.case, one.asked, one.contact, one.solved) for one in lived.said]
-    found = audit(folder / "upheld.db", lived.clock.at, *came, left_open, lived.happened.kills, said)
+    plans = [(one.work, one.at, one.windows) for one in lived.plans]
+    now = lived.clock.at
+    found = audit(folder / "upheld.db", now, *came, left_open, lived.happened.kills, said, plans, lived.lived_until)
     return lived, found, counts | {"mails": len(relay.came), "tickets": len(tickets.came)}

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from upheld.actions.model import TICKET_KINDS
-from upheld.agreements.units import HOUR, MINUTE
+from upheld.agreements.units import HOUR, MINUTE, format_instant, parse_instant
 from upheld.app import DEFAULT_TENANT
 
 Row = sqlite3.Row
 FIXED_WITHIN, UPDATE_EVERY, REOPEN_WITHIN, SLACK = 4 * HOUR, HOUR, 12 * HOUR, 30 * MINUTE
 """What the simulated agreements promise, and how late anything may be said after a jump of the clock."""
+REMINDED = HOUR
 CLOCKS = ("clock_warned", "clock_missed")
 
 
@@ -26,10 +27,13 @@ def audit(
     left_open: Sequence[str],
     kills: int,
     said: Sequence[tuple[str, int, str, bool]],
+    plans: Sequence[tuple[str, int, Sequence[tuple[int, int]]]],
+    lived_until: int,
 ) -> list[str]:
     """What is wrong, in words. `mails` by Message-ID and `tickets` by webhook id: how often each came; `left_open`: the
     ids by which tickets were opened that nobody has closed. `said`: what contacts have answered of a case, to which
-    round, who, and whether it was solved."""
+    round, who, and whether it was solved. `plans`: which windows a work has had since when, none once it was cancelled;
+    after `lived_until` hours pass at once."""
     with sqlite3.connect(database) as connection:
         connection.row_factory = sqlite3.Row
         tables = ("cases", "events", "verdicts", "notices", "owed", "owed_resolutions", "actions", "agenda", "problems")
@@ -44,6 +48,7 @@ def audit(
         *_told(rows, mails, kills),
         *_steps(rows, tickets, kills),
         *_left_open(rows, left_open),
+        *_reminders(rows, plans, lived_until),
         *_problems(rows),
         *_waiting(rows, now),
     ]
@@ -268,6 +273,39 @@ def _left_open(rows: Mapping[str, list[Row]], left_open: Sequence[str]) -> Itera
         of = subject[key]
         if home.get(of, into.get(of, of)) not in still:
             yield f"the ticket {key} is open, and all that it is about has ended"
+
+
+def _reminders(
+    rows: Mapping[str, list[Row]], plans: Sequence[tuple[str, int, Sequence[tuple[int, int]]]], lived_until: int
+) -> Iterator[str]:
+    """Everyone whom a work hits was reminded of each of its windows, once, at its time, and of none that was none by
+    then."""
+    by_work: dict[str, list[tuple[int, Sequence[tuple[int, int]]]]] = defaultdict(list)
+    for work, at, windows in plans:
+        by_work[work].append((at, windows))
+    announced, reminded = defaultdict(set), Counter()
+    for notice in rows["notices"]:
+        if notice["kind"] == "maintenance":
+            announced[notice["maintenance_id"]].add(notice["address"])
+        elif notice["kind"] == "maintenance_reminder":
+            start = json.loads(notice["payload"])["data"]["window"]["start"]
+            reminded[notice["maintenance_id"], notice["address"], start] += 1
+    yield from (f"{of} was reminded {count} times" for of, count in reminded.items() if count > 1)
+    due: dict[tuple[str, str], bool] = {}
+    for work, stretches in by_work.items():
+        for (since, windows), (until, _) in pairwise([*stretches, (lived_until, ())]):
+            for start, _ in windows:
+                at = start - REMINDED
+                if since - SLACK < at < until + SLACK:
+                    must = since + SLACK < at and at + SLACK < until
+                    due[work, format_instant(start)] = due.get((work, format_instant(start)), False) or must
+    for (work, start), must in due.items():
+        for address in announced[work] if must else ():
+            if not reminded[work, address, start]:
+                yield f"{address} was not reminded of the window of {work} at {start}"
+    for work, address, start in reminded:
+        if (work, start) not in due and parse_instant(start) - REMINDED < lived_until:
+            yield f"{address} was reminded of a window of {work} at {start} that it did not have then"
 
 
 def _problems(rows: Mapping[str, list[Row]]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Whole days of a provider, simulated with a seed: services fail one by one and together, data comes late and is
-corrected, exclusions are granted, customers answer or do not, the relay and the ticket system are down for hours, the
-clock jumps, and the process is killed before and after what it commits, with two workers at the agenda in turns.
+corrected, exclusions are granted, works are planned, moved and cancelled, customers answer or do not, the relay and the
+ticket system are down for hours, the clock jumps, and the process is killed before and after what it commits, with two
+workers at the agenda in turns.
 
 The process, its store, its relay and its ticket system are real; only the clock, the faults and the people are not.
 """
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import event
@@ -17,6 +18,8 @@ from upheld.agreements.units import HOUR, MINUTE, parse_instant
 from upheld.app import DEFAULT_TENANT, Application, Settings
 from upheld.cases.decide import AskAgain, Resolve, Update
 from upheld.cases.model import Case
+from upheld.maintenance.model import Maintenance
+from upheld.maintenance.window import planned_in
 from upheld.measurements.exclusions import Exclusion
 from upheld.measurements.model import Measurement, to_table
 from upheld.readers.portfolio import parse_portfolio
@@ -61,6 +64,7 @@ class Happened:
     tickets_down: int = 0
     jumps: int = 0
     resolved: int = 0
+    works: dict[str, int] = field(default_factory=lambda: {"planned": 0, "changed": 0, "cancelled": 0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,15 @@ class Said:
     contact: str
     solved: bool
     after_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The windows that a work has from `at` on; none once it is cancelled."""
+
+    work: str
+    at: int
+    windows: tuple[tuple[int, int], ...]
 
 
 def services_of(customer: int) -> list[str]:
@@ -96,6 +109,7 @@ def portfolio() -> str:
     notices:
       violation: {{within: 15m, to: [customer.noc, manager]}}
       degradation: {{within: 30m, to: [manager]}}
+      maintenance: {{lead_time: 2h, reminder: 1h, to: [customer.noc]}}
     handling:
       fixed_within: 4h
       update_every: 1h
@@ -125,8 +139,8 @@ class Days:
         self.clock, self.happened = HandClock(START), Happened()
         # What fails is drawn apart from when the process dies, so that one more transaction of ours leaves the
         # faults of a seed as they are.
-        self.draw, self.death, self.people, self.owners, self.doubts = (
-            random.Random(f"{seed} {of}") for of in ("faults", "death", "people", "owners", "doubts")
+        self.draw, self.death, self.people, self.owners, self.doubts, self.planners = (
+            random.Random(f"{seed} {of}") for of in ("faults", "death", "people", "owners", "doubts", "planners")
         )
         self.relay, self.tickets = relay, tickets
         self.settings = Settings(
@@ -145,6 +159,10 @@ class Days:
         self._answered: set[tuple[str, int]] = set()
         self._to_say: list[tuple[int, Said]] = []
         self.said: list[Said] = []
+        self._works: dict[str, Maintenance] = {}
+        self._to_plan: Maintenance | None = None
+        self.plans: list[Plan] = []
+        self.lived_until = START
         self._relay_up_at = self._tickets_up_at = START
         self.workers = [self._start(), self._start()]
         self.workers[0].first_key()
@@ -164,7 +182,9 @@ class Days:
             self._faults()
             self._alive(self._work)
             self._alive(self._people)
+            self._alive(self._planners)
         self._mortal = False
+        self.lived_until = self.clock.at
         self._come_to_an_end()
 
     # -- the process, and its death ------------------------------------------------------------------------------
@@ -302,6 +322,51 @@ class Days:
             self._to_say.remove(one)
             if came != "too_late":
                 self.said.append(said)
+
+    def _planners(self) -> None:
+        """Works of one to three windows are planned, moved as a whole or in their last window, and cancelled. Who is
+        cut off by a kill does the same again."""
+        if self._to_plan is None and self.planners.random() < 0.04:
+            self._to_plan = self._thought_of()
+        if self._to_plan is None:
+            return
+        work, works = self._to_plan, self.process.works
+        what = "cancelled" if work.state == "cancelled" else "changed" if work.id in self._works else "planned"
+        if what == "cancelled":
+            works.cancel(DEFAULT_TENANT, work.id)
+        else:
+            (works.change if what == "changed" else works.plan)(DEFAULT_TENANT, work)
+        self._to_plan = None
+        self.happened.works[what] += 1
+        self._works[work.id] = work
+        self.plans.append(Plan(work.id, self.clock.at, () if what == "cancelled" else work.spans))
+
+    def _thought_of(self) -> Maintenance:
+        now, draw = self.clock.at, self.planners
+        soon = now + draw.randint(20, 300) * MINUTE
+        coming = [w for w in self._works.values() if w.state == "planned" and w.start > now + 30 * MINUTE]
+        if not coming or draw.random() < 0.5:
+            spans = [(soon + n * 90 * MINUTE, soon + n * 90 * MINUTE + HOUR) for n in range(draw.randint(1, 3))]
+            number = draw.randrange(len(SERVICES) // OF_A_SWITCH)
+            name = f"work-{len(self._works)}"
+            return Maintenance(
+                id=name,
+                title=name,
+                services=(f"switch-{number}",),
+                approved_by="ada",
+                planned_at=now,
+                **planned_in(spans),
+            )
+        work, by = draw.choice(coming), draw.randint(5, 60) * MINUTE
+        *others, last = work.spans
+        match draw.choice(["move", "move the last", "drop the last", "cancel"]):
+            case "move":
+                return replace(work, **planned_in((start + by, end + by) for start, end in work.spans))
+            case "move the last":
+                return replace(work, **planned_in([*others, (last[0] + by, last[1] + by)]))
+            case "drop the last" if others:
+                return replace(work, **planned_in(others))
+        return replace(work, state="cancelled")
 
     def _come_to_an_end(self) -> None:
         """All is well again for two days: what waits is done, and what is asked is answered or closed."""

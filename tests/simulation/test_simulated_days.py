@@ -11,3 +11,4 @@ def test_hours_full_of_faults_leave_nothing_lost_doubled_or_waiting(tmp_path: Pa
     assert counts["cases"] > 5
     assert counts["problems"] > 0
     assert days.happened.kills > 0
+    assert min(days.happened.works.values()) > 0

@@ -19,6 +19,7 @@ from upheld.cases.problems import Problem
 from upheld.cases.resolutions import OwedResolution, Stage
 from upheld.maintenance.model import Announcement, Maintenance
 from upheld.maintenance.objection import Objection
+from upheld.maintenance.window import planned_in
 from upheld.notices.conclusions import Word as Said
 from upheld.notices.conclusions import of_verdict
 from upheld.notices.digest import digest_of
@@ -341,8 +342,10 @@ def _of_work(
     roles: tuple[str, ...] | None = None,
     titles: Mapping[str, str] = TITLE,
     descriptions: Mapping[str, str] = DESCRIPTION,
+    window: int | None = None,
 ) -> Example:
-    """`was`: what the reader had been told of the work before, of the first service alone."""
+    """`was`: what the reader had been told of the work before, of the first service alone. `window`: the place of the
+    one that a reminder is of."""
 
     def make(language: Language, provider: Party) -> Notice:
         planned = replace(about, title=titles[language], description=descriptions.get(language, ""))
@@ -362,6 +365,7 @@ def _of_work(
             earlier=Earlier(kind, dict.fromkeys(places, said) if said is not None else {}),
             released=released,
             roles=roles,
+            window=None if window is None else planned.spans[window],
             link=lambda key: f"https://sla.north.example/planned/token-of-{key.replace('/', '-')}",
         )[0]
 
@@ -611,6 +615,7 @@ URGENT = work(
 )
 """It cannot wait, and takes two windows of a night."""
 LATER = work(start=work().start + DAY, end=work().end + DAY + HOUR, sequence=1)
+NIGHTS = work(**planned_in((work().start + n * DAY, work().end + n * DAY) for n in (0, 3)))
 
 EXAMPLES: Mapping[str, Example] = (
     {
@@ -692,7 +697,8 @@ EXAMPLES: Mapping[str, Example] = (
         "objection-of-several": _objected((LATER.start, LATER.end), None, (LATER.start, LATER.end + HOUR)),
         "objection_answered": _objection_answered(agreed=True),
         "objection_answered-declined": _objection_answered(agreed=False),
-        "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY),
+        "maintenance_reminder": _of_work("maintenance_reminder", work(), work().start - DAY, window=0),
+        "maintenance_reminder-of-several": _of_work("maintenance_reminder", NIGHTS, NIGHTS.end - DAY, window=1),
         "maintenance_cancelled": _of_work(
             "maintenance_cancelled", work(state="cancelled", sequence=1), instant("2026-06-12T09:00:00Z")
         ),

@@ -14,7 +14,7 @@ from upheld.cases.answers import reopens_until
 from upheld.cases.clocks import fixed_by, fixing_since, informed_at
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, Window
 from upheld.notices.formats import Reader, days, figure, lines, one_line, percent
 from upheld.notices.model import Owed
 from upheld.notices.word_of_works import Word
@@ -189,10 +189,11 @@ def maintenance_context(
     was: Word | None = None,
     released: bool = False,
     link: str | None = None,
+    window: Window | None = None,
 ) -> dict[str, Any]:
     """What the text of a maintenance notice may name; `reminder` is None where there is none, or none any more. `was`
     is what the reader had been told before a change; `released` says that the work takes place, but hits them no more;
-    `link` is where they answer it."""
+    `link` is where they answer it; `window` is the one that a reminder is of."""
     promised = agreement.notices.maintenance
     reminder = promised.reminder if promised is not None else None
     return _parties(agreement, customer, provider, role, reader) | {
@@ -202,9 +203,10 @@ def maintenance_context(
         "emergency": maintenance.emergency,
         "description": lines(maintenance.description),
         "services": [one_line(s) for s in services_hit],
-        "start": maintenance.start,
-        "end": maintenance.end,
+        "start": maintenance.start if window is None else window[0],
+        "end": maintenance.end if window is None else window[1],
         "windows": list(maintenance.spans),
+        "number": None if window is None else maintenance.spans.index(window) + 1,
         "released": released,
         "link": link,
         "started_at": maintenance.started_at,

@@ -13,7 +13,7 @@ from upheld.cases.clocks import asked_by, update_by
 from upheld.cases.model import Case
 from upheld.maintenance.calendar import calendar_entry
 from upheld.maintenance.earning import Told
-from upheld.maintenance.model import Maintenance
+from upheld.maintenance.model import Maintenance, Window
 from upheld.notices.digest import in_digest
 from upheld.notices.facts import case_context, maintenance_context
 from upheld.notices.formats import Reader
@@ -91,12 +91,13 @@ def plan_maintenance_notices(
     released: bool = False,
     roles: Sequence[str] | None = None,
     link: WorkLink | None = None,
+    window: Window | None = None,
 ) -> list[Notice]:
     """The notices of a planned work to those whom the agreement names in `notices.maintenance`, or to `roles`, each
     with the work's calendar entry; none where it names nobody. The id is `<work>/<occasion>/<agreement>/<role>/<n>`. A
     contact that was told otherwise earlier is told of the change, under the occasion of that. `released`: a work that
     takes place is cancelled for these, whom it does not hit any more. `link` makes the link on which a contact of the
-    customer answers an announcement; it is asked for those only."""
+    customer answers an announcement; it is asked for those only. `window` is the one that a reminder is of."""
     promise = agreement.notices.maintenance
     terms = promise.terms_for(maintenance.emergency) if promise is not None else None
     named = roles if roles is not None else terms.to if terms is not None else ()
@@ -118,7 +119,7 @@ def plan_maintenance_notices(
         asks = link is not None and told_as in ("maintenance", "maintenance_changed") and role.startswith(CUSTOMER)
         url = link(key) if link is not None and asks else None
         context = maintenance_context(
-            maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released, url
+            maintenance, agreement, customer, provider, services_hit, role, reader, at, was, released, url, window
         )
         if told_as in (*ANNOUNCING, "maintenance_reminder"):
             entry = reader.language, 1 if was is None else len(was.windows)
@@ -133,6 +134,8 @@ def plan_maintenance_notices(
             data["link"] = url
         if was is not None:
             data["was"] = was.document()
+        if window is not None:
+            (data["window"],) = windows_document([window])
         notices.append(_notice(key, told_as, role, contact, wanted, at, due_by, common, context, data))
     return once_each(notices)
 
@@ -193,13 +196,16 @@ def asked_at(case: Case, notices: Iterable[Notice]) -> int | None:
     return None if since is None else min((at for at in sent if at >= since), default=None)
 
 
-def maintenance_promised_by(kind: NoticeKind, maintenance: Maintenance, agreement: Agreement) -> int | None:
-    """Until when the agreement wants a planned work announced, or reminded of."""
+def maintenance_promised_by(
+    kind: NoticeKind, maintenance: Maintenance, agreement: Agreement, window: Window | None = None
+) -> int | None:
+    """Until when the agreement wants a planned work announced, or a window of it reminded of."""
     promise = agreement.notices.maintenance
     if promise is None or kind not in ("maintenance", "maintenance_changed", "maintenance_reminder"):
         return None
     if kind == "maintenance_reminder":
-        return None if promise.reminder is None else maintenance.start - promise.reminder
+        start = maintenance.start if window is None else window[0]
+        return None if promise.reminder is None else start - promise.reminder
     return promise.terms_for(maintenance.emergency).latest(maintenance.start, agreement.time_zone)
 
 

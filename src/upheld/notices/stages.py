@@ -120,8 +120,12 @@ def _work_moved_on(notice: Notice, case: Case | None, maintenance: Maintenance |
     sequence = _data(notice, "maintenance").get("sequence")
     if maintenance.state == "cancelled":
         return None if notice.kind == "maintenance_cancelled" else "the work was cancelled"
-    if notice.kind == "maintenance_reminder" and now >= maintenance.start:
-        return "the work has begun"
+    if notice.kind == "maintenance_reminder":
+        start = _data(notice, "window").get("start")
+        if now >= (maintenance.start if start is None else parse_instant(start)):
+            return "the work has begun" if len(maintenance.spans) == 1 else "the window has begun"
+        if maintenance.ended_at is not None:
+            return "the work is over"
     if sequence is not None and sequence < maintenance.sequence:
         return "the work was planned anew, which is announced instead"
     return None

@@ -200,7 +200,7 @@ class Performer:
 
     def _remind_of_maintenance(self, entry: AgendaEntry) -> None:
         of = entry.data
-        self._process.works.remind(entry.tenant, of["maintenance"], of["agreement"], of["sequence"])
+        self._process.works.remind(entry.tenant, of["maintenance"], of["agreement"], of["sequence"], of["start"])
         self._finish(entry)
 
     def _follow_maintenance(self, entry: AgendaEntry) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from upheld.agreements.intervals import minus
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.analysis.topology import Topology
-from upheld.maintenance.model import GRACE, Maintenance
+from upheld.maintenance.model import GRACE, Maintenance, Window
 from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
 from upheld.notices.planning import WorkLink, maintenance_promised_by, plan_maintenance_notices
 from upheld.notices.stages import stop_reason
@@ -110,20 +110,28 @@ def remind(
     maintenance_id: str,
     agreement_id: str,
     sequence: int,
+    start: int,
     portfolio: Portfolio | None,
     topology: Topology,
     now: int,
 ) -> None:
-    """Tells those whom an agreement names that a planned work is near; nobody where it was changed since (`sequence` is
-    that of the work when the reminder was put on the agenda)."""
+    """Tells those whom an agreement names, once, that the window of a planned work that begins at `start` is near;
+    nobody where it has begun, the work is over, or it was changed since (`sequence` is that of the work when the
+    reminder was put on the agenda)."""
     known = t.maintenance(maintenance_id)
-    if known is None or known.state != "planned" or known.sequence != sequence:
+    if known is None or known.state != "planned" or known.sequence != sequence or known.ended_at is not None:
+        return
+    number, window = next(((n, one) for n, one in enumerate(known.spans, 1) if one[0] == start), (0, None))
+    if window is None or start <= now:
         return
     kind: NoticeKind = "maintenance_reminder"
-    earlier = [n for n in _notices(t, known, agreement_id) if n.kind == kind]
+    occasion = kind if (sequence, number) == (0, 1) else f"{kind}-{sequence}-{number}"
+    there = {n.id for n in _notices(t, known, agreement_id)}
     for agreement, services in hit_by(known, portfolio, topology, agreement_id):
-        occasion = occasion_of(kind, earlier)
-        record(t, notices_for(kind, known, agreement, services, Parties(portfolio), now, occasion=occasion))
+        planned = notices_for(
+            kind, known, agreement, services, Parties(portfolio), now, occasion=occasion, window=window
+        )
+        record(t, [notice for notice in planned if notice.id not in there])
 
 
 def judge(
@@ -170,8 +178,11 @@ def _announce(
         own = [n for n in earlier.get(agreement.id, ()) if n.kind in ANNOUNCING]
         announced += _announcements(work, agreement, services, own, parties, now, link)
         promise = agreement.notices.maintenance
-        if promise is not None and promise.reminder is not None and work.start - promise.reminder > now:
-            t.schedule(_reminder(work, agreement, work.start - promise.reminder))
+        if promise is not None and promise.reminder is not None:
+            due = [(start, start - promise.reminder) for start, _ in work.spans]
+            for start, at in due:
+                if at > now:
+                    t.schedule(_reminder(work, agreement, start, at))
     return record(t, announced)
 
 
@@ -295,9 +306,11 @@ def notices_for(
     released: bool = False,
     roles: Sequence[str] | None = None,
     link: WorkLink | None = None,
+    window: Window | None = None,
 ) -> list[Notice]:
-    """The notices of a kind under one agreement that is hit, to whom it names, or to these `roles`."""
-    due_by = maintenance_promised_by(kind, work, agreement)
+    """The notices of a kind under one agreement that is hit, to whom it names, or to these `roles`. A reminder is of
+    one `window`."""
+    due_by = maintenance_promised_by(kind, work, agreement, window)
     return plan_maintenance_notices(
         kind,
         work,
@@ -311,6 +324,7 @@ def notices_for(
         released=released,
         roles=roles,
         link=link,
+        window=window,
     )
 
 
@@ -324,9 +338,9 @@ def record(t: Transaction, notices: Iterable[Notice]) -> list[Notice]:
     return recorded
 
 
-def _reminder(work: Maintenance, agreement: Agreement, at: int) -> AgendaEntry:
-    data = {"maintenance": work.id, "agreement": agreement.id, "sequence": work.sequence}
-    name = f"{REMIND_MAINTENANCE}/{work.id}/{work.sequence}/{agreement.id}"
+def _reminder(work: Maintenance, agreement: Agreement, start: int, at: int) -> AgendaEntry:
+    data = {"maintenance": work.id, "agreement": agreement.id, "sequence": work.sequence, "start": start}
+    name = f"{REMIND_MAINTENANCE}/{work.id}/{work.sequence}/{agreement.id}/{start}"
     return AgendaEntry(name, REMIND_MAINTENANCE, at, data)
 
 

@@ -143,11 +143,12 @@ class Works:
         with self._store.transaction(tenant) as t:
             announcing.judge(t, maintenance_id, *self._portfolios.ground(t, tenant), self._clock.now(), agreement)
 
-    def remind(self, tenant: str, maintenance_id: str, agreement: str, sequence: int) -> None:
-        """Reminds those whom an agreement names of a work that is coming, unless it was changed since that sequence."""
+    def remind(self, tenant: str, maintenance_id: str, agreement: str, sequence: int, start: int) -> None:
+        """Reminds those whom an agreement names of a window that is coming, unless the work was changed since that
+        sequence."""
         with self._store.transaction(tenant) as t:
             announcing.remind(
-                t, maintenance_id, agreement, sequence, *self._portfolios.ground(t, tenant), self._clock.now()
+                t, maintenance_id, agreement, sequence, start, *self._portfolios.ground(t, tenant), self._clock.now()
             )
 
     def take_notice(
