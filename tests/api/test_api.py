@@ -399,6 +399,9 @@ def test_a_maintenance_of_several_windows_is_told_changed_and_weighed_with_all_o
     for slot in preview["better"]["slots"]:
         (first, second) = ([parse_instant(one[name]) for name in ("start", "end")] for one in slot["windows"])
         assert (second[0] - first[0], first[1] - first[0], second[1] - second[0]) == (2 * DAY, 2 * HOUR, 2 * HOUR)
+    later = north.patch("/v1/maintenance/CHG-9", json={"end": instant(NOW + 22 * DAY + 3 * HOUR)})
+    assert is_problem(later, 422)["errors"][0]["message"] == "the work has 2 windows: give them all, as windows"
+    assert north.get("/v1/maintenance/CHG-9").json()["windows"] == NIGHTS
     changed = north.patch("/v1/maintenance/CHG-9", json={"windows": NIGHTS[1:]}).json()
     assert (changed["start"], changed["windows"]) == (NIGHTS[1]["start"], [])
 

@@ -123,6 +123,24 @@ def test_a_change_that_cannot_be_is_told(north: TestClient, change: dict[str, An
     assert north.get(f"{BASE}/{document['id']}").json() == document
 
 
+def test_a_request_is_deleted_by_cancelling_its_work(north: TestClient) -> None:
+    place = f"{BASE}/{created(north)['id']}"
+    assert north.delete(place).status_code == 204
+    assert north.get(place).json()["status"] == "cancelled"
+    assert north.delete(place).status_code == 204
+    assert north.delete(f"{BASE}/T-404").status_code == 404
+
+
+def test_the_times_of_a_work_of_several_windows_are_not_made_one(north: TestClient) -> None:
+    windows = [{"start": format_instant(START + day * DAY), "end": format_instant(END + day * DAY)} for day in (0, 2)]
+    work = {"id": "CHG-2", "title": "Two nights", "windows": windows, "services": ["vpn-1"], "approved_by": "Ada"}
+    assert north.post("/v1/maintenance", json=work).status_code == 201
+    moved = north.patch(f"{BASE}/CHG-2", json={"plannedEndTime": format_instant(END + 3 * DAY)})
+    assert told(moved) == "plannedEndTime: the work has 2 windows: change them by /v1/maintenance"
+    assert north.patch(f"{BASE}/CHG-2", json={"description": "Still two nights"}).status_code == 200
+    assert north.get("/v1/maintenance/CHG-2").json()["windows"] == windows
+
+
 def test_another_tenants_requests_are_not_there(north: TestClient, south: TestClient) -> None:
     address = f"{BASE}/{created(north)['id']}"
     told(south.get(address), 404)

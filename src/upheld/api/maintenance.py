@@ -70,7 +70,7 @@ class PreviewInput(Windows):
 
 class MaintenanceChange(Input):
     """What becomes otherwise of a planned work; what is not given stays. `windows` take the place of all that it has,
-    and so do `start` and `end`."""
+    and so do `start` and `end` together; of a work of one window each may be given alone."""
 
     start: Instant | None = None
     end: Instant | None = None
@@ -195,7 +195,11 @@ def router(application: Application) -> APIRouter:
             raise field_problem("windows", "give start and end, or windows")
         if wanted.windows:
             given |= planned_in((one.start, one.end) for one in wanted.windows)
-        elif not {"start", "end"}.isdisjoint(given):
+        elif alone := {"start", "end"} & given.keys():
+            if known.windows and len(alone) == 1:
+                raise field_problem(
+                    next(iter(alone)), f"the work has {len(known.windows)} windows: give them all, as windows"
+                )
             given["windows"] = ()
         if wanted.services is not None:
             check_touched(process.topology(caller.tenant), wanted.services)

@@ -72,6 +72,16 @@ def router(application: Application) -> APIRouter:
             process.works.change(caller.tenant, wanted)
         return JSONResponse(document(known_work(caller.tenant, request_id), topology))
 
+    @routes.delete("/changeRequest/{request_id:path}", status_code=204)
+    def delete(caller: Asking, request_id: RequestId) -> Response:
+        """Cancels a work, as `{"status": "cancelled"}` does: what customers were told of is not as if it had never
+        been. One that is over stays as it is: 409."""
+        known = known_work(caller.tenant, request_id)
+        if _status(known, clock.now()) == "completed":
+            raise Problem(409, "the change request is completed and cannot be deleted")
+        process.works.cancel(caller.tenant, request_id)
+        return Response(status_code=204)
+
     @routes.get("/changeRequest")
     def many(caller: Asking, query: Annotated[ManyQuery, Query()], answer: Response) -> list[dict[str, Any]]:
         """All planned works, however they were planned, the earliest first; how many stands in `X-Total-Count`."""

@@ -115,13 +115,15 @@ def read_change(known: Maintenance, shown: str, body: bytes, nodes: Collection[s
     title, description = _texts(asked.description) if asked.description else (known.title, known.description)
     start = known.start if asked.plannedStartTime is None else asked.plannedStartTime
     end = known.end if asked.plannedEndTime is None else asked.plannedEndTime
+    if known.windows and (start, end) != (known.start, known.end):
+        changed = "plannedStartTime" if start != known.start else "plannedEndTime"
+        raise unfit(changed, f"the work has {len(known.windows)} windows: change them by /v1/maintenance")
     wanted = replace(
         known,
         title=title,
         description=description,
         start=start,
         end=end,
-        windows=known.windows if (start, end) == (known.start, known.end) else (),
         services=_known(asked.touched, nodes, asked) if asked.touched else known.services,
         approved_by=asked.approver or known.approved_by,
     )
