@@ -97,6 +97,15 @@ def test_a_subject_stays_short() -> None:
     assert all(len(n.subject) <= 200 for n in all_notices("x" * 199))
 
 
+def test_a_subject_that_is_cut_keeps_its_reference() -> None:
+    planned = replace(work(), title="Exchange of a card " * 20)
+    notice, *_ = plan_maintenance_notices(
+        "maintenance", planned, AGREEMENT, CUSTOMER, PROVIDER, ("vpn-0042",), AT, due_by=None, occasion="x"
+    )
+    assert notice.subject.endswith("… [chg-2026-118]")
+    assert len(notice.subject) <= 200
+
+
 def test_no_character_reorders_what_follows() -> None:
     assert one_line("safe\u202egnp.exe") == "safegnp.exe"
 

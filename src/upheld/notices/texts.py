@@ -91,6 +91,15 @@ def _render(template: str, kind: NoticeKind, context: Mapping[str, Any]) -> Text
         return replace(shipped, version=f"{shipped.version}{OWN_FAILED}{_why(fault)}")
 
 
+def _short(subject: str) -> str:
+    """At most SUBJECT_LENGTH characters, with the reference that it ends with."""
+    if len(subject) <= SUBJECT_LENGTH:
+        return subject
+    said, _, last = subject.rpartition(" [")
+    end = f" [{last}" if said and last.endswith("]") and len(last) < SUBJECT_LENGTH // 2 else ""
+    return f"{subject[: SUBJECT_LENGTH - 1 - len(end)].rstrip()}…{end}"
+
+
 def _why(fault: Exception) -> str:
     return one_line(f"{type(fault).__name__}: {fault}")[:200]
 
@@ -103,8 +112,7 @@ def _rendered(templates: Templates, template: str, kind: NoticeKind, context: Ma
     subject = one_line(templates.block(name, "subject", brand.provider, values))
     text = close_gaps(plain.render(values))
     html = close_gaps(rich.render(values, layout="layout.html", parts="parts.html"), 1)
-    short = subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
-    return Text(short, text, html, templates.version(name, brand.provider), brand.reply_to)
+    return Text(_short(subject), text, html, templates.version(name, brand.provider), brand.reply_to)
 
 
 def _letter(templates: Templates, notice: Notice, receipt: str, provider: str | None) -> Letter:
