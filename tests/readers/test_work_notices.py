@@ -416,6 +416,37 @@ def test_a_time_of_another_zone_that_was_taken_for_utc_is_asked_about(parser: Ma
     assert any("08:00 CST" in doubt for doubt in notice.doubts), notice.doubts
 
 
+def event(*lines: str) -> bytes:
+    return "\r\n".join(("BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR", "")).encode()
+
+
+OTHER_WINDOW = (
+    "the calendar that came with the mail has its window from 2025-02-21T04:00:00Z to 2025-02-21T10:00:00Z: "
+    "which is right?"
+)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "doubts"),
+    [
+        (event("DTSTART:20250221T050000Z", "DTEND:20250221T110000Z"), ()),
+        (event("DTSTART;TZID=America/New_York:20250221T000000", "DURATION:PT6H"), ()),
+        (event("DTSTART:20250221T040000Z", "DTEND:20250221T100000Z"), (OTHER_WINDOW,)),
+        (event("DTSTART:20250221T040000", "DTEND:20250221T100000"), ()),  # says no zone, so nothing
+        (event("DTSTART;VALUE=DATE:20250221"), ()),
+    ],
+)
+def test_a_mail_and_a_calendar_with_another_window_are_asked_about(
+    calendar: bytes, doubts: tuple[str, ...], parser: MailParser
+) -> None:
+    message = message_from_bytes((NOTICES / "library" / "summitig.eml").read_bytes(), policy=policy.default)
+    [part] = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
+    part.set_content(calendar, maintype="text", subtype="calendar", filename="outageWindow.ics")
+    [notice] = read_notice(message.as_bytes(), parser)
+    assert times(notice) == ("2025-02-21T05:00:00Z", "2025-02-21T11:00:00Z")
+    assert notice.doubts == doubts
+
+
 def test_a_mail_that_a_person_passes_on_as_an_attachment_is_read_as_its_senders(parser: MailParser) -> None:
     inner = message_from_bytes((NOTICES / "aws.eml").read_bytes(), policy=policy.default)
     outer = EmailMessage()

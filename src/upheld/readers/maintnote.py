@@ -8,6 +8,7 @@ import binascii
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -41,16 +42,34 @@ def read_maintnote(content: bytes) -> list[WorkNotice]:
     """The windows that a calendar tells of, in its order. Raises Unreadable where it is no calendar, or one of its
     events is no notice of work."""
     with _ZONES:
-        tzp.use_zoneinfo()  # forgets the zones that other calendars have defined: they go before this one's own
-        try:
-            text = _BROKEN.sub(rb"\1 ", _plain(content).removeprefix(b"\xef\xbb\xbf"))
-            calendars: Any = Calendar.from_ical(text, multiple=True)
-            events = [(event, _cancels(calendar)) for calendar in calendars for event in calendar.walk("VEVENT")]
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise Unreadable(f"not an iCalendar: {error}") from None
+        events = _events(content)
         if not events:
             raise Unreadable("the calendar has no VEVENT")
         return [_notice(event, number, cancelled) for number, (event, cancelled) in enumerate(events, 1)]
+
+
+def windows_of(content: bytes) -> set[tuple[int, int]]:
+    """The starts and ends of a calendar's events, whether they are notices of work or not, where no event leaves any
+    doubt of them; empty else, and where it is no calendar."""
+    found, doubts = set(), list[str]()
+    with _ZONES, suppress(Unreadable):
+        for event, _ in _events(content):
+            start = _instant(event, "DTSTART", "", doubts)
+            found.add((start, _end(event, start, "", doubts)))
+        return set() if doubts else found
+    return set()
+
+
+def _events(content: bytes) -> list[tuple[Event, bool]]:
+    """A calendar's events, and whether it was sent to cancel them. Zones are right as long as `_ZONES` is held. Raises
+    Unreadable."""
+    tzp.use_zoneinfo()  # forgets the zones that other calendars have defined: they go before this one's own
+    try:
+        text = _BROKEN.sub(rb"\1 ", _plain(content).removeprefix(b"\xef\xbb\xbf"))
+        calendars: Any = Calendar.from_ical(text, multiple=True)
+        return [(event, _cancels(calendar)) for calendar in calendars for event in calendar.walk("VEVENT")]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Unreadable(f"not an iCalendar: {error}") from None
 
 
 def works_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:

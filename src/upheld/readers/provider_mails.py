@@ -23,10 +23,10 @@ from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 
-from upheld.agreements.units import HOUR, to_datetime
+from upheld.agreements.units import HOUR, format_instant, to_datetime
 from upheld.maintenance.notified import Circuit, WorkNotice, implausible
 from upheld.readers import provider_mail_parser
-from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote
+from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote, windows_of
 from upheld.readers.written_times import zone_untold, zones_in_doubt
 
 PATIENCE = 60.0
@@ -300,7 +300,8 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
     zones = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text))
-    return replace(notice, doubts=(*doubts, *implausible(notice), *zones, *_words_in_doubt(notice, mail.text)))
+    said = (*_words_in_doubt(notice, mail.text), *_calendar_in_doubt(notice, mail.calendars))
+    return replace(notice, doubts=(*doubts, *implausible(notice), *zones, *said))
 
 
 def _beside(notice: WorkNotice, text: str) -> WorkNotice:
@@ -355,6 +356,15 @@ def _words_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
         if date not in dates or time != f"{start:%H:%M}":
             yield f"the start was read as {start:%d/%m/%Y %H:%M} UTC, and the text has {told[1]}: which is it?"
     yield from _new_date_in_doubt(notice, text)
+
+
+def _calendar_in_doubt(notice: WorkNotice, calendars: Sequence[bytes]) -> Iterator[str]:
+    """A question for a person where a calendar came with the mail, and none of its events is at the notice's window."""
+    windows = sorted(set().union(*map(windows_of, calendars)))
+    if windows and (notice.start, notice.end) not in windows:
+        start, end = (format_instant(at) for at in windows[0])
+        more = f" and {len(windows) - 1} more" if len(windows) > 1 else ""
+        yield f"the calendar that came with the mail has its window from {start} to {end}{more}: which is right?"
 
 
 def _new_date_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
