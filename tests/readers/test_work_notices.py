@@ -323,6 +323,14 @@ def test_each_of_several_windows_is_read_by_itself(
     assert len(found[0].circuits) == 1
 
 
+def test_circuits_are_found_in_a_table_of_any_width(parser: MailParser) -> None:
+    notice = (NOTICES / "library" / "equinix7.eml").read_bytes().replace(b"=\n", b"")
+    title, cell = b"Service Serial #</th>", b"EC1234.1</td>"
+    notice = notice.replace(title, title + b"<th>ECX Port</th>").replace(cell, cell + b"<td>PORT-1</td>")
+    [found] = read_notice(notice, parser)
+    assert (found.account, found.circuits) == ("555555", (Circuit("EC1234.1", "OUTAGE"),))
+
+
 @pytest.mark.parametrize(
     ("span", "said", "window"),
     [

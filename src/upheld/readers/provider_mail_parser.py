@@ -12,8 +12,9 @@ three hours behind; it reads dates with dots, which begin with the day, as if th
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
 and ones; it does not know that SummitIG writes UTC too, nor KPN at all; it gives later windows of a work by Telxius
 another number; of several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; at New Year it takes
-Equinix's times for those of another year; a work of GTT's that is cancelled it puts into 1970; it looks for the account
-of AWS in the subject only; and it asks the internet where a place is.
+Equinix's times for those of another year, and it knows three widths of Equinix's tables; a work of GTT's that is
+cancelled it puts into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place
+is.
 """
 
 import base64
@@ -77,6 +78,7 @@ def main() -> None:
     leave_telxius_its_number()
     tell_windows_apart()
     take_flags_own_words()
+    find_equinix_circuits_by_their_title()
     print(json.dumps({"ready": library.__version__}), flush=True)
     for line in sys.stdin:
         try:
@@ -267,6 +269,24 @@ def take_flags_own_words() -> None:
         return found
 
     flag.HtmlParserFlag1.parse_html = as_meant
+
+
+def find_equinix_circuits_by_their_title() -> None:
+    """Lets the reader of Equinix's mails find circuits in a table of any width, where the library knows of three."""
+    from circuit_maintenance_parser.parsers import equinix
+
+    def read_tables(_: Any, headers: Any, data: dict[str, Any], impact: Any) -> None:
+        for header in headers:
+            if header.text.strip() != "Account #":
+                continue
+            titles = [cell.text.strip() for cell in header.find_parent("tr").find_all("th")]
+            for row in header.find_parent("table").find_all("tr"):
+                if cells := [cell.text.strip() for cell in row.find_all("td")]:
+                    said = dict(zip(titles, cells, strict=True))
+                    data["circuits"].append({"circuit_id": said["Service Serial #"], "impact": impact})
+                    data["account"] = said["Account #"]
+
+    equinix.HtmlParserEquinix._parse_table = read_tables
 
 
 def each_window(read_as_one: Any, windows_of: Any) -> Any:
