@@ -182,7 +182,7 @@ def test_the_windows_to_come_are_off_where_one_is_over(desk) -> None:
     assert (off.state, off.step) == ("taken", "change")
     assert nights(desk) == [[0]]
     assert [start for _, start, _ in desk.excluded()] == [START], "what was worked on stays earned"
-    assert desk.told() == 2, "whoever expects the second night is told that it is off"
+    assert desk.told() == 3, "whoever was reminded of the second night is told that it is off"
     desk.world.run()
     assert desk.planned()[0].ended_at == START + 2 * HOUR
 
