@@ -551,7 +551,9 @@ def _claimable(settled: Verdict) -> Verdict:
     return replace(settled, claim_by=instant("2026-07-30T22:00:00Z"))
 
 
-def _of_summary(lines: Sequence[Line], cases: Sequence[Case] = (), works: bool = False) -> Example:
+def _of_summary(
+    lines: Sequence[Line], cases: Sequence[Case] = (), works: bool = False, end: str = "2026-06-30T22:00:00Z"
+) -> Example:
     earned = Announcement("chg-2026-118", AGREEMENT.id, CUSTOMER.id, True, "", AT, ("vpn-0042",))
     terms = SummaryNotice(to=("customer.noc",))
     promised = AGREEMENT.model_copy(update={"notices": AGREEMENT.notices.model_copy(update={"summary": terms})})
@@ -559,12 +561,12 @@ def _of_summary(lines: Sequence[Line], cases: Sequence[Case] = (), works: bool =
     def make(language: Language, provider: Party) -> Notice:
         first, second = work(title=TITLE[language]), work(id="chg-2026-121", title=TITLE[language])
         planned = [(first, earned), (second, replace(earned, earned=False, services=()))] if works else []
-        start, end = instant("2026-05-31T22:00:00Z"), instant("2026-06-30T22:00:00Z")
+        span = instant("2026-05-31T22:00:00Z"), instant(end)
         customer, sender = in_language(CUSTOMER, language), _sender(language, provider)
         told = [
             replace(c, resolution={"cause": UPDATE[language].splitlines()[0]} if c.resolution else {}) for c in cases
         ]
-        return plan_summary(Summary(promised, start, end, lines, told, planned), customer, sender, SETTLED)[0]
+        return plan_summary(Summary(promised, *span, lines, told, planned), customer, sender, SETTLED)[0]
 
     return Example("summary", make, ("summary.jinja",))
 
@@ -579,6 +581,17 @@ def _a_month() -> list[Line]:
         Line(availability, "vpn-0042", [_settled()], [may]),
         Line(availability, "vpn-0043", [_settled(**_KEPT | {"service": "vpn-0043", "excluded": 240})], []),
         Line(latency, "vpn-0042", [*good, _settled(**day | {"attained": "41.25"})], []),
+    ]
+
+
+def _a_day() -> list[Line]:
+    """A promise of each day, missed for one service and met for the other."""
+    day = {"objective": "latency", "credit": None, "budget": None, "spent": None, "bad": 0}
+    day |= {"period_end": instant("2026-06-01T22:00:00Z")}
+    good = _settled(**day | {"service": "vpn-0043", "attained": "20.5", "status": "met"})
+    return [
+        Line(AGREEMENT.promises[1], "vpn-0042", [_settled(**day | {"attained": "41.25"})], []),
+        Line(AGREEMENT.promises[1], "vpn-0043", [good], []),
     ]
 
 
@@ -665,6 +678,7 @@ EXAMPLES: Mapping[str, Example] = (
             [case(**_ENDED, outcome="confirmed", resolution={"cause": "a card"}), case(id="case-9b1d")],
             works=True,
         ),
+        "summary-of-a-day": _of_summary(_a_day(), end="2026-06-01T22:00:00Z"),
         "summary-all-met": _of_summary([Line(AGREEMENT.promises[0], "vpn-0042", [_settled(**_KEPT)], [])]),
         "undeliverable": _undeliverable("duty@acme.example"),
         "undeliverable-anywhere": _undeliverable(None),
