@@ -1,17 +1,21 @@
 """The commands that run a server and speak to one, against a real server."""
 
 import json
+import mailbox
 import os
 import re
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from upheld.app import Settings
+from upheld.cli import app
 from upheld.cli.server import reached, standing
 from upheld.demo.mail import start_mail_catcher
 
@@ -153,6 +157,73 @@ def test_notices_and_works_are_handed_in_and_answered(place):
     (directory / "works.csv").write_text(f"id,title,start,end,services,approved_by\n{line},x\n")
     refused = upheld(place, "maintenance", "take", "works.csv")
     assert (refused.returncode, "\nworks.csv:2: the line has 7 of 6 fields" in refused.stderr) == (2, True)
+
+
+def announced(place, work: str, day: str) -> str:
+    """Plans a work on line-1, and gives the link in the mail that announces it."""
+    directory, _ = place
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    window = ["--start", f"{day}T22:00:00Z", "--end", f"{day}T23:00:00Z"]
+    what = ["--title", "Card", "--service", "line-1", "--approved-by", "board", "--id", work]
+    assert upheld(place, "maintenance", "add", *what, *window).returncode == 0
+    deadline = time.monotonic() + 30
+    while True:
+        mails = (mail.get_payload(decode=True) or b"" for mail in _texts(directory / "mail"))
+        links = [re.findall(r"http://\S+/planned/\S+", text.decode()) for text in mails if work in text.decode()]
+        if links and links[0]:
+            return links[0][0]
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def _texts(mails):
+    every = (part for mail in mailbox.Maildir(str(mails)) for part in mail.walk())
+    return [part for part in every if part.get_content_type() == "text/plain"]
+
+
+def test_objections_are_listed_shown_agreed_to_and_declined(place):
+    first, second = (announced(place, f"OBJ-{n}", f"2030-09-0{n}") for n in (1, 2))
+    wish = "2030-09-03T22:00:00Z/2030-09-03T23:00:00Z"
+    for link, sent in ((first, {"window": wish, "reason": "stock-\r\ntaking"}), (second, {"reason": "never"})):
+        assert httpx.post(link, data={"wish": "object", **sent}).status_code == 200
+    _, own = place
+
+    def said(*arguments):
+        done = CliRunner().invoke(app, ["maintenance", "objections", *arguments], env=own)
+        return SimpleNamespace(stdout=done.stdout, stderr=done.stderr, returncode=done.exit_code)
+
+    listed = said("list").stdout.splitlines()
+    (one, other) = re.findall(r"O-[0-9A-F]+", "".join(listed))
+    assert len(listed) == 2
+    assert re.fullmatch(
+        rf"OBJ-1  {one}  open, owed by \S+  acme noc@acme.example wants 2030-09-03T22:00:00Z to "
+        r"2030-09-03T23:00:00Z \(stock- taking\)",
+        listed[0],
+    )
+    assert listed[1].endswith("acme noc@acme.example wants another time (never)")
+    assert said("list", "OBJ-2", "--state", "open").stdout.splitlines() == [listed[1]]
+    nothing = said("list", "--state", "declined")
+    assert (nothing.stdout, nothing.stderr, nothing.returncode) == ("", "upheld: no objections that are declined\n", 0)
+    shown = said("show", "OBJ-1", one).stdout.splitlines()
+    assert "  who      acme, customer.noc, noc@acme.example, under gold" in shown
+    assert "  against  2030-09-01T22:00:00Z to 2030-09-01T23:00:00Z" in shown
+
+    agreed = said("agree", "OBJ-1", one, "--answer", "Gladly.")
+    assert "  agreed: 2030-09-03T22:00:00Z to 2030-09-03T23:00:00Z  " in agreed.stdout, agreed.stderr
+    assert said("agree", "OBJ-1", one, "--answer", "Gladly.").stdout == agreed.stdout
+    assert "2030-09-03T22:00:00Z to 2030-09-03T23:00:00Z  planned  Card" in upheld(place, "maintenance", "list").stdout
+
+    half = said("agree", "OBJ-2", other, "--start", "2030-09-05T22:00:00Z")
+    assert (half.returncode, half.stderr) == (2, "upheld: --start and --end come together\n")
+    none = said("agree", "OBJ-2", other)
+    assert (none.returncode, "no other window was asked for" in none.stderr) == (2, True)
+    assert said("decline", "OBJ-2", other).returncode == 2
+    declined = said("decline", "OBJ-2", other, "--answer", "It fails.")
+    assert f"OBJ-2  {other}  declined  acme" in declined.stdout, declined.stderr
+    assert said("show", "OBJ-2", other).stdout.splitlines()[-1].endswith(": It fails.")
+    late = said("agree", "OBJ-2", other, "--start", "2030-09-05T22:00:00Z", "--end", "2030-09-05T23:00:00Z")
+    assert (late.returncode, "declined" in late.stderr) == (2, True)
+    assert said("show", "OBJ-1", "O-0").returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from upheld.cli import (
     keys,
     lint,
     notices,
+    objections,
     playbooks,
     preview,
     server,
@@ -41,6 +42,7 @@ server.maintenance.command("take")(notices.take)
 server.maintenance.command("questions")(notices.questions)
 server.maintenance.command("answer", epilog=notices.ANSWER_EXAMPLE)(notices.answer)
 server.maintenance.command("preview", epilog=work_preview.EXAMPLE)(work_preview.preview)
+server.maintenance.add_typer(objections.commands, name="objections")
 app.add_typer(server.maintenance, name="maintenance")
 app.add_typer(preview.commands, name="notice")
 app.add_typer(keys.commands, name="key")

@@ -174,8 +174,8 @@ def windows_of(starts: list[str], ends: list[str]) -> dict[str, Any]:
 
 
 def when(work: dict[str, Any]) -> str:
-    """Every window of a work, as the API shows it."""
-    return " and ".join(f"{one['start']} to {one['end']}" for one in work["windows"] or [work])
+    """Every window of a work, or one window, as the API shows it."""
+    return " and ".join(f"{one['start']} to {one['end']}" for one in work.get("windows") or [work])
 
 
 def _print_work(answer: dict[str, Any]) -> None:
