@@ -288,6 +288,8 @@ def an_objection(mark: str = "", **changes: object) -> Objection:
         answered_by="Ada",
         answer="gladly",
         agreed=(JUNE + DAY, JUNE + 2 * DAY),
+        said_at=JUNE - DAY + 1,
+        agreed_in=1,
     )
     return replace(objection, **changes)  # type: ignore[arg-type]
 
@@ -303,6 +305,7 @@ def an_announcement(mark: str = "", **changes: object) -> Announcement:
         ("vpn-1",),
         (("vpn-1", JUNE, JUNE + DAY),),
         ((JUNE, JUNE + 1),),
+        ((JUNE, JUNE + DAY, "noc@acme.example (customer.noc)"),),
     )
     return replace(announcement, **changes)  # type: ignore[arg-type]
 

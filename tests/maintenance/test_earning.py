@@ -11,6 +11,7 @@ from upheld.agreements.units import DAY, HOUR, MINUTE, SECOND
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.exclusion import exclusion_id, exclusions
 from upheld.maintenance.model import Announcement
+from upheld.maintenance.objection import Consent
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.examples import AGREEMENT, instant, work
 
@@ -259,3 +260,74 @@ def test_a_work_that_is_moved_earns_under_new_ids() -> None:
 
 def test_the_example_is_announced_ten_days_before() -> None:
     assert instant("2026-06-10T22:00:00Z") == IN_TIME
+
+
+# -- what the customer itself asked for -------------------------------------------------------------------------------
+
+
+def consent(**changes: Any) -> Consent:
+    given = {
+        "windows": work().spans,
+        "contact": "noc@acme.example",
+        "role": "customer.noc",
+        "asked_at": START - 3 * DAY,
+        "agreed_at": START - 2 * DAY,
+        "agreed_by": "Ada",
+        "sequence": 0,
+    }
+    return Consent(**{**given, **changes})  # type: ignore[arg-type]  # a mixed dict of the right fields
+
+
+def by_consent(*announcements: Told, agreed: Consent, **terms: Any) -> Announcement:
+    promise = MaintenanceNotice(lead_time="10d", to=("customer.noc",), **terms)
+    agreement = AGREEMENT.model_copy(update={"notices": Notices(maintenance=promise)})
+    contacts = noc(*{one.contact for one in announcements})
+    return earned(work(), agreement, SERVICES, contacts, announcements, NOW, (), (agreed,))
+
+
+LATE = told(sent_at=START - 2 * DAY)
+
+
+def test_a_window_that_the_customer_asked_for_needs_no_lead_time() -> None:
+    decision = by_consent(LATE, agreed=consent())
+    word = "noc@acme.example (customer.noc), who asked for it 2026-06-17 22:00 UTC"
+    assert (decision.earned, decision.by_agreement) == (True, ((START, work().end, word),))
+    assert decision.reason == (
+        f"by agreement with {word}, and Ada agreed 2026-06-18 22:00 UTC; announced 2026-06-18 22:00 UTC, 2 days before "
+        "the start; the agreement wants 10 days"
+    )
+    (granted, _) = exclusions(work(), decision, NOW).values()
+    assert granted.approved_by == f"M. Lange (work chg-2026-118; by agreement with {word})"
+
+
+def test_what_was_announced_in_time_needs_no_consent() -> None:
+    decision = by_consent(told(), agreed=consent())
+    assert (decision.earned, decision.by_agreement, "by agreement" in decision.reason) == (True, (), False)
+
+
+@pytest.mark.parametrize(
+    ("announcements", "agreed", "terms"),
+    [
+        ([LATE], consent(), {"by_agreement": False}),
+        ([LATE], consent(), {"per_month": 0}),
+        ([LATE, told(contact="it@acme.example", sent_at=None, failure="the relay is away")], consent(), {}),
+        ([told(sent_at=START + MINUTE)], consent(), {}),
+        ([LATE, told(sent_at=START - DAY, sequence=1, windows=((START + DAY, START + DAY + HOUR),))], consent(), {}),
+        ([LATE], consent(windows=((START - DAY, START - HOUR),)), {}),
+    ],
+    ids=["ruled out", "over the quota", "not told", "told too late", "told otherwise since", "another window"],
+)
+def test_a_consent_waives_the_lead_time_and_nothing_else(
+    announcements: list[Told], agreed: Consent, terms: dict[str, Any]
+) -> None:
+    decision = by_consent(*announcements, agreed=agreed, **terms)
+    assert (decision.earned, decision.parts, decision.by_agreement) == (False, (), ())
+    assert "by agreement" not in decision.reason or "per_month" in terms
+
+
+def test_of_a_window_that_was_extended_what_was_asked_for_is_by_agreement() -> None:
+    half = START, START + HOUR
+    decision = by_consent(LATE, agreed=consent(windows=(half,)))
+    assert decision.parts == tuple((service, *half) for service in SERVICES)
+    assert [(start, end) for start, end, _ in decision.by_agreement] == [half]
+    assert decision.reason.count("announced") == 2

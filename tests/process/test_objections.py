@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from process.test_changed_works import change
-from process.test_maintenance import BETA, WITH_BETA, adopt, decision, excluded, notices, plan
+from process.test_maintenance import BETA, WITH_BETA, adopt, notices, plan
 from upheld.agreements.units import DAY, HOUR, MINUTE, to_datetime
 from upheld.app import DEFAULT_TENANT
 from upheld.maintenance.objection import Objection, Objections
@@ -148,18 +148,6 @@ def test_agreeing_moves_the_work_and_tells_everyone(world):
     assert told_others(world) == ["objected", "objection_answered"]
     assert standing(world) == "agreed"
     assert standing(world, "maintenance_changed") == "open"
-
-
-def test_lead_time_of_an_agreed_window_is_judged_from_when_the_change_is_told(world):
-    work = plan(world, 4 * DAY)
-    early = (world.clock.at + DAY, world.clock.at + DAY + HOUR)
-    answer(world, object_(world, early), early)
-    assert excluded(world) == []
-    assert "the agreement wants 2 days" in decision(world).reason
-    late = (work.start + DAY, work.end + DAY)
-    again = object_(world, late, kind="maintenance_changed")
-    answer(world, again, late)
-    assert excluded(world) == [("acme-vpn-gold", "vpn-0042")]
 
 
 def test_who_asked_for_the_same_window_is_answered_too_and_the_others_lapse(world):

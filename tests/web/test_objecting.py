@@ -90,7 +90,7 @@ def test_that_it_was_read_is_kept_with_a_comment(planned: World) -> None:
 def test_the_page_calls_a_work_what_its_announcement_calls_it(world: World) -> None:
     start = world.clock.at + 8 * DAY
     work = Maintenance("M/1", "Move", start, start + HOUR, ("agg-switch-3",), "CAB", world.clock.at, kind="migration")
-    world.process.plan_maintenance(DEFAULT_TENANT, work)
+    world.process.works.plan(DEFAULT_TENANT, work)
     world.run()
     assert "Planned migration" in text_of(world.stranger().get(path_of(world)).text)
 

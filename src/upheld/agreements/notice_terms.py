@@ -25,12 +25,14 @@ class Notice(Document):
 class WorkTerms(Document):
     """When and to whom a planned work is to be announced, for its windows not to count. `working_days`: `lead_time` is
     of days from Monday to Friday without the public holidays of that country (or subdivision, as `DE-BY`), or with `no
-    holidays`. `per_month`: so many windows may begin in a month of the agreement's zone."""
+    holidays`. `per_month`: so many windows may begin in a month of the agreement's zone. `by_agreement`: a window that
+    the customer itself asked for, and that was agreed to, needs no lead time."""
 
     lead_time: Duration
     working_days: Annotated[str | None, AfterValidator(parse_working_days)] = None
     per_month: Annotated[int | None, Field(ge=0)] = None
     to: tuple[Name, ...] = ()
+    by_agreement: bool = True
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

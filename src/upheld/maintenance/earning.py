@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from upheld.agreements.intervals import minus, overlap, union
@@ -10,6 +10,7 @@ from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import WorkTerms
 from upheld.agreements.units import DAY, to_datetime
 from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.objection import Consent
 from upheld.maintenance.wording import duration_words, instant_words
 
 NAMED_AT_MOST = 8
@@ -32,12 +33,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A stretch of a window, and since when it has been told (None: it is not, for the reason in `failure`)."""
+    """A stretch of a window, and since when it has been told (None: it is not, for the reason in `failure`).
+    `consent`: by which the customer itself has asked for it, where it was told too late otherwise."""
 
     start: int
     end: int
     since: int | None
     failure: str = ""
+    consent: Consent | None = None
 
 
 def earned(
@@ -48,10 +51,12 @@ def earned(
     told: Sequence[Told],
     now: int,
     taken: Sequence[int] = (),
+    consents: Sequence[Consent] = (),
 ) -> Announcement:
     """For which of its services, and which parts of its windows, `agreement` lets the work count as planned
     maintenance, and why. `contacts` holds the addresses that each role has now; `taken` are the starts of the windows
-    that other works have earned under it, on the same terms.
+    that other works have earned under it, on the same terms; `consents` what the customer itself asked for, and was
+    agreed with.
 
     A part is earned for a service where the agreement promises a lead time, and every contact of every role that it
     names had been told of it for this service, the last of them at least the lead time before the part begins, and was
@@ -59,16 +64,22 @@ def earned(
     and one that is moved earns by the new announcement, or by the old one where the two windows overlap. Only a
     delivery counts: an announcement that was recorded, stopped or failed has told nobody.
 
+    A part that the customer asked for needs no lead time, unless the agreement says otherwise (`by_agreement`): it has
+    to be told to every contact before it begins. Its word holds as long as the work was not told otherwise since.
+
     An agreement without `notices.maintenance` earns nothing: rule 13 excludes a window where that customer's notice met
     the agreement, and without terms there is nothing that a notice could meet. Where such an agreement lets planned
     work count nevertheless, someone grants an exclusion by hand and answers for it by name."""
     promise = agreement.notices.maintenance
     terms = None if promise is None else promise.terms_for(maintenance.emergency)
     allowed = _within_quota(maintenance, terms, agreement.time_zone, taken)
-    judged = {s: _judged(maintenance, terms, agreement.time_zone, s, contacts, told, allowed) for s in services_hit}
-    parts = tuple((service, *window) for service, (windows, _) in judged.items() for window in windows)
-    whole = all(windows == union(maintenance.spans) for windows, _ in judged.values())
-    reason = _together({service: reason for service, (_, reason) in judged.items()})
+    judged = {
+        s: _judged(maintenance, terms, agreement.time_zone, s, contacts, told, allowed, consents) for s in services_hit
+    }
+    parts = tuple((service, *window) for service, (windows, _, _) in judged.items() for window in windows)
+    whole = all(windows == union(maintenance.spans) for windows, _, _ in judged.values())
+    reason = _together({service: reason for service, (_, reason, _) in judged.items()})
+    agreed = dict.fromkeys((*window, _word(consent)) for *_, some in judged.values() for window, consent in some)
     return Announcement(
         maintenance.id,
         agreement.id,
@@ -78,6 +89,7 @@ def earned(
         now,
         tuple(dict.fromkeys(service for service, *_ in parts)),
         parts,
+        by_agreement=tuple(sorted(agreed)),
     )
 
 
@@ -89,32 +101,60 @@ def _judged(
     contacts: Mapping[str, Sequence[str]],
     told: Sequence[Told],
     allowed: Sequence[Window],
-) -> tuple[tuple[Window, ...], str]:
-    """What is earned for a service, and why."""
+    consents: Sequence[Consent],
+) -> tuple[tuple[Window, ...], str, Sequence[tuple[Window, Consent]]]:
+    """What is earned for a service, and why; and what of it by which consent."""
     if maintenance.state == "cancelled":
-        return (), "the work was cancelled"
+        return (), "the work was cancelled", ()
     if not maintenance.interrupts:
-        return (), "an end of service excludes nothing"
+        return (), "an end of service excludes nothing", ()
     if promise is None:
-        return (), "the agreement has no terms for announcing planned maintenance (notices.maintenance)"
+        return (), "the agreement has no terms for announcing planned maintenance (notices.maintenance)", ()
     if not promise.to:
-        return (), "the agreement names nobody to announce planned maintenance to"
+        return (), "the agreement names nobody to announce planned maintenance to", ()
     parts = [_Part(start, end, 0) for start, end in union(maintenance.spans)]
     for role in promise.to:
         if not contacts.get(role):
-            return (), f"{role} was not told: nobody is known under it"
+            return (), f"{role} was not told: nobody is known under it", ()
         for contact in contacts[role]:
             since = _told_since(service, [t for t in told if t.contact == contact])
             not_told = f"{role} was not told: {_why_not(role, contact, service, told)}"
             parts = [one for part in parts for one in _cut(part, since, not_told)]
-    parts = list(_alike_together(parts))
-    in_time = [p for p in parts if p.since is not None and p.since <= promise.latest(p.start, zone)]
-    won = overlap(union((p.start, p.end) for p in in_time), allowed)
+    in_time: list[_Part] = []
+    late: list[_Part] = []
+    for part in _alike_together(parts):
+        is_late = part.since is None or part.since > promise.latest(part.start, zone)
+        (late if is_late else in_time).append(part)
+    for consent in consents if promise.by_agreement else ():
+        late = [one for part in late for one in _consented(part, consent, service, told)]
+    by_consent = [part for part in late if part.consent is not None]
+    won = overlap(union((p.start, p.end) for p in (*in_time, *by_consent)), allowed)
+    agreed = [(window, p.consent) for p in by_consent for window in overlap([(p.start, p.end)], won) if p.consent]
+    parts = sorted((*in_time, *late), key=lambda part: part.start)
     reasons = [_reason(part, promise, allowed) for part in parts]
     if len(set(reasons)) == 1:
-        return won, reasons[0]
+        return won, reasons[0], agreed
     spans = (f"{instant_words(part.start)} to {instant_words(part.end)}" for part in parts)
-    return won, "; ".join(f"from {span}: {reason}" for span, reason in zip(spans, reasons, strict=True))
+    together = "; ".join(f"from {span}: {reason}" for span, reason in zip(spans, reasons, strict=True))
+    return won, together, agreed
+
+
+def _consented(part: _Part, consent: Consent, service: str, told: Sequence[Told]) -> Iterator[_Part]:
+    """A part that was told too late, cut to what a customer asked for itself: if it was told before it begins, and not
+    told otherwise since."""
+    span = [(part.start, part.end)]
+    covered = () if part.consent is not None else overlap(span, consent.windows)
+    later = [t for t in told if t.sent_at is not None and t.sequence > consent.sequence and service in t.services]
+    for start, end in covered:
+        is_told = part.since is not None and part.since <= start
+        stands = is_told and not any(minus([(start, end)], one.windows) for one in later)
+        yield replace(part, start=start, end=end, consent=consent if stands else None)
+    for start, end in minus(span, covered):
+        yield replace(part, start=start, end=end)
+
+
+def _word(consent: Consent) -> str:
+    return f"{consent.contact} ({consent.role}), who asked for it {instant_words(consent.asked_at)}"
 
 
 def _told_since(service: str, told: Sequence[Told]) -> list[_Part]:
@@ -195,7 +235,11 @@ def _reason(part: _Part, promise: WorkTerms, allowed: Sequence[Window]) -> str:
         return f"the agreement allows {promise.per_month} {windows} a month, and others have taken them"
     lead = part.start - part.since
     distance = duration_words(abs(lead)) + (" before the start" if lead >= 0 else " after the start")
-    return f"announced {instant_words(part.since)}, {distance}; the agreement wants {_lead(promise)}"
+    said = f"announced {instant_words(part.since)}, {distance}; the agreement wants {_lead(promise)}"
+    if part.consent is None:
+        return said
+    by = f", and {part.consent.agreed_by} agreed" if part.consent.agreed_by else ", and it was agreed"
+    return f"by agreement with {_word(part.consent)}{by} {instant_words(part.consent.agreed_at)}; {said}"
 
 
 def _lead(promise: WorkTerms) -> str:

@@ -16,12 +16,21 @@ def exclusions(maintenance: Maintenance, announcement: Announcement, known_at: i
             start=start,
             end=end,
             reason=PLANNED_MAINTENANCE,
-            approved_by=f"{maintenance.approved_by} (work {maintenance.id})" if maintenance.approved_by else None,
+            approved_by=_approved_by(maintenance, announcement, start, end),
             agreement=announcement.agreement,
             known_at=known_at,
         )
         for service, start, end in announcement.parts
     }
+
+
+def _approved_by(maintenance: Maintenance, announcement: Announcement, start: int, end: int) -> str | None:
+    """Who let the work happen; and whose word stands for the lead time, where the customer asked for the window."""
+    if not maintenance.approved_by:
+        return None
+    words = dict.fromkeys(word for one, other, word in announcement.by_agreement if one < end and start < other)
+    agreed = "".join(f"; by agreement with {word}" for word in words)
+    return f"{maintenance.approved_by} (work {maintenance.id}{agreed})"
 
 
 def exclusion_id(maintenance: Maintenance, agreement: str, service: str, start: int, end: int) -> str:

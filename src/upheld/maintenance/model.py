@@ -102,7 +102,8 @@ class Announcement:
 
     `parts` are what was earned, as (service, start, end); `services` are those of them; `earned` says that this is all
     that the work hits, in all of its windows. `settled` are the windows, or parts of them, that had begun when this was
-    decided: what was decided of them stands."""
+    decided: what was decided of them stands. `by_agreement` are those windows, as (start, end, by whose word), that are
+    earned although they were announced late, for the customer itself had asked for them."""
 
     maintenance_id: str
     agreement: str
@@ -113,3 +114,4 @@ class Announcement:
     services: tuple[str, ...] = ()
     parts: tuple[tuple[str, int, int], ...] = ()
     settled: tuple[Window, ...] = ()
+    by_agreement: tuple[tuple[int, int, str], ...] = ()

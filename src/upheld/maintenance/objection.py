@@ -19,8 +19,9 @@ LONGEST_WORDS = 2_000
 class Objection:
     """A contact (its address) of a `customer`, told of a work as `role` under an `agreement`, objects to its `windows`:
     for a `reason`, and with the `wish` of another window, or one of both. `notice` is the id of the announcement whose
-    link it came by. `answer_by` is until when an answer is owed, `told_at` when the provider was told of it. An answer
-    has the window that was `agreed`, or the words with which it was declined (`answer`)."""
+    link it came by. `at` is when it was first said, `said_at` when as it stands; `answer_by` is until when an answer is
+    owed, `told_at` when the provider was told of it. An answer has the window that was `agreed`, and in which planning
+    of the work (`agreed_in`, its sequence), or the words with which it was declined (`answer`)."""
 
     id: str
     maintenance_id: str
@@ -40,6 +41,8 @@ class Objection:
     answered_by: str | None = None
     answer: str = ""
     agreed: Window | None = None
+    said_at: int | None = None
+    agreed_in: int | None = None
 
     def is_overdue(self, now: int) -> bool:
         """Whether an answer was owed before `now`."""
@@ -78,6 +81,38 @@ def wish_fault(work: Maintenance, wish: Window, now: int) -> tuple[Place, str] |
     if spans == work.spans:
         return "start", "this is the window as it is announced"
     return windows_fault(spans, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That a customer's contact asked for `windows` itself, and was agreed with: whose word, and when (microseconds
+    UTC). `sequence` is the planning of the work in which it was agreed."""
+
+    windows: tuple[Window, ...]
+    contact: str
+    role: str
+    asked_at: int
+    agreed_at: int
+    agreed_by: str
+    sequence: int
+
+
+def consent_of(objection: Objection, work: Maintenance) -> Consent | None:
+    """What the contact has agreed to itself: the window of its own wish; None where it was offered another one, or
+    nothing was agreed. `work` is that which it objected to, whenever it was planned."""
+    if objection.agreed is None or objection.agreed != objection.wish or objection.answered_at is None:
+        return None
+    assert objection.agreed_in is not None, "what was agreed was planned"
+    before = replace(work, **planned_in(objection.windows))
+    return Consent(
+        windows=moved(before, objection.agreed).spans,
+        contact=objection.contact,
+        role=objection.role,
+        asked_at=objection.at if objection.said_at is None else objection.said_at,
+        agreed_at=objection.answered_at,
+        agreed_by=objection.answered_by or "",
+        sequence=objection.agreed_in,
+    )
 
 
 def moved(work: Maintenance, window: Window) -> Maintenance:

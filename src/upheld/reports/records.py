@@ -46,6 +46,7 @@ _INSTANTS = {
     "requested_at",
     "restored_at",
     "revoked_at",
+    "said_at",
     "sent_at",
     "start",
     "started_at",
@@ -125,6 +126,8 @@ def _shown(name: str, value: Any) -> Any:
         return [{"start": format_instant(start), "end": format_instant(end)} for start, end in value]
     if name in ("wish", "agreed") and value is not None:
         return {"start": format_instant(value[0]), "end": format_instant(value[1])}
+    if name == "by_agreement":
+        return [{"start": format_instant(start), "end": format_instant(end), "with": who} for start, end, who in value]
     if name == "parts":
         return [{"service": s, "start": format_instant(start), "end": format_instant(end)} for s, start, end in value]
     return list(value) if isinstance(value, tuple) else value

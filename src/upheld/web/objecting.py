@@ -148,11 +148,18 @@ def _facts(site: Site, found: Found, to: Addressee) -> dict[str, Any]:
         "called": "emergency" if asked.work.emergency and asked.work.kind == "maintenance" else asked.work.kind,
         "told": as_told(asked.notice),
         "zone": to.reader.zone.key,
+        "own_word": _counts_own_word(asked),
         "offered": [(f"{format_instant(a)}/{format_instant(b)}", (a, b)) for a, b in _offered(site, found)],
         "in_words": lambda window: span(window, to.reader),
         "length": lambda length: duration(length, to.reader),
         "OWN": OWN,
     }
+
+
+def _counts_own_word(asked: Asked) -> bool:
+    """Whether a window that the contact asks for, and that is agreed to, needs no lead time."""
+    promise = None if asked.agreement is None else asked.agreement.notices.maintenance
+    return promise is not None and asked.work.interrupts and promise.terms_for(asked.work.emergency).by_agreement
 
 
 def _offered(site: Site, found: Found) -> list[Window]:

@@ -94,7 +94,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
             faults = {fault[0]: f"{sentence(fault[1])}."}
         preview: Previewed | None = None
         if tried is not None and fault is None:
-            preview = previewed(process.works.preview(visitor.tenant, tried))
+            preview = previewed(process.works.preview(visitor.tenant, tried, agreeing=True))
         current = process.in_force(visitor.tenant)
         return site.page(
             request,

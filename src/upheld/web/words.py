@@ -497,7 +497,8 @@ def _work_terms(terms: WorkTerms) -> str:
     days = terms.lead_time // DAY
     lead = span(terms.lead_time) if terms.working_days is None else f"{days} working day{'' if days == 1 else 's'}"
     quota = "" if terms.per_month is None else f", at most {terms.per_month} a month"
-    return f"{_people(terms.to)} at least {lead} before it starts{quota}"
+    wished = "" if terms.by_agreement else ", also where the customer asked for the window itself"
+    return f"{_people(terms.to)} at least {lead} before it starts{quota}{wished}"
 
 
 def _told(notice: Notice) -> str:

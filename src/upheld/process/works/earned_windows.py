@@ -11,6 +11,7 @@ from upheld.maintenance.earning import earned
 from upheld.maintenance.exclusion import exclusions
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.objection import Consent, consent_of
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
 from upheld.notices.planning import contacts_of, told
@@ -44,6 +45,9 @@ def decide(
         if last is not None and not undecided and kept == last.parts and (kept or decision.parts):
             continue  # where as little is earned as before, the reason may be a better one
         parts = _in_order((*kept, *fresh))
+        agreed = [one for one in last.by_agreement if within(kept, [one[:2]])] if last is not None else []
+        for start, end, word in decision.by_agreement:
+            agreed += [(*cut, word) for cut in overlap([(start, end)], undecided)]
         begun = [window for window in undecided if window[0] <= now]
         decision = replace(
             decision,
@@ -51,6 +55,7 @@ def decide(
             services=tuple(dict.fromkeys(service for service, *_ in parts)),
             parts=parts,
             settled=union((*settled, *begun)),
+            by_agreement=tuple(dict.fromkeys(agreed)),
         )
         _grant(t, work, decision, standing.get(decision.agreement, {}), now)
         decided.append(decision)
@@ -121,13 +126,14 @@ def _decisions(
     """What each agreement that the work hits has earned, and by which services it is hit; nothing where it hit one and
     does so no more."""
     notices = by_agreement(t.notices(maintenance_id=work.id, agreement=only, limit=EVERY_NOTICE))
-    parties, hit = Parties(portfolio), set()
+    parties, hit, consents = Parties(portfolio), set(), consents_to(t, work)
     for agreement, services in hit_by(work, portfolio, topology, only):
         hit.add(agreement.id)
         own = told(notices.get(agreement.id, ()))
         addresses = addresses_of(agreement, parties, work.emergency)
         taken = taken_under(t, work, agreement)
-        yield earned(work, agreement, services, addresses, own, now, taken), services
+        agreed = consents.get(agreement.id, ())
+        yield earned(work, agreement, services, addresses, own, now, taken, agreed), services
     for decision in before.values():
         if decision.agreement not in hit:
             yield _unearned(decision, "the work hits no service of the agreement any more", now), ()
@@ -163,7 +169,16 @@ def _grant(t: Transaction, work: Maintenance, decision: Announcement, standing: 
 
 
 def _unearned(decision: Announcement, reason: str, now: int) -> Announcement:
-    return replace(decision, earned=False, services=(), parts=(), reason=reason, decided_at=now)
+    return replace(decision, earned=False, services=(), parts=(), by_agreement=(), reason=reason, decided_at=now)
+
+
+def consents_to(t: Transaction, work: Maintenance) -> Mapping[str, Sequence[Consent]]:
+    """What customers have asked for of a work themselves, and were agreed with, by the agreement."""
+    found: dict[str, list[Consent]] = {}
+    for objection in t.objections(work.id, "agreed", EVERY_NOTICE):
+        if (consent := consent_of(objection, work)) is not None:
+            found.setdefault(objection.agreement, []).append(consent)
+    return found
 
 
 def taken_under(t: Transaction, work: Maintenance, agreement: Agreement) -> list[int]:

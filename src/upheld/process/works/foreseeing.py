@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from upheld.agreements.intervals import overlap
 from upheld.agreements.model import Agreement, Portfolio
@@ -22,6 +23,7 @@ from upheld.cases.model import State
 from upheld.maintenance.earning import Told, earned
 from upheld.maintenance.impact import affected
 from upheld.maintenance.model import Announcement, Maintenance, Window
+from upheld.maintenance.objection import Consent
 from upheld.measurements.exclusions import EVERY_SERVICE, Exclusion
 from upheld.ports import AlarmFilter, Transaction
 from upheld.process.assessing.in_force import InForce
@@ -37,6 +39,8 @@ WORKS = 200
 """Other planned works, the next ones, that are looked at for whom they hit."""
 LOOKED_AT = 10
 """Promises of an agreement by which an alternative is judged."""
+EVERY_OBJECTION = 1_000_000
+NOBODY: Mapping[str, Consent] = MappingProxyType({})
 PROPOSED = 5
 """Better windows that are told."""
 
@@ -103,9 +107,11 @@ def preview(
     topology: Topology,
     now: int,
     wanted: Wanted | None = None,
+    agreeing: bool = False,
 ) -> Preview:
     """What `work` would do if it was announced at `now`. `current` is what is promised, None before there is any.
-    `wanted`: where a better window is looked for, or better windows, if the work has several; None: nowhere."""
+    `wanted`: where a better window is looked for, or better windows, if the work has several; None: nowhere.
+    `agreeing`: with whoever objects and has asked for just these windows."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     impact = topology.hit_during(work.services, work.start, work.end)
@@ -121,7 +127,9 @@ def preview(
     )
     if current is None:
         return found
-    ground = _ground(t, work, current, topology, now, current.portfolio.agreements if work.interrupts else ())
+    consents = _wishes(t, work, now) if agreeing else NOBODY
+    hit = current.portfolio.agreements if work.interrupts else ()
+    ground = _ground(t, work, current, topology, now, hit, consents=consents)
     agreements = [hit.agreement for hit in ground.hits]
     ranked, asked = ([], None) if wanted is None or not agreements else _ranked(ground, wanted, work.start)
     return replace(
@@ -164,12 +172,13 @@ def _ground(
     now: int,
     agreements: Iterable[Agreement],
     most: int | None = None,
+    consents: Mapping[str, Consent] = NOBODY,
 ) -> _Ground:
     """What a work rests on as far as it hits these agreements, by `most` promises of each, or all."""
     assessment = t.assessment()
     as_of = now if assessment is None else assessment.as_of
     hit = affected(work, agreements, topology.hit_during(work.services, work.start, work.end).hit)
-    hits = [replace(one, terms=one.terms[:most]) for one in _hits(t, work, current, hit, now)]
+    hits = [replace(one, terms=one.terms[:most]) for one in _hits(t, work, current, hit, now, consents)]
     known = _known(t, [term for one in hits for term in one.terms], as_of)
     others = _others(t, work, now)[:WORKS]
     theirs = [(one, _hit_by(one, current.portfolio, topology)) for one in others]
@@ -252,7 +261,12 @@ def _down_now(t: Transaction) -> dict[str, str]:
 
 
 def _hits(
-    t: Transaction, work: Maintenance, current: InForce, hit: Sequence[tuple[Agreement, tuple[str, ...]]], now: int
+    t: Transaction,
+    work: Maintenance,
+    current: InForce,
+    hit: Sequence[tuple[Agreement, tuple[str, ...]]],
+    now: int,
+    consents: Mapping[str, Consent],
 ) -> list[Hit]:
     terms = _terms(current, hit)
     concerning = _by_service(t, work)
@@ -262,7 +276,8 @@ def _hits(
         subjects = {EVERY_SERVICE, *(name for term in own for name in term.subjects)}
         exclusions = [x for name in subjects for x in concerning.get(name, ()) if x.agreement in (None, agreement.id)]
         taken = tuple(taken_under(t, work, agreement))
-        judged = would_earn(work, agreement, services, current, now, taken)
+        consent = consents.get(agreement.id)
+        judged = would_earn(work, agreement, services, current, now, taken, () if consent is None else (consent,))
         found.append(Hit(agreement, services, own, exclusions, judged, taken))
     return found
 
@@ -274,15 +289,27 @@ def would_earn(
     current: InForce,
     now: int,
     taken: Sequence[int] = (),
+    consents: Sequence[Consent] = (),
 ) -> Announcement:
-    """What the announcement would earn if everyone whom the agreement names was told now. `taken` as in `earned`."""
+    """What the announcement would earn if everyone whom the agreement names was told now. `taken` and `consents` as in
+    `earned`."""
     contacts = addresses_of(agreement, Parties(current.portfolio), work.emergency)
     told = [
         Told(role, contact, work.spans, frozenset(services), now, sequence=work.sequence)
         for role, some in contacts.items()
         for contact in some
     ]
-    return earned(work, agreement, services, contacts, told, now, taken)
+    return earned(work, agreement, services, contacts, told, now, taken, consents)
+
+
+def _wishes(t: Transaction, work: Maintenance, now: int) -> dict[str, Consent]:
+    """What would be agreed with those who have asked for the windows of a work, by the agreement."""
+    open_ones = t.objections(work.id, "open", EVERY_OBJECTION)
+    wished = [one for one in open_ones if one.wish == (work.start, work.end)]
+    return {
+        one.agreement: Consent(work.spans, one.contact, one.role, one.said_at or one.at, now, "", work.sequence)
+        for one in wished
+    }
 
 
 def _terms(current: InForce, hit: Iterable[tuple[Agreement, tuple[str, ...]]]) -> dict[str, list[Term]]:

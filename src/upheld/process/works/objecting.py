@@ -145,6 +145,7 @@ def _said(asked: Asked, wish: Window | None, reason: str, now: int) -> Objection
         answer_by=min(first + answer_within(asked.agreement), work.start),
         wish=wish,
         reason=reason,
+        said_at=now,
     )
 
 
@@ -207,7 +208,7 @@ def agree(
     alike = [one.id for one in t.objections(work.id, "open", EVERY_OBJECTION) if one.wish == window]
     others = (t.objection(one, changing=True) for one in alike if one != objection.id)
     found = (objection, *(one for one in others if one is not None and one.state == "open"))
-    pleased = [replace(one, state="agreed", agreed=window) for one in found]
+    pleased = [replace(one, state="agreed", agreed=window, agreed_in=work.sequence + 1) for one in found]
     for one in pleased:  # before the change lets what is open lapse
         t.save_objection(one)
     change(t, wanted, portfolio, topology, now, link)

@@ -54,11 +54,14 @@ class Works:
 
         settled(self._store, tenant, take)
 
-    def preview(self, tenant: str, maintenance: Maintenance, wanted: Wanted | None = None) -> Preview:
-        """What a work would do if it was planned now, and where a better window is, as `wanted`; nothing is kept."""
+    def preview(
+        self, tenant: str, maintenance: Maintenance, wanted: Wanted | None = None, agreeing: bool = False
+    ) -> Preview:
+        """What a work would do if it was planned now, and where a better window is, as `wanted`; nothing is kept.
+        `agreeing`: with whoever has asked for just these windows."""
         with self._store.transaction(tenant, writing=False) as t:
             current, topology = self._portfolios.newest(t, tenant), self._portfolios.ground(t, tenant)[1]
-            return foreseeing.preview(t, maintenance, current, topology, self._clock.now(), wanted)
+            return foreseeing.preview(t, maintenance, current, topology, self._clock.now(), wanted, agreeing)
 
     def concerns(self, tenant: str, works: Sequence[Maintenance]) -> list[Preview]:
         """What there is to be warned of in each of these works, without what it would cost."""

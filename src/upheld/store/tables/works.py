@@ -52,6 +52,7 @@ announcements = Table(
     column("services", DOCUMENT),
     column("parts", DOCUMENT),
     column("settled", DOCUMENT),
+    column("by_agreement", DOCUMENT),
     PrimaryKeyConstraint("tenant", "maintenance_id", "agreement"),
     Index("announcements_by_agreement", "tenant", "agreement"),
     # Checked at the end of the transaction, so that the two may be saved in either order.
@@ -85,6 +86,8 @@ objections = Table(
     column("answered_by", Text, optional=True),
     column("answer", Text),
     column("agreed", DOCUMENT, optional=True),
+    column("said_at", BigInteger, optional=True),
+    column("agreed_in", Integer, optional=True),
     PrimaryKeyConstraint("tenant", "id"),
     Index("objections_by_work", "tenant", "maintenance_id", "at"),
 )

@@ -469,6 +469,8 @@ def upgrade() -> None:
         sa.Column("answered_by", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("agreed", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("said_at", sa.BigInteger(), nullable=True),
+        sa.Column("agreed_in", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name="objections_pk"),
     )
     op.create_index("objections_by_work", "objections", ["tenant", "maintenance_id", "at"], unique=False)
@@ -822,6 +824,7 @@ def upgrade() -> None:
         sa.Column("services", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("parts", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("settled", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("by_agreement", sa.JSON(none_as_null=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant", "maintenance_id"],
             ["maintenances.tenant", "maintenances.id"],
