@@ -11,10 +11,10 @@ What the library gets wrong is mended here. It takes a time with a zone that it 
 three hours behind; it reads dates with dots, which begin with the day, as if they began with the month, and Cogent's,
 which begin with the month, as if they began with the day; of Turkcell's circuits it finds those whose names are zeros
 and ones; it does not know that SummitIG writes UTC too, nor KPN at all; it gives later windows of a work by Telxius
-another number; of several windows it joins BSO's to one, takes Cirion's first, and FLAG's last; at New Year it takes
-Equinix's times for those of another year, and it knows three widths of Equinix's tables; a work of GTT's that is
-cancelled it puts into 1970; it looks for the account of AWS in the subject only; and it asks the internet where a place
-is.
+another number, and takes a work that Telxius cancels for a confirmed one; of several windows it joins BSO's to one,
+takes Cirion's first, and FLAG's last; at New Year it takes Equinix's times for those of another year, and it knows
+three widths of Equinix's tables; a work of GTT's that is cancelled it puts into 1970; it looks for the account of AWS
+in the subject only; and it asks the internet where a place is.
 """
 
 import base64
@@ -59,6 +59,7 @@ KPN_TIMES = ("start date", "start time", "end date", "end time")
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 OF_A_SPAN = re.compile(r"([A-Z]+DAY), \d\d [A-Z]{3} \d\d:\d\d \d{4}")
 """A time of Equinix's, to which the library has put the year of the days at the place of the work."""
+TELXIUS_TIME = re.compile(r"(Start|End) ?Time: (\d{1,2}/[A-Za-z]+/\d{4} \d{1,2}:\d\d) UTC\b", re.IGNORECASE)
 AWS_ACCOUNT = re.compile(r"^Account Id: *(\d+)", re.MULTILINE)
 
 
@@ -76,6 +77,7 @@ def main() -> None:
     know_kpn(library)
     keep_when_it_was_to_begin()
     leave_telxius_its_number()
+    know_what_telxius_cancels()
     tell_windows_apart()
     take_flags_own_words()
     find_equinix_circuits_by_their_title()
@@ -237,6 +239,36 @@ def leave_telxius_its_number() -> None:
         return [{**one, "maintenance_id": found[0].get("maintenance_id")} for one in found]
 
     telxius.HtmlParserTelxius1.parse_html = one_number
+
+
+def know_what_telxius_cancels() -> None:
+    """Lets a cancellation by Telxius be read: its subject lacks a word, and each of its times has its own line."""
+    from circuit_maintenance_parser.parsers import telxius
+
+    list_dates = telxius.HtmlParserTelxius1.parse_list_dates
+    parse_subject = telxius.SubjectParserTelxius1.parse_subject
+
+    def parse_list_dates(self: Any, items: Any, events: list[Any]) -> None:
+        lines = [" ".join(item.get_text().split()) for item in items]
+        told = [time for time in map(TELXIUS_TIME.match, lines) if time]
+        if not told:
+            list_dates(self, items, events)
+            return
+        if len(told) < len(lines) or [one[1].lower() for one in told] != ["start", "end"] * (len(told) // 2):
+            raise ValueError("the list of windows is not of starts and ends by turns")
+        times = [self.dt2ts(telxius.parser.parse(one[2])) for one in told]
+        events += [{"start": start, "end": end} for start, end in zip(times[::2], times[1::2], strict=True)]
+
+    def read_subject(self: Any, subject: str) -> list[dict[str, Any]]:
+        words = " ".join(subject.split())
+        whole = re.sub(r"(?<!SCHEDULED )Maintenance Notification:", r"SCHEDULED \g<0>", words)
+        found: list[dict[str, Any]] = parse_subject(self, whole)
+        if found[0] and re.search(r"\[CANCELL?ED\]", words):
+            found[0]["status"] = "CANCELLED"
+        return found
+
+    telxius.HtmlParserTelxius1.parse_list_dates = parse_list_dates
+    telxius.SubjectParserTelxius1.parse_subject = read_subject
 
 
 def tell_windows_apart() -> None:

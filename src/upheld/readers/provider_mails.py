@@ -37,12 +37,18 @@ _SECOND = 1_000_000
 _SUBJECT, _DATE = "email-header-subject", "email-header-date"
 _BACKUP = re.compile(r"\b(?:back-?up|alternate|contingency)\b", re.IGNORECASE)
 _RECURRING = re.compile(r"\bDays Recurring:\s*(\d+)")
-_SPARE = re.compile(r"\bthis is an? (back-?up|alternate|contingency) (?:date|day|window)\b", re.IGNORECASE)
+_SPARE = re.compile(r"(?:\bthis is an? |\()(back-?up|alternate|contingency) (?:date|day|window)\b", re.IGNORECASE)
 _TRIAL = re.compile(r"\bdry[- ]run\b", re.IGNORECASE)
 _ONE_DAY = re.compile(r"\bDay (\d+) of (\d+)\b", re.IGNORECASE)
 _IN_ERROR = re.compile(r"\bnotified\s+in\s+error\b|\b(?:not|no\s+longer)\s+impacted\s+by\s+this\s+\w+", re.IGNORECASE)
 _NEW_DATE = re.compile(r"\bnew rescheduled date is ((\d{1,2})/(\d{1,2})/\d{0,2}(\d{2}))\b")
-_CANCELLED = re.compile(r"\b(?:stands\s+as|(?:has|have)\s+been)\s+cancell?ed\b", re.IGNORECASE)
+_CANCELLED = re.compile(r"\b(?:stands\s+as\s+|(?:has|have)\s+been\s+|status\W{1,80})cancell?ed\b", re.IGNORECASE)
+_SUBJECT_SAYS = (
+    (re.compile(r"\b(?:cancell?ed|cancellation|withdrawn)\b", re.IGNORECASE), ("CANCELLED",)),
+    (re.compile(r"\b(?:completed|completion)\b", re.IGNORECASE), ("COMPLETED",)),
+    (re.compile(r"\b(?:postponed|postponement|on hold)\b", re.IGNORECASE), ("CANCELLED", "RE-SCHEDULED")),
+)
+"""Words of subjects, and how a work must have been read then."""
 _START = re.compile(r"\bStart Date (?:&|&amp;) Time:\W*((\d{1,2})/(\d{1,2})/(\d{4})\s+(\d{1,2}:\d\d))")
 _TELLS_END = {"google": re.compile(r"\bEnd Time:"), "gtt": re.compile(r"\bEnd\b")}
 """Where a provider tells the end; without it an hour is assumed."""
@@ -300,7 +306,8 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
     zones = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text))
-    said = (*_words_in_doubt(notice, mail.text), *_calendar_in_doubt(notice, mail.calendars))
+    said = (*_subject_in_doubt(notice, _subject(mail)), *_words_in_doubt(notice, mail.text))
+    said = (*said, *_calendar_in_doubt(notice, mail.calendars))
     return replace(notice, doubts=(*doubts, *implausible(notice), *zones, *said))
 
 
@@ -314,9 +321,12 @@ def _mail_in_doubt(mail: Mail) -> Iterator[str]:
     subject calls it a trial."""
     if any(kind in ("text/plain", "text/html") and not _legible(body) for kind, body in mail.parts):
         yield "some characters of the mail cannot be read: are the names of its circuits whole?"
-    subject = next((body.decode() for kind, body in mail.parts if kind == _SUBJECT), "")
-    if trial := _TRIAL.search(subject):
+    if trial := _TRIAL.search(_subject(mail)):
         yield f"the subject says {trial[0]}: is there a work to be announced?"
+
+
+def _subject(mail: Mail) -> str:
+    return next((body.decode() for kind, body in mail.parts if kind == _SUBJECT), "")
 
 
 def _legible(body: bytes) -> bool:
@@ -341,6 +351,13 @@ def _windows_in_doubt(text: str, windows: int) -> Iterator[str]:
         yield f"this is {which} of the work: is it to be announced besides the other days, and not in their place?"
     if error := _IN_ERROR.search(text):
         yield f"the mail says {' '.join(error[0].split())!r}: does the work touch these circuits at all?"
+
+
+def _subject_in_doubt(notice: WorkNotice, subject: str) -> Iterator[str]:
+    """Questions for a person where the subject has a word for how a work stands, and another was read."""
+    for words, states in _SUBJECT_SAYS:
+        if (word := words.search(subject)) and notice.status not in states:
+            yield f"the subject says {word[0]}, and the work was read as {notice.status}: how does it stand?"
 
 
 def _words_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
