@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator
 from upheld.agreements.contacts import Contact, Email, Language
 from upheld.agreements.fields import Document, Name, Zone
 
+CUSTOMER = "customer."
+"""What a role of the customer's begins with, in an agreement."""
 READABLE = 4.5
 """The contrast that text needs at least to what is behind it (WCAG 2.2, 1.4.3)."""
 
@@ -55,6 +57,26 @@ class Party(Document):
     time_zone: Zone = ZoneInfo("UTC")
     contacts: Mapping[Name, tuple[Contact, ...]] = Field(default_factory=dict)
     brand: Brand | None = None
+
+
+def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tuple[Contact, ...]:
+    """`customer.noc` -> the customer's contacts under `noc`; a role without the prefix -> the provider's."""
+    party, name = (customer, role.removeprefix(CUSTOMER)) if role.startswith(CUSTOMER) else (provider, role)
+    return party.contacts.get(name, ()) if party is not None else ()
+
+
+def role_and_number(contact: str) -> tuple[str, int | None]:
+    """`customer.noc/1` -> the role, and which of its contacts that is, the first is 0; what is no such name, as of one
+    who was on the telephone, has no number."""
+    role, _, number = contact.rpartition("/")
+    return (role, int(number)) if role and number.isdecimal() else (contact, None)
+
+
+def contact_at(contact: str, customer: Party | None, provider: Party | None) -> Contact | None:
+    """The contact that goes by `customer.noc/1`; None where there is none, or not any more."""
+    role, number = role_and_number(contact)
+    contacts = contacts_of(role, customer, provider)
+    return contacts[number] if number is not None and number < len(contacts) else None
 
 
 class Resource(Document):

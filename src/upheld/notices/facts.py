@@ -8,7 +8,7 @@ from typing import Any
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
-from upheld.agreements.parties import Brand, Party
+from upheld.agreements.parties import Brand, Party, contact_at
 from upheld.agreements.units import Bound, format_share, parse_instant
 from upheld.cases.answers import reopens_until
 from upheld.cases.clocks import fixed_by, fixing_since, informed_at
@@ -95,7 +95,7 @@ def case_context(
         "link": link,
         "answer_by": answer_by,
         "reopens_until": reopens_until(case, agreement.confirmation.reopen_within),
-        "rejection": _late_rejection(case, customer),
+        "rejection": _late_rejection(case, customer, provider),
     }
 
 
@@ -142,20 +142,15 @@ def _credits(rows: Sequence[Owed]) -> list[tuple[Decimal, str]]:
     return [(amount, currency) for currency, amount in sorted(sums.items())]
 
 
-def _late_rejection(case: Case, customer: Party | None) -> dict[str, Any] | None:
-    """The last no that came too late to take the case up again; None where there is none."""
+def _late_rejection(case: Case, customer: Party | None, provider: Party | None) -> dict[str, Any] | None:
+    """The last no that came too late to take the case up again, and who said it: by the address, or the name where
+    there is none; None where there is no such no."""
     answer = next((one for one in reversed(case.answers) if one["effect"] == "late"), None)
     if answer is None:
         return None
-    return {"at": answer["at"], "contact": _named(answer["contact"], customer), "comment": one_line(answer["comment"])}
-
-
-def _named(contact: str, customer: Party | None) -> str:
-    """A customer's contact, such as `customer.noc/0`, by its address; as it is where it has none, or is a name."""
-    role, _, number = contact.removeprefix("customer.").rpartition("/")
-    contacts = customer.contacts.get(role, ()) if customer is not None else ()
-    known = number.isdecimal() and int(number) < len(contacts)
-    return one_line(contacts[int(number)].place[1] if known else contact)
+    contact = contact_at(answer["contact"], customer, provider)
+    named = one_line(answer["contact"] if contact is None else contact.place[1])
+    return {"at": answer["at"], "contact": named, "comment": one_line(answer["comment"])}
 
 
 def _next_update(case: Case, agreement: Agreement) -> int | None:

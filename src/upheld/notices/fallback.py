@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from upheld.agreements.contacts import Address, Contact
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party
 from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
-from upheld.notices.planning import ACCOUNT_MANAGER, CUSTOMER, contacts_at, recorded
+from upheld.notices.planning import ACCOUNT_MANAGER, contacts_at, recorded
 from upheld.notices.texts import render
 
 ELSEWHERE = "/then-"

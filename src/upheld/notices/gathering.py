@@ -10,14 +10,14 @@ from typing import Any
 
 from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party
 from upheld.agreements.units import SECOND
 from upheld.cases.model import Case
 from upheld.cases.problems import Problem
 from upheld.notices.facts import problem_context
 from upheld.notices.formats import Reader, lines
 from upheld.notices.model import Notice, NoticeKind, Owed
-from upheld.notices.planning import CUSTOMER, answer_by, case_roles, contacts_at, recorded
+from upheld.notices.planning import answer_by, case_roles, contacts_at, recorded
 from upheld.notices.texts import render_gathered
 
 GATHER = 10 * SECOND

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from upheld.agreements.contacts import Contact, standing_in
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party, contacts_of
 from upheld.agreements.units import format_instant
 from upheld.cases.clocks import asked_by, update_by
 from upheld.cases.model import Case
@@ -22,7 +22,6 @@ from upheld.notices.quiet import not_before
 from upheld.notices.texts import Text, entry_words, render
 from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom, windows_document
 
-CUSTOMER = "customer."
 ACCOUNT_MANAGER = "account-manager"
 """The provider's role that hears of what concerns a customer where no other was named."""
 WorkLink = Callable[[str], str]
@@ -207,12 +206,6 @@ def maintenance_promised_by(
         start = maintenance.start if window is None else window[0]
         return None if promise.reminder is None else start - promise.reminder
     return promise.terms_for(maintenance.emergency).latest(maintenance.start, agreement.time_zone)
-
-
-def contacts_of(role: str, customer: Party | None, provider: Party | None) -> tuple[Contact, ...]:
-    """`customer.noc` -> the customer's contacts under `noc`; a role without the prefix -> the provider's."""
-    party, name = (customer, role.removeprefix(CUSTOMER)) if role.startswith(CUSTOMER) else (provider, role)
-    return party.contacts.get(name, ()) if party is not None else ()
 
 
 def signing_secret(notice: Notice, customer: Party | None, provider: Party | None) -> str | None:

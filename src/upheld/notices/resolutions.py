@@ -4,14 +4,14 @@ in microseconds UTC."""
 from typing import Any
 
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party
 from upheld.agreements.units import format_instant
 from upheld.cases.problems import Problem
 from upheld.cases.resolutions import OwedResolution, Stage
 from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice
-from upheld.notices.planning import CUSTOMER, contacts_at, nobody, once_each, recorded
+from upheld.notices.planning import contacts_at, nobody, once_each, recorded
 from upheld.notices.texts import render
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Agreement
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party
 from upheld.agreements.units import format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.assessment.versions import Cause
@@ -22,7 +22,7 @@ from upheld.notices.facts import branded, role_words, verdict_facts
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.gathering import CASES_LISTED
 from upheld.notices.model import Notice, NoticeKind
-from upheld.notices.planning import CUSTOMER, recorded
+from upheld.notices.planning import recorded
 from upheld.notices.texts import render
 
 What = Literal["due", "claim", "claimed", "changed", "withdrawn"]

@@ -11,7 +11,7 @@ from upheld.agreements.indicators import Availability, Commitments, Ratio
 from upheld.agreements.intervals import Interval
 from upheld.agreements.model import Agreement
 from upheld.agreements.objectives import Objective
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party
 from upheld.agreements.units import Bound, format_instant
 from upheld.assessment.verdict import Verdict, to_document
 from upheld.cases.model import Case
@@ -19,7 +19,7 @@ from upheld.maintenance.model import Announcement, Maintenance
 from upheld.notices.facts import branded, role_words, verdict_facts, work_title
 from upheld.notices.formats import Reader, days, one_line
 from upheld.notices.model import Notice
-from upheld.notices.planning import CUSTOMER, contacts_at, nobody, once_each, recorded
+from upheld.notices.planning import contacts_at, nobody, once_each, recorded
 from upheld.notices.texts import render
 
 LISTED = 50

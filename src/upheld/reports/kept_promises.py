@@ -8,10 +8,11 @@ from typing import Literal
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.notice_terms import Notice as Terms
+from upheld.agreements.parties import CUSTOMER
 from upheld.cases.clocks import fixed_by
 from upheld.cases.model import Case, Event
 from upheld.notices.model import Notice, NoticeKind
-from upheld.notices.planning import CUSTOMER, case_roles
+from upheld.notices.planning import case_roles
 
 What = Literal["told", "updated", "fixed", "asked"]
 Standing = Literal["kept", "missed", "runs", "not promised", "not sent", "taken back"]

@@ -12,12 +12,11 @@ from fastapi import Request
 
 from upheld.agreements.contacts import Contact
 from upheld.agreements.model import Portfolio
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import CUSTOMER, Party, contact_at, contacts_of, role_and_number
 from upheld.notices.facts import branded
 from upheld.notices.fallback import contact_of
 from upheld.notices.formats import LOCALES, Reader, moment, money, span
 from upheld.notices.model import Notice
-from upheld.notices.planning import CUSTOMER, contacts_of
 from upheld.web.phrases import Phrases
 
 UTC = ZoneInfo("UTC")
@@ -67,10 +66,8 @@ def addressee(portfolio: Portfolio | None, customer: str | None, contact: str) -
     its role."""
 
     def find(party: Party | None, provider: Party | None) -> Contact | None:
-        role, _, number = contact.rpartition("/")
-        contacts = contacts_of(role, party, provider)
-        still = number.isdecimal() and int(number) < len(contacts)
-        return contacts[int(number)] if still else next(iter(contacts), None)
+        first = next(iter(contacts_of(role_and_number(contact)[0], party, provider)), None)
+        return contact_at(contact, party, provider) or first
 
     return _addressee(portfolio, customer, contact.startswith(CUSTOMER), find)
 

@@ -8,6 +8,7 @@ from upheld.actions.model import Action
 from upheld.actions.runs import CREDIT_KINDS
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.objectives import Objective
+from upheld.agreements.parties import role_and_number
 from upheld.agreements.units import parse_instant
 from upheld.analysis.clues import likeliest
 from upheld.assessment.verdict import Evidence, Verdict
@@ -352,8 +353,8 @@ def _words(type_: str, data: Mapping[str, Any]) -> tuple[str, str]:
 
 def who(answer: Mapping[str, Any]) -> str:
     """Who has given an answer, and by which way: `customer.noc, contact 1, by the link`."""
-    role, _, number = str(answer["contact"]).rpartition("/")
-    name = f"{role}, contact {int(number) + 1}" if role and number.isdecimal() else str(answer["contact"])
+    role, number = role_and_number(str(answer["contact"]))
+    name = role if number is None else f"{role}, contact {number + 1}"
     taken = f", taken by {answer['taken_by']}" if answer["taken_by"] else ""
     return f"{name}, {words.ANSWERED_BY[answer['via']]}{taken}"
 

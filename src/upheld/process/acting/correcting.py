@@ -10,6 +10,7 @@ from itertools import groupby
 
 from upheld.agreements.contacts import Address as Place
 from upheld.agreements.contacts import Contact
+from upheld.agreements.parties import CUSTOMER
 from upheld.agreements.units import MINUTE, format_instant
 from upheld.assessment.verdict import Verdict
 from upheld.assessment.versions import Cause, Version, causes
@@ -17,7 +18,7 @@ from upheld.cases.model import Case
 from upheld.notices.conclusions import Conclusion, Key, Word, arrived, of_verdict, said, standing
 from upheld.notices.fallback import ELSEWHERE
 from upheld.notices.model import Notice, VerdictNews
-from upheld.notices.planning import CUSTOMER, contacts_at, nobody
+from upheld.notices.planning import contacts_at, nobody
 from upheld.notices.settled import (
     About,
     Addressee,

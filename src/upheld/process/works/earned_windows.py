@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from upheld.agreements.intervals import minus, overlap, union
 from upheld.agreements.model import Agreement, Portfolio
-from upheld.agreements.parties import Party
+from upheld.agreements.parties import Party, contacts_of
 from upheld.analysis.topology import Topology
 from upheld.maintenance.earning import earned
 from upheld.maintenance.exclusion import exclusions
@@ -14,7 +14,7 @@ from upheld.maintenance.model import Announcement, Maintenance, Window
 from upheld.maintenance.objection import Consent, consent_of
 from upheld.measurements.exclusions import Exclusion
 from upheld.notices.model import Notice
-from upheld.notices.planning import contacts_of, told
+from upheld.notices.planning import told
 from upheld.ports import Transaction
 
 EVERY_NOTICE = 1_000_000

@@ -7,6 +7,7 @@ from typing import Literal
 
 from upheld.agreements.model import Agreement, Portfolio
 from upheld.agreements.notice_terms import ANSWER_WITHIN
+from upheld.agreements.parties import CUSTOMER
 from upheld.agreements.units import DAY
 from upheld.analysis.topology import Topology
 from upheld.maintenance.model import Maintenance, Window
@@ -21,7 +22,7 @@ from upheld.maintenance.objection import (
 from upheld.maintenance.window import change_fault
 from upheld.notices.model import Notice
 from upheld.notices.objections import GATHER, plan_answer, plan_objections
-from upheld.notices.planning import CUSTOMER, WorkLink
+from upheld.notices.planning import WorkLink
 from upheld.notices.word_of_works import as_told, whom
 from upheld.outgoing.happened import of_objection
 from upheld.ports import AgendaEntry, Transaction
