@@ -114,6 +114,17 @@ def test_a_work_is_planned_listed_and_cancelled(place):
     assert upheld(place, "maintenance", "cancel", "work-2").returncode == 2
 
 
+def test_a_customers_feeds_are_told_and_renewed(place):
+    assert upheld(place, "apply", "portfolio.yaml").returncode == 0
+    first, same, second = (upheld(place, "notice", "feeds", "acme", *more).stdout for more in ((), (), ("--renew",)))
+    assert first == same != second
+    (calendar, was), (notices, _) = (line.split() for line in first.splitlines())
+    assert (calendar, notices) == ("calendar", "notices")
+    assert httpx.get(second.split()[1]).text.startswith("BEGIN:VCALENDAR")
+    assert httpx.get(was).status_code == 404
+    assert upheld(place, "notice", "feeds", "nobody").returncode == 2
+
+
 NOTICE = """BEGIN:VCALENDAR
 BEGIN:VEVENT
 DTSTART:20300701T220000Z

@@ -20,14 +20,14 @@ def router(application: Application) -> APIRouter:
     """`/v1/customers/{id}/feeds`, and the feeds themselves, for whoever has their address."""
     routes = APIRouter(tags=["notices"])
 
-    @routes.get("/v1/customers/{customer}/feeds")
+    @routes.get("/v1/customers/{customer:path}/feeds")
     def addresses(caller: Asking, customer: Name) -> dict[str, Any]:
         """The addresses of a customer's feeds. Whoever has one can read it: give it to the customer alone."""
         _check(application, caller.tenant, customer)
         with application.store.transaction(caller.tenant, writing=False) as t:
             return _document(application, Feed(caller.tenant, customer, t.feed_number(customer)))
 
-    @routes.post("/v1/customers/{customer}/feeds", status_code=201)
+    @routes.post("/v1/customers/{customer:path}/feeds", status_code=201)
     def renew(caller: Asking, customer: Name) -> dict[str, Any]:
         """New addresses in place of the earlier ones, which are void from now on."""
         _check(application, caller.tenant, customer)

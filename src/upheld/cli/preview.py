@@ -1,20 +1,22 @@
-"""The command that shows what customers will read: `upheld notice preview`."""
+"""The commands about what customers read: `upheld notice preview`, and `feeds`."""
 
 import json
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
+from upheld.cli.server import DEFAULT_URL, ServerKey, ServerUrl, ask
 from upheld.cli.terminal import input_exit, refuse
 
 if TYPE_CHECKING:
     from upheld.agreements.parties import Party
     from upheld.notices.model import Notice
 
-commands = typer.Typer(help="See what customers will read.", no_args_is_help=True)
+commands = typer.Typer(help="See what customers will read, and where they may subscribe to it.", no_args_is_help=True)
 
 
 @commands.callback()
@@ -33,6 +35,21 @@ class Form(StrEnum):
     TEXT = "text"
     HTML = "html"
     JSON = "json"
+
+
+@commands.command(epilog="Example:  upheld notice feeds acme")
+def feeds(
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    key: ServerKey,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Make new addresses; the earlier ones are void from now on.")
+    ] = False,
+    url: ServerUrl = DEFAULT_URL,
+) -> None:
+    """Tell the addresses of a customer's own feeds: its planned works, for calendars, and its notices. Whoever has one
+    can read it: give it to the customer alone."""
+    found = ask("POST" if renew else "GET", url, key, f"/v1/customers/{quote(customer, safe='')}/feeds")
+    typer.echo(f"calendar  {found['calendar']}\nnotices   {found['notices']}")
 
 
 @commands.command(
