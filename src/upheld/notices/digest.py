@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 from upheld.agreements.contacts import Contact
 from upheld.agreements.parties import Party
-from upheld.agreements.units import HOUR, format_instant
+from upheld.agreements.units import HOUR
 from upheld.notices.facts import branded
 from upheld.notices.formats import Reader, one_line
 from upheld.notices.model import Notice, NoticeKind
 from upheld.notices.short import first_paragraph
 from upheld.notices.texts import render
+from upheld.notices.writing import written
 
 MAY_WAIT: frozenset[NoticeKind] = frozenset(
     {"degradation", "restoration", "resumed", "update", "closed", "withdrawn", "undeliverable"}
@@ -71,26 +72,7 @@ def digest_of(
         "count": len(notices),
         "listed": [(n.recorded_at, one_line(n.subject), one_line(first_paragraph(n))) for n in notices[:LISTED]],
     }
+    place = first.channel, first.address
+    data = {"notices": [n.id for n in notices]}
     text = render("digest", context)
-    told = [n.id for n in notices]
-    data = {"id": first.together, "kind": "digest", "role": first.role, "notices": told}
-    return Notice(
-        id=first.together,
-        kind="digest",
-        role=first.role,
-        channel=first.channel,
-        address=first.address,
-        subject=text.subject,
-        text=text.text,
-        html=text.html,
-        text_version=text.version,
-        reply_to=text.reply_to,
-        state="recorded",
-        recorded_at=now,
-        customer=first.customer,
-        payload={
-            "type": "org.upheld.notice.digest",
-            "time": format_instant(now),
-            "data": {**data, "subject": text.subject, "text": text.text},
-        },
-    )
+    return written(first.together, "digest", first.role, place, text, now, None, {}, data, customer=first.customer)

@@ -21,6 +21,7 @@ from upheld.notices.model import ANNOUNCING, Notice, NoticeKind
 from upheld.notices.quiet import not_before
 from upheld.notices.texts import Text, entry_words, render
 from upheld.notices.word_of_works import NOTHING_EARLIER, Earlier, as_told, whom, windows_document
+from upheld.notices.writing import written
 
 ACCOUNT_MANAGER = "account-manager"
 """The provider's role that hears of what concerns a customer where no other was named."""
@@ -299,34 +300,18 @@ def recorded(
     """A notice to be sent to a contact, who lives in `zone`. `wanted` is for whom it stands in, or the contact itself.
     `common` are further fields of it; `named` is whom or what a webhook's body names it by, and `data` the rest of that
     body. What has to wait for the end of quiet hours is promised by then at the earliest."""
-    channel, address = contact.place
     begins = not_before(kind, contact, zone, at, due_by)
     together, begins = in_digest(kind, contact, zone, begins, due_by)
-    due_by = None if due_by is None else max(due_by, begins)
-    about = {
-        "id": key,
-        "kind": kind,
-        "role": role,
-        **named,
-        "due_by": None if due_by is None else format_instant(due_by),
-        "subject": text.subject,
-        "text": text.text,
-    }
-    return Notice(
-        id=key,
-        kind=kind,
-        role=role,
-        channel=channel,
-        address=address,
-        subject=text.subject,
-        text=text.text,
-        html=text.html,
-        text_version=text.version,
-        reply_to=text.reply_to,
-        state="recorded",
-        recorded_at=at,
-        payload={"type": f"org.upheld.notice.{kind}", "time": format_instant(at), "data": {**about, **data}},
-        due_by=due_by,
+    return written(
+        key,
+        kind,
+        role,
+        contact.place,
+        text,
+        at,
+        None if due_by is None else max(due_by, begins),
+        named,
+        data,
         not_before=begins if begins > at else None,
         instead_of=None if wanted is None or wanted == contact else wanted.place[1],
         together=together,
