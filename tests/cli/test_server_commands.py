@@ -168,6 +168,13 @@ def test_notices_and_works_are_handed_in_and_answered(place):
     (directory / "works.csv").write_text(f"id,title,start,end,services,approved_by\n{line},x\n")
     refused = upheld(place, "maintenance", "take", "works.csv")
     assert (refused.returncode, "\nworks.csv:2: the line has 7 of 6 fields" in refused.stderr) == (2, True)
+    (directory / "unread.ics").write_text(NOTICE.replace("X-MAINTNOTE-PROVIDER:lumen\n", ""))
+    unread = upheld(place, "maintenance", "take", "unread.ics").stdout.split()[1]
+    assert upheld(place, "maintenance", "questions").stdout.splitlines() == [
+        f"{unread}  waiting  plan  not understood",
+        "  from nobody who is named, by API, first key, called unread.ics",
+        "  ? it was not understood: VEVENT 1: X-MAINTNOTE-PROVIDER is missing",
+    ]
 
 
 def announced(place, work: str, day: str) -> str:

@@ -110,6 +110,10 @@ def questions(key: ServerKey, url: ServerUrl = DEFAULT_URL) -> None:
     """List the notices of planned work that wait for a person, and what is asked of each."""
     for work in ask("GET", url, key, "/v1/maintenance/questions")["questions"]:
         typer.echo(_line_of(work))
+        if not work["understood"]:
+            came = ask("GET", url, key, f"/v1/maintenance/notices/{quote(work['notice'], safe='')}")
+            called = f", called {came['name']}" if came["name"] else ""
+            typer.echo(f"  from {came['sender'] or 'nobody who is named'}, by {came['source']}{called}")
         for circuit in work["circuits"]:
             nodes = circuit["nodes"]
             known = "is not known" if nodes is None else f"is {', '.join(nodes)}" if nodes else "is none of ours"
