@@ -395,7 +395,9 @@ def test_of_coming_works_in_one_night_the_page_warns(world: World) -> None:
     token = csrf(client.get("/maintenance").text)
     for title in ("First card", "Second card"):
         assert client.post("/maintenance", data={**FORM, "title": title, "csrf": token}).status_code == 303
-    words = text_of(client.get("/maintenance").text)
+    html = client.get("/maintenance").text
+    assert ('href="#plan"' in html, 'id="plan"' in html) == (True, True)  # on a phone the form is far below
+    words = text_of(html)
     assert "another work in the same night: &#39;First card&#39; (M-" in words
     assert "another work in the same night: &#39;Second card&#39; (M-" in words
 
