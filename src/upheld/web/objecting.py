@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from upheld.agreements.units import format_instant, parse_instant
 from upheld.maintenance.model import Window
 from upheld.notices.formats import duration, span
-from upheld.notices.links import BadLink, WorkQuestion
+from upheld.notices.links import WorkQuestion
 from upheld.notices.word_of_works import as_told, windows_document
 from upheld.process.works.objecting import Asked, Refused
 from upheld.reports.records import objection_document
@@ -23,7 +23,7 @@ from upheld.web.addressed import Addressee, receiver
 from upheld.web.phrases import Phrases
 from upheld.web.planned import instant_of
 from upheld.web.said import LONGEST_COMMENT, wants_json
-from upheld.web.site import Site
+from upheld.web.site import Site, behind
 from upheld.web.words import sentence
 
 OWN = "own"
@@ -93,12 +93,10 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
 
 def _find(site: Site, token: str) -> Found | None:
-    try:
-        question = site.application.links.read_work(token)
-    except BadLink:
-        return None
-    asked = site.application.process.works.asked(question.tenant, question.notice)
-    return None if asked is None else (question, asked)
+    def asked_by(question: WorkQuestion) -> Asked | None:
+        return site.application.process.works.asked(question.tenant, question.notice)
+
+    return behind(site.application.links.read_work, token, asked_by)
 
 
 def _window(said: Mapping[str, str], zone: ZoneInfo) -> Window | None:

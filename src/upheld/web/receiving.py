@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 
 from upheld.notices.consent import OPTIONAL
-from upheld.notices.links import BadLink, Receipt
+from upheld.notices.links import Receipt
 from upheld.notices.model import Notice
 from upheld.web.addressed import Fault, receiver
 from upheld.web.said import LONGEST_COMMENT
-from upheld.web.site import Site
+from upheld.web.site import Site, behind
 
 ONE_CLICK = "One-Click"
 
@@ -55,13 +55,11 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
 
 def _find(site: Site, token: str) -> tuple[Receipt, Notice] | None:
-    try:
-        receipt = site.application.links.read_receipt(token)
-    except BadLink:
-        return None
-    with site.application.store.transaction(receipt.tenant, writing=False) as t:
-        notice = t.notice(receipt.notice)
-    return None if notice is None else (receipt, notice)
+    def notice_of(receipt: Receipt) -> Notice | None:
+        with site.application.store.transaction(receipt.tenant, writing=False) as t:
+            return t.notice(receipt.notice)
+
+    return behind(site.application.links.read_receipt, token, notice_of)
 
 
 def _take(site: Site, receipt: Receipt, notice: Notice, wish: str, comment: str) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from fastapi import Form, HTTPException, Request, Response
@@ -21,6 +21,7 @@ from upheld.agreements.units import format_instant, format_share, parse_instant
 from upheld.analysis.clues import named
 from upheld.app import Application
 from upheld.clock import SystemClock
+from upheld.notices.links import BadLink
 from upheld.readers.kept import NUL, nul_at
 from upheld.web import words
 from upheld.web.addressed import Addressee, stranger
@@ -39,6 +40,23 @@ _ERRORS = {
 
 class SignInNeeded(Exception):
     """The visitor has no session that holds."""
+
+
+Question = TypeVar("Question")
+Found = TypeVar("Found")
+
+
+def behind(
+    read: Callable[[str], Question], token: str, look: Callable[[Question], Found | None]
+) -> tuple[Question, Found] | None:
+    """What a signed token was made for, as `read` reads it, and what there is of that, as `look` finds it; None where
+    the token is none of ours, or nothing of it is there."""
+    try:
+        question = read(token)
+    except BadLink:
+        return None
+    found = look(question)
+    return None if found is None else (question, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from upheld.actions.model import Action
 from upheld.actions.runs import Verb
-from upheld.notices.links import BadLink, StepQuestion
+from upheld.notices.links import StepQuestion
 from upheld.web import words
 from upheld.web.addressed import OUR_PEOPLE
-from upheld.web.site import Site, Visitor, form_of
+from upheld.web.site import Site, Visitor, behind, form_of
 
 LONGEST_REASON = 2000
 _NEEDS_REASON = ("skip", "reject", "fail")
@@ -48,7 +48,7 @@ def add_pages(routes: APIRouter, site: Site) -> None:
 
     @routes.get("/decide/{token}")
     def ask(request: Request, token: str) -> Response:
-        return show(request, _asked(site, token))
+        return show(request, _find(site, token))
 
     @routes.post("/decide/{token}")
     def decide(
@@ -58,22 +58,24 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         reason: Annotated[str, Form()] = "",
         by: Annotated[str, Form()] = "",
     ) -> Response:
-        question = _asked(site, token)
-        action = None if question is None else _action(site, question)
-        if question is None or action is None:
+        found = _find(site, token)
+        if found is None:
             return show(request, None)
+        question, action = found
         said = _verb(verb, _BY_LINK.get(action.kind, ()))
         fault = "Please choose one of the two." if said is None else _fault(said, reason)
         if not by.strip():
             fault = "Please say who you are: it is recorded with the decision."
         if said is None or fault is not None:
-            return show(request, question, 400, fault=fault, reason=reason, by=by)
+            return show(request, found, 400, fault=fault, reason=reason, by=by)
         who = f"{by.strip()[:100]}, by the link sent to {action.channel}"
         site.application.process.steps.change(question.tenant, question.action, said, who, reason.strip())
-        return show(request, question)
+        return show(request, _find(site, token))
 
-    def show(request: Request, question: StepQuestion | None, status: int = 200, **more: Any) -> HTMLResponse:
-        action = None if question is None else _action(site, question)
+    def show(
+        request: Request, found: tuple[StepQuestion, Action] | None, status: int = 200, **more: Any
+    ) -> HTMLResponse:
+        action = None if found is None else found[1]
         known: dict[str, Any] = {"fault": None, "reason": "", "by": "", "action": action, "verbs": ()}
         if action is not None and action.state in ("waiting", "requested"):
             known["verbs"] = _BY_LINK.get(action.kind, ())
@@ -82,11 +84,8 @@ def add_pages(routes: APIRouter, site: Site) -> None:
         )
 
 
-def _asked(site: Site, token: str) -> StepQuestion | None:
-    try:
-        return site.application.links.read_step(token)
-    except BadLink:
-        return None
+def _find(site: Site, token: str) -> tuple[StepQuestion, Action] | None:
+    return behind(site.application.links.read_step, token, lambda question: _action(site, question))
 
 
 def _action(site: Site, question: StepQuestion) -> Action | None:
