@@ -1,9 +1,9 @@
 """Cases, one transaction for each thing that is said of them: answered, commanded, examined, resolved; and what can be
 read of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from upheld.agreements.model import Agreement
 from upheld.agreements.units import format_instant, parse_instant
@@ -23,6 +23,7 @@ from upheld.process.telling import owed
 from upheld.reports import incident
 from upheld.reports.records import case_document
 
+T = TypeVar("T")
 TOLD_TOGETHER = 100
 """Cases that one transaction tells of a customer's answer, or of what their problem was."""
 
@@ -79,15 +80,7 @@ class Cases:
         """As `answer`, of several cases of one customer and problem, each with the round of its question: a no is
         escalated once. `after_all` are the ids of those to which that is a no of who has said yes."""
         told = answers(asked, Answer(0, contact, solved, comment, score), self._clock.now(), after_all)
-        for first in range(0, len(told), TOLD_TOGETHER):
-            some = told[first : first + TOLD_TOGETHER]
-            settled(self._store, tenant, partial(self._answer_each, tenant=tenant, told=some))
-
-    def _answer_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Answer]]) -> None:
-        for case_id, said in told:
-            case = t.case(case_id)
-            if case is not None:
-                self._answer(t, tenant, case, said)
+        self._tell_each(tenant, told, self._answer)
 
     def _answer(self, t: Transaction, tenant: str, case: Case, said: Answer) -> answering.Taken:
         current, now = self._portfolios.newest(t, tenant), self._clock.now()
@@ -145,15 +138,21 @@ class Cases:
         """Gives the cases of a problem what it was."""
         with self._store.transaction(tenant, writing=False) as t:
             told = list(resolving.to_pass_on(t, problem_id))
-        for first in range(0, len(told), TOLD_TOGETHER):
-            some = told[first : first + TOLD_TOGETHER]
-            settled(self._store, tenant, partial(self._give_each, tenant=tenant, told=some))
+        self._tell_each(tenant, told, self._decisions.give)
 
-    def _give_each(self, t: Transaction, tenant: str, told: Sequence[tuple[str, Command]]) -> None:
-        for case_id, command in told:
-            case = t.case(case_id)
-            if case is not None:
-                self._decisions.give(t, tenant, case, command)
+    def _tell_each(
+        self, tenant: str, told: Sequence[tuple[str, T]], tell: Callable[[Transaction, str, Case, T], object]
+    ) -> None:
+        """Tells each case, by its id, what is told of it; many in one transaction."""
+
+        def tell_some(t: Transaction, some: Sequence[tuple[str, T]]) -> None:
+            for case_id, said in some:
+                case = t.case(case_id)
+                if case is not None:
+                    tell(t, tenant, case, said)
+
+        for first in range(0, len(told), TOLD_TOGETHER):
+            settled(self._store, tenant, partial(tell_some, some=told[first : first + TOLD_TOGETHER]))
 
     def remind_of_resolution(self, tenant: str, entry: AgendaEntry) -> None:
         """Reminds of what is still to be put down, and ends its entry of the agenda."""
