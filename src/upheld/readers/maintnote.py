@@ -19,7 +19,7 @@ from icalendar.timezone import tzp
 
 from upheld.agreements.units import format_instant, to_microseconds
 from upheld.maintenance.notified import IMPACTS, STATUSES, Circuit, WorkNotice, implausible
-from upheld.readers.written_times import zones_in_doubt
+from upheld.readers.written_times import written, zones_in_doubt
 
 _BEGIN = re.compile(rb"^\s*BEGIN:VCALENDAR", re.IGNORECASE)
 _ZONES = threading.Lock()
@@ -35,7 +35,7 @@ class Unreadable(Exception):
 
 def is_calendar(content: bytes) -> bool:
     """Whether this is an iCalendar, perhaps in base64."""
-    return _BEGIN.match(_plain(content).removeprefix(b"\xef\xbb\xbf")) is not None
+    return _BEGIN.match(_plain(content)) is not None
 
 
 def read_maintnote(content: bytes) -> list[WorkNotice]:
@@ -65,7 +65,7 @@ def _events(content: bytes) -> list[tuple[Event, bool]]:
     Unreadable."""
     tzp.use_zoneinfo()  # forgets the zones that other calendars have defined: they go before this one's own
     try:
-        text = _BROKEN.sub(rb"\1 ", _plain(content).removeprefix(b"\xef\xbb\xbf"))
+        text = _BROKEN.sub(rb"\1 ", _plain(content))
         calendars: Any = Calendar.from_ical(text, multiple=True)
         return [(event, _cancels(calendar)) for calendar in calendars for event in calendar.walk("VEVENT")]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -77,7 +77,7 @@ def works_apart(content: bytes) -> list[tuple[str, bytes, bytes]]:
     what tells two states of it apart, calendar). Events are of one work by MAINTNOTE's ids; one without them is by
     itself. Feeds are made anew each time that they are asked for: when that was, DTSTAMP says, tells no states apart.
     Raises Unreadable."""
-    lines = _plain(content).removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
+    lines = _plain(content).splitlines(keepends=True)
     if not is_calendar(content):
         raise Unreadable("not an iCalendar")
     events: list[list[bytes]] = []
@@ -117,12 +117,12 @@ def _cancels(calendar: Any) -> bool:
 
 
 def _plain(content: bytes) -> bytes:
-    if _BEGIN.match(content) or not _BASE64.fullmatch(content):
-        return content
-    try:
-        return base64.b64decode(content, validate=False)
-    except binascii.Error:
-        return content
+    """A calendar without its base64, where it is in that, and without a byte order mark."""
+    plain = content
+    if not _BEGIN.match(content) and _BASE64.fullmatch(content):
+        with suppress(binascii.Error):
+            plain = base64.b64decode(content, validate=False)
+    return plain.removeprefix(b"\xef\xbb\xbf")
 
 
 def _notice(event: Event, number: int, cancelled: bool) -> WorkNotice:
@@ -146,7 +146,7 @@ def _notice(event: Event, number: int, cancelled: bool) -> WorkNotice:
         uid=_text(event, "UID"),
         summary=_text(event, "SUMMARY") or "",
     )
-    doubts += [*implausible(notice), *zones_in_doubt(notice, _words(event))]
+    doubts += [*implausible(notice), *zones_in_doubt(notice, written(_words(event)))]
     return replace(notice, doubts=tuple(dict.fromkeys(doubts)))
 
 

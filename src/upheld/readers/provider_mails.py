@@ -27,7 +27,7 @@ from upheld.agreements.units import HOUR, format_instant, to_datetime
 from upheld.maintenance.notified import Circuit, WorkNotice, implausible
 from upheld.readers import provider_mail_parser
 from upheld.readers.maintnote import Unreadable, is_calendar, read_maintnote, windows_of
-from upheld.readers.written_times import zone_untold, zones_in_doubt
+from upheld.readers.written_times import Written, written, zone_untold, zones_in_doubt
 
 PATIENCE = 60.0
 """Seconds that the parser may take over one mail."""
@@ -168,9 +168,10 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
     if is_calendar(content):
         return read_maintnote(content)
     mail = _mail(content)
+    times = written(mail.text)
     for calendar in mail.calendars:
         if b"X-MAINTNOTE" in calendar.upper():
-            return [_beside(notice, mail.text) for notice in read_maintnote(calendar)]
+            return [_beside(notice, times) for notice in read_maintnote(calendar)]
     answer = parser.read(mail, provider)
     if "why" in answer:
         raise Unreadable(answer["why"])
@@ -183,7 +184,8 @@ def read_notice(content: bytes, parser: MailParser, provider: str | None = None)
     told = _TELLS_END.get(answer["read_as"])
     if told and not told.search(mail.text):
         doubts.append("the mail tells no end: an hour was assumed")
-    return [_notice(one, mail, doubts) for one in answer["notices"]]
+    windows = sorted(set().union(*map(windows_of, mail.calendars)))
+    return [_notice(one, mail, doubts, times, windows) for one in answer["notices"]]
 
 
 def sender_of(content: bytes) -> str:
@@ -288,7 +290,11 @@ def _plain(kind: str, body: bytes) -> str:
 # -- what was read ----------------------------------------------------------------------------------------------------
 
 
-def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> WorkNotice:
+def _notice(
+    found: Mapping[str, Any], mail: Mail, doubts: Sequence[str], times: Written, windows: Sequence[tuple[int, int]]
+) -> WorkNotice:
+    """What the parser has found of a window. `times` are those of the mail's text, and `windows` those of the calendars
+    that came with it."""
     notice = WorkNotice(
         provider=found["provider"],
         account=found["account"],
@@ -305,15 +311,15 @@ def _notice(found: Mapping[str, Any], mail: Mail, doubts: Sequence[str]) -> Work
     )
     if notice.end <= notice.start:
         raise Unreadable(f"{notice.maintenance_id}: the window ends when it begins, or before")
-    zones = (*zones_in_doubt(notice, mail.text), *zone_untold(notice, mail.text))
+    zones = (*zones_in_doubt(notice, times), *zone_untold(notice, times))
     said = (*_subject_in_doubt(notice, _subject(mail)), *_words_in_doubt(notice, mail.text))
-    said = (*said, *_calendar_in_doubt(notice, mail.calendars))
+    said = (*said, *_calendar_in_doubt(notice, windows))
     return replace(notice, doubts=(*doubts, *implausible(notice), *zones, *said))
 
 
-def _beside(notice: WorkNotice, text: str) -> WorkNotice:
+def _beside(notice: WorkNotice, times: Written) -> WorkNotice:
     """What a calendar tells, with what the mail that carries it lets doubt of it."""
-    return replace(notice, doubts=tuple(dict.fromkeys((*notice.doubts, *zones_in_doubt(notice, text)))))
+    return replace(notice, doubts=tuple(dict.fromkeys((*notice.doubts, *zones_in_doubt(notice, times)))))
 
 
 def _mail_in_doubt(mail: Mail) -> Iterator[str]:
@@ -375,9 +381,8 @@ def _words_in_doubt(notice: WorkNotice, text: str) -> Iterator[str]:
     yield from _new_date_in_doubt(notice, text)
 
 
-def _calendar_in_doubt(notice: WorkNotice, calendars: Sequence[bytes]) -> Iterator[str]:
+def _calendar_in_doubt(notice: WorkNotice, windows: Sequence[tuple[int, int]]) -> Iterator[str]:
     """A question for a person where a calendar came with the mail, and none of its events is at the notice's window."""
-    windows = sorted(set().union(*map(windows_of, calendars)))
     if windows and (notice.start, notice.end) not in windows:
         start, end = (format_instant(at) for at in windows[0])
         more = f" and {len(windows) - 1} more" if len(windows) > 1 else ""

@@ -3,6 +3,7 @@ that a program has put down in UTC, which is local time often enough."""
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
 
 from upheld.agreements.units import to_datetime
@@ -32,26 +33,39 @@ _NAMED = re.compile(rf"\b(?:{_NAMES}|Greenwich|Zulu|(?i:{_LOCAL}|time ?zone))\b"
 _UTC = re.compile(r"Z|(?:UTC|GMT)(?:\s?[+-]\s?0+(?::?00)?)?|\+00:?00", re.IGNORECASE)
 
 
-def zones_in_doubt(notice: WorkNotice, text: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a text says of times: the `zones` that each time of day, as (hour, minute), is written in, "" where none is
+    said; and whether it `names_zone` at all."""
+
+    zones: Mapping[tuple[int, int], set[str]]
+    names_zone: bool
+
+
+def written(text: str) -> Written:
+    """The times and zones of a text, looked for once for all the windows that it may speak of."""
+    return Written(_labelled(text), _NAMED.search(text) is not None)
+
+
+def zones_in_doubt(notice: WorkNotice, said: Written) -> list[str]:
     """Questions for a person where the text of a notice has a window's time of day, as it was read in UTC, with the
     name of another zone only: the provider may have meant local time."""
-    labelled = _labelled(text)
     doubts = []
     for name, at in (("start", notice.start), ("end", notice.end)):
         moment = to_datetime(at)
-        zones = labelled.get((moment.hour, moment.minute), set())
+        zones = said.zones.get((moment.hour, moment.minute), set())
         others = sorted(zone for zone in zones if zone and not _UTC.fullmatch(zone))
         if others and len(others) == len(zones):
-            said = f"the {name} was read as {moment:%H:%M} UTC, and the text has {moment:%H:%M} {others[0]}"
-            doubts.append(f"{said}: is it UTC?")
+            read = f"the {name} was read as {moment:%H:%M} UTC, and the text has {moment:%H:%M} {others[0]}"
+            doubts.append(f"{read}: is it UTC?")
     return doubts
 
 
-def zone_untold(notice: WorkNotice, text: str) -> list[str]:
+def zone_untold(notice: WorkNotice, said: Written) -> list[str]:
     """A question for a person where the text of a notice has a window's time of day and no zone anywhere: it was
     taken for UTC."""
     start = to_datetime(notice.start)
-    if _NAMED.search(text) or (start.hour, start.minute) not in _labelled(text):
+    if said.names_zone or (start.hour, start.minute) not in said.zones:
         return []
     return [f"the start was read as {start:%H:%M} UTC, and the mail names no zone: is it UTC?"]
 
